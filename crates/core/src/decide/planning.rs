@@ -1,0 +1,112 @@
+//! Making sessions and taking in plans.
+
+use serde_json::json;
+
+use super::{Answer, Command, CreateSession, Decision, ImportPlan, act_of, event, require};
+use crate::digest::Digest;
+use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact};
+use crate::isolation::BoxSpec;
+use crate::plan::PlannedStep;
+use crate::refusal::Refusal;
+use crate::session::{Session, Stage, inputs_digest};
+
+/// Longest goal, in characters.
+const GOAL_CHARS_MAX: u64 = 4_000;
+/// Longest `ref` and `origin`, in characters.
+const LABEL_CHARS_MAX: u64 = 200;
+
+pub(super) fn create_session(
+    session: Option<&Session>,
+    command: &Command,
+    create: &CreateSession,
+) -> Result<Decision, Refusal> {
+    require(&command.caller, act_of(session, command))?;
+    if session.is_some() {
+        let what = format!("session `{}`", create.id);
+        return Err(Refusal::InputInvalid { what, reason: "it exists already".to_owned() });
+    }
+    bounded("the goal", create.goal.as_deref(), GOAL_CHARS_MAX)?;
+    bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
+    bounded("the origin", create.origin.as_deref(), LABEL_CHARS_MAX)?;
+    let fact =
+        Fact::SessionCreated { mode: create.mode, profile: create.profile, workspace: create.workspace.clone() };
+    let payload = json!({
+        "goal": create.goal,
+        "mode": create.mode,
+        "safety_profile": create.profile,
+        "workspace": create.workspace,
+        "ref": create.ticket,
+        "origin": create.origin,
+    });
+    let created = event(fact, None, "session created".to_owned(), &payload);
+    Ok(Decision::accept(Answer::SessionCreated { session: create.id.clone() }, vec![created]))
+}
+
+fn bounded(what: &str, text: Option<&str>, limit: u64) -> Result<(), Refusal> {
+    let actual = text.map_or(0, |text| text.chars().count() as u64);
+    if actual > limit {
+        return Err(Refusal::LimitExceeded { what: what.to_owned(), actual, limit, unit: "characters" });
+    }
+    Ok(())
+}
+
+pub(super) fn import_plan(session: &Session, import: &ImportPlan) -> Result<Decision, Refusal> {
+    let plan = &import.plan;
+    let (version, digest) = (plan.version(), plan.digest());
+    match session.stage() {
+        Stage::Stopped(_) => {
+            return Err(Refusal::SessionClosed { session: session.id().clone(), status: "cancelled" });
+        }
+        Stage::Drafting
+        | Stage::AwaitingPlanApproval(_)
+        | Stage::Working(..)
+        | Stage::NeedsReplan(_)
+        | Stage::Succeeded(_) => {}
+    }
+    if let Some(newest) = session.plan_version() {
+        if version == newest && session.plan_digest() == Some(digest) {
+            return Ok(Decision::accept(Answer::PlanImported { version, digest }, Vec::new()));
+        }
+        if version <= newest {
+            return Err(Refusal::PlanVersionExists { session: session.id().clone(), version, newest });
+        }
+    }
+    if let Some((run, step)) = session.running() {
+        return Err(Refusal::RunInProgress { session: session.id().clone(), step: step.clone(), run });
+    }
+    let fact = Fact::PlanImported {
+        version,
+        digest,
+        masked_digest: Digest::of_bytes(import.masked.to_string().as_bytes()),
+        document_digest: import.document_digest,
+        steps: plan.steps().iter().map(step_fact).collect(),
+    };
+    let mut payload = json!({
+        "version": version,
+        "title": import.masked["title"],
+        "session_goal": import.masked["session_goal"],
+        "ref": import.masked["ref"],
+        "digest": digest,
+        "plan": import.masked.as_ref(),
+    });
+    if payload.to_string().len() > PAYLOAD_BYTES_MAX {
+        let sha256 = Digest::of_bytes(import.masked.to_string().as_bytes());
+        payload["plan"] = json!(null);
+        payload["plan_sha256"] = json!(sha256);
+    }
+    let imported = event(fact, None, format!("plan v{version} imported"), &payload);
+    Ok(Decision::accept(Answer::PlanImported { version, digest }, vec![imported]))
+}
+
+fn step_fact(step: &PlannedStep) -> StepFact {
+    StepFact {
+        id: step.id.clone(),
+        tool: step.tool.clone(),
+        effect: step.effect,
+        risk: step.risk,
+        content: Digest::of_json("calt step content v1", &step.canonical()),
+        inputs: inputs_digest(&step.inputs),
+        has_references: !step.references.is_empty(),
+        box_digest: step.box_spec.as_ref().map(BoxSpec::digest),
+    }
+}

@@ -1,0 +1,146 @@
+//! Decisions about people and credentials, and what the daemon says of itself.
+
+use serde_json::json;
+
+use super::{Answer, Decision, Facts, event, require};
+use crate::digest::Digest;
+use crate::event::Fact;
+use crate::policy::Act;
+use crate::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
+use crate::refusal::Refusal;
+use crate::roster::Roster;
+use crate::time::Timestamp;
+
+/// Something wanted of the roster.
+#[derive(Clone, Debug)]
+pub struct RosterCommand {
+    /// Who the credential proves.
+    pub caller: Caller,
+    /// What the client says of itself.
+    pub claim: Claim,
+    /// What is wanted.
+    pub action: RosterAction,
+}
+
+/// What can be wanted of the roster.
+#[derive(Clone, Debug)]
+pub enum RosterAction {
+    /// Make a token, and its principal if there is none of that name.
+    CreateToken {
+        /// The token's public name.
+        token: String,
+        /// SHA-256 of the token.
+        hash: Digest,
+        /// Whom it proves.
+        principal: PrincipalId,
+        /// The principal's role.
+        role: Role,
+        /// When it ends.
+        expires_at: Option<Timestamp>,
+    },
+    /// Take a token back.
+    RevokeToken {
+        /// Its public name.
+        token: String,
+    },
+    /// The daemon: it has started.
+    DaemonStarted {
+        /// calt's version.
+        version: String,
+        /// SHA-256 of the program.
+        binary_sha256: Digest,
+        /// SHA-256 of the configuration in force.
+        config_sha256: Digest,
+    },
+    /// The daemon: it refused callers.
+    AccessRefused {
+        /// A stable word.
+        reason: String,
+        /// How often since the last such event.
+        count: u64,
+    },
+}
+
+/// Decides about the roster.
+pub fn decide_roster(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Decision {
+    decided(roster, command, facts).unwrap_or_else(Decision::refuse)
+}
+
+fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<Decision, Refusal> {
+    require(&command.caller, Act::Administer)?;
+    match &command.action {
+        RosterAction::CreateToken { token, hash, principal, role, expires_at } => {
+            create_token(roster, (token, *hash), principal, *role, *expires_at, facts)
+        }
+        RosterAction::RevokeToken { token } => revoke_token(roster, token),
+        RosterAction::DaemonStarted { version, binary_sha256, config_sha256 } => {
+            let fact = Fact::DaemonStarted {
+                version: version.clone(),
+                binary_sha256: *binary_sha256,
+                tier: facts.tier,
+                config_sha256: *config_sha256,
+            };
+            Ok(recorded(fact, format!("daemon {version} started")))
+        }
+        RosterAction::AccessRefused { reason, count } => {
+            let fact = Fact::AccessRefused { reason: reason.clone(), count: *count };
+            Ok(recorded(fact, format!("access refused {count} times: {reason}")))
+        }
+    }
+}
+
+fn create_token(
+    roster: &Roster,
+    (token, hash): (&str, Digest),
+    principal: &PrincipalId,
+    role: Role,
+    expires_at: Option<Timestamp>,
+    facts: &Facts,
+) -> Result<Decision, Refusal> {
+    let invalid = |what: String, reason: &str| Refusal::InputInvalid { what, reason: reason.to_owned() };
+    if role == Role::Daemon || *principal == PrincipalId::daemon() {
+        return Err(invalid("the role".to_owned(), "`daemon` is the daemon's own"));
+    }
+    if expires_at.is_some_and(|end| end <= facts.now) {
+        return Err(invalid("`expires_at`".to_owned(), "it lies in the past"));
+    }
+    if roster.token(token).is_some() {
+        return Err(invalid(format!("token `{token}`"), "it exists already"));
+    }
+    let mut events = Vec::new();
+    match roster.principal(principal) {
+        Some(known) if known.role != role => {
+            let what = format!("principal `{principal}`");
+            return Err(Refusal::InputInvalid { what, reason: format!("it has the role `{}`, not `{role}`", known.role) });
+        }
+        Some(_) => {}
+        None => {
+            let kind = match role {
+                Role::Agent => PrincipalKind::Agent,
+                Role::Relay => PrincipalKind::Surface,
+                Role::Viewer | Role::Approver | Role::Owner | Role::Daemon => PrincipalKind::Person,
+            };
+            let fact = Fact::PersonAdded { principal: principal.clone(), kind, role };
+            events.push(event(fact, None, format!("{role} {principal} added"), &json!({"principal": principal, "role": role})));
+        }
+    }
+    let fact = Fact::TokenCreated { token: token.to_owned(), principal: principal.clone(), hash, expires_at };
+    let payload = json!({"id": token, "principal": principal, "role": role, "expires_at": expires_at});
+    events.push(event(fact, None, format!("token {token} created for {principal}"), &payload));
+    Ok(Decision::accept(Answer::TokenCreated { token: token.to_owned() }, events))
+}
+
+fn revoke_token(roster: &Roster, token: &str) -> Result<Decision, Refusal> {
+    let Some(known) = roster.token(token) else {
+        return Err(Refusal::TokenNotFound { token: token.to_owned() });
+    };
+    if known.revoked_at.is_some() {
+        return Ok(Decision::accept(Answer::Recorded, Vec::new()));
+    }
+    Ok(recorded(Fact::TokenRevoked { token: token.to_owned() }, format!("token {token} revoked")))
+}
+
+fn recorded(fact: Fact, summary: String) -> Decision {
+    let payload = fact.facts();
+    Decision::accept(Answer::Recorded, vec![event(fact, None, summary, &payload)])
+}

@@ -1,0 +1,100 @@
+//! Who may do what: one table of (role × act).
+
+use crate::principal::Role;
+
+/// What a caller wants to do, as far as rights are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Read sessions, plans, events, artifacts, tools.
+    Read,
+    /// Make a session in `strict`.
+    CreateStrictSession,
+    /// Make a session in `dev`.
+    CreateDevSession,
+    /// Import and check plans.
+    ImportPlan,
+    /// Approve, reject or skip.
+    Decide,
+    /// Execute what is approved.
+    Execute,
+    /// Say yes to high risk when executing.
+    ConfirmHighRisk,
+    /// Stop a session of one's own.
+    StopOwnSession,
+    /// Stop anyone's session.
+    StopAnySession,
+    /// Add and remove people, tokens and workspaces.
+    Administer,
+    /// End runs and record what was found at start.
+    EndRuns,
+}
+
+impl Act {
+    /// Every act, in the order they are shown.
+    pub const ALL: [Self; 11] = [
+        Self::Read,
+        Self::CreateStrictSession,
+        Self::CreateDevSession,
+        Self::ImportPlan,
+        Self::Decide,
+        Self::Execute,
+        Self::ConfirmHighRisk,
+        Self::StopOwnSession,
+        Self::StopAnySession,
+        Self::Administer,
+        Self::EndRuns,
+    ];
+
+    /// The act in words that follow "may" or "may not".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::CreateStrictSession => "make a strict session",
+            Self::CreateDevSession => "make a dev session",
+            Self::ImportPlan => "import a plan",
+            Self::Decide => "approve, reject or skip",
+            Self::Execute => "execute what is approved",
+            Self::ConfirmHighRisk => "confirm high risk",
+            Self::StopOwnSession => "stop a session of its own",
+            Self::StopAnySession => "stop a session of somebody else",
+            Self::Administer => "add or remove people, tokens and workspaces",
+            Self::EndRuns => "end a run",
+        }
+    }
+}
+
+/// The table. A relay acts with the role of the person it speaks for; its own role only makes and imports.
+pub const fn allows(role: Role, act: Act) -> bool {
+    match role {
+        Role::Viewer => matches!(act, Act::Read),
+        Role::Agent => matches!(
+            act,
+            Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::Execute | Act::StopOwnSession
+        ),
+        Role::Relay => matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan),
+        Role::Approver => !matches!(act, Act::Administer | Act::EndRuns),
+        Role::Owner => !matches!(act, Act::EndRuns),
+        Role::Daemon => matches!(act, Act::Read | Act::EndRuns | Act::Administer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_never_decides_confirms_or_administers() {
+        for act in [Act::Decide, Act::ConfirmHighRisk, Act::Administer, Act::CreateDevSession, Act::StopAnySession, Act::EndRuns] {
+            for role in [Role::Agent, Role::Viewer, Role::Relay] {
+                assert!(!allows(role, act), "{role} may {}", act.words());
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_daemon_ends_runs() {
+        for role in Role::ALL {
+            assert_eq!(allows(role, Act::EndRuns), role == Role::Daemon);
+        }
+    }
+}

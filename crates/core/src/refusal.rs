@@ -1,0 +1,111 @@
+//! Why something may not happen: closed, with the arguments a client needs to say it in its own words.
+
+use crate::digest::Digest;
+use crate::id::{RunId, SessionId, StepId};
+use crate::isolation::Tier;
+use crate::plan::PlanProblem;
+use crate::principal::{PrincipalId, Role};
+
+/// A refusal of the gate. `Display` is the sentence existing clients rely on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are the arguments named in each sentence")]
+pub enum Refusal {
+    #[error("session `{session}` was not found")]
+    SessionNotFound { session: String },
+    #[error("plan v{version} was not found in session `{session}`")]
+    PlanNotFound { session: SessionId, version: u32 },
+    #[error("step `{step}` was not found in session `{session}`")]
+    StepNotFound { session: SessionId, step: String },
+    #[error("run {run} was not found")]
+    RunNotFound { run: RunId },
+    #[error("artifact {artifact} was not found")]
+    ArtifactNotFound { artifact: i64 },
+    #[error("tool `{tool}` was not found")]
+    ToolNotFound { tool: String },
+    #[error("token `{token}` was not found")]
+    TokenNotFound { token: String },
+    #[error("the plan has {} problem{}: {}", problems.len(), if problems.len() == 1 { "" } else { "s" }, first_problem(problems))]
+    PlanInvalid { problems: Vec<PlanProblem> },
+    #[error("{what} is not valid: {reason}")]
+    InputInvalid { what: String, reason: String },
+    #[error("plan v{version} exists with other content; the newest version is v{newest}")]
+    PlanVersionExists { session: SessionId, version: u32, newest: u32 },
+    #[error("plan v{version} is superseded by v{newest}")]
+    PlanSuperseded { session: SessionId, version: u32, newest: u32 },
+    #[error("plan and step approvals are required before execution: plan v{version} is not approved")]
+    PlanNotApproved { session: SessionId, version: u32 },
+    #[error("plan and step approvals are required before execution: step `{step}` is not approved")]
+    StepNotApproved { session: SessionId, step: StepId },
+    #[error("step `{step}` stood in an older version with other content: a digest is required")]
+    DigestRequired { session: SessionId, step: StepId, digest: Option<Digest> },
+    #[error("{what} is not what was shown: its digest is now {actual}")]
+    DigestChanged { session: SessionId, what: String, step: Option<StepId>, version: u32, actual: Digest },
+    #[error("step input reference could not be resolved: {reference} ({reason})")]
+    ReferenceUnresolved { session: SessionId, step: StepId, reference: String, reason: String, from: Option<StepId> },
+    #[error("high-risk step requires confirm_high_risk=true")]
+    RiskUnconfirmed { session: SessionId, step: StepId },
+    #[error("dry_run session rejects destructive apply operations")]
+    DryRun { session: SessionId, step: StepId },
+    #[error("isolation tier `{tier}` is too low for this step in a strict session")]
+    IsolationUnavailable { session: SessionId, step: StepId, tier: Tier },
+    #[error("step `{step}` is not next: step `{next}` comes first")]
+    OutOfOrder { session: SessionId, step: StepId, next: StepId },
+    #[error("run {run} of step `{step}` is in progress")]
+    RunInProgress { session: SessionId, step: StepId, run: RunId },
+    #[error("step `{step}` already ran")]
+    AlreadyRan { session: SessionId, step: StepId, run: Option<RunId> },
+    #[error("{what} was already decided by `{by}`")]
+    AlreadyDecided { session: SessionId, what: String, by: PrincipalId },
+    #[error("session needs replan before execution")]
+    NeedsReplan { session: SessionId, version: u32 },
+    #[error("session `{session}` is {status} and stays so")]
+    SessionClosed { session: SessionId, status: &'static str },
+    #[error("a `{role}` may not {act}")]
+    NotAllowed { role: Role, act: &'static str },
+    #[error("{what} holds {actual} {unit}; the limit is {limit}")]
+    LimitExceeded { what: String, actual: u64, limit: u64, unit: &'static str },
+    #[error("a rejection needs a reason")]
+    ReasonRequired,
+}
+
+fn first_problem(problems: &[PlanProblem]) -> String {
+    problems.first().map_or_else(String::new, |problem| {
+        format!("line {}, column {}: {}", problem.line, problem.column, problem.message)
+    })
+}
+
+impl Refusal {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::SessionNotFound { .. } => "session_not_found",
+            Self::PlanNotFound { .. } => "plan_not_found",
+            Self::StepNotFound { .. } => "step_not_found",
+            Self::RunNotFound { .. } => "run_not_found",
+            Self::ArtifactNotFound { .. } => "artifact_not_found",
+            Self::ToolNotFound { .. } => "tool_not_found",
+            Self::TokenNotFound { .. } => "token_not_found",
+            Self::PlanInvalid { .. } => "plan_invalid",
+            Self::InputInvalid { .. } => "input_invalid",
+            Self::PlanVersionExists { .. } => "plan_version_exists",
+            Self::PlanSuperseded { .. } => "plan_superseded",
+            Self::PlanNotApproved { .. } => "plan_not_approved",
+            Self::StepNotApproved { .. } => "step_not_approved",
+            Self::DigestRequired { .. } => "digest_required",
+            Self::DigestChanged { .. } => "digest_changed",
+            Self::ReferenceUnresolved { .. } => "reference_unresolved",
+            Self::RiskUnconfirmed { .. } => "risk_unconfirmed",
+            Self::DryRun { .. } => "dry_run",
+            Self::IsolationUnavailable { .. } => "isolation_unavailable",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::RunInProgress { .. } => "run_in_progress",
+            Self::AlreadyRan { .. } => "already_ran",
+            Self::AlreadyDecided { .. } => "already_decided",
+            Self::NeedsReplan { .. } => "needs_replan",
+            Self::SessionClosed { .. } => "session_closed",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::LimitExceeded { .. } => "limit_exceeded",
+            Self::ReasonRequired => "reason_required",
+        }
+    }
+}
