@@ -1,1 +1,26 @@
-//! Placeholder while the crate is being laid out.
+//! Who does it: gathers what a decision needs, submits it, and for a permit runs the tool.
+//!
+//! Architecture invariant: engine knows nothing of HTTP. It is the only caller of both store and
+//! tools, and the only place that reads the clock and makes ids by chance.
+#![forbid(unsafe_code)]
+
+mod chance;
+mod engine;
+mod gather;
+mod plans;
+mod recover;
+mod run;
+mod sessions;
+mod tokens;
+mod verify;
+
+pub use calt_core as core;
+pub use calt_store as store;
+pub use calt_tools as tools;
+
+pub use chance::now;
+pub use engine::{Asker, Engine, EngineConfig, Fault, OpenFault, StartReport};
+pub use gather::StepDetail;
+pub use plans::{CheckReport, CheckedStep};
+pub use sessions::{DecisionWords, NewSession, PlanVerdict, StepVerdict};
+pub use tokens::{NewToken, TokenMade};

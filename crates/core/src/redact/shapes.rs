@@ -1,0 +1,211 @@
+//! Formats that no pattern anchored at a keyword can say: blocks, pairs of parts, addresses.
+//!
+//! Formats as published by the gitleaks project (MIT licence); see `rules.rs`.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::assigned::looks_random;
+use super::keys;
+
+/// How far behind an address's authority a late `@` is looked for, in bytes: passwords may hold `/`.
+const LATE_AT_BYTES_MAX: usize = 256;
+/// Bytes of the middle part of a Discord token.
+const DISCORD_TIME_BYTES: usize = 6;
+/// Least bytes of the last part of a Discord token.
+const DISCORD_HMAC_BYTES_MIN: usize = 27;
+/// Least bytes of a JWT's header and of its payload.
+const JWT_PART_BYTES_MIN: usize = 8;
+
+/// What one pass over a text remembers, so that hostile text is not read over and over.
+pub(super) struct Shapes<'t> {
+    text: &'t str,
+    /// The end of the last run of token characters that held no JWT.
+    no_jwt_before: usize,
+    /// The next `@` at or behind the last address looked at.
+    next_at_sign: usize,
+}
+
+impl<'t> Shapes<'t> {
+    pub(super) const fn new(text: &'t str) -> Self {
+        Self { text, no_jwt_before: 0, next_at_sign: 0 }
+    }
+
+    /// A private key from its BEGIN line to its END line; to the text's end when that is missing.
+    pub(super) fn private_key(&self, at: usize) -> Option<Range<usize>> {
+        let rest = &self.text[at..];
+        let label = rest.strip_prefix("-----BEGIN")?;
+        let name = label.len() - label.trim_start_matches(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, ' ' | '_')).len();
+        // A name cut in the middle may be a private key's.
+        if !label[..name].contains("PRIVATE KEY") && name < label.len() {
+            return None;
+        }
+        let end = rest.find("-----END").map_or(rest.len(), |end| {
+            let line = &rest[end + "-----END".len()..];
+            let name = line.find("-----").unwrap_or(line.len()).min(line.find('\n').unwrap_or(line.len()));
+            let close = usize::from(line[name..].starts_with("-----")) * "-----".len();
+            end + "-----END".len() + name + close
+        });
+        Some(at..at + end)
+    }
+
+    /// The end of a private key whose beginning was cut away.
+    pub(super) fn private_key_end(&self, at: usize) -> Option<Range<usize>> {
+        let rest = self.text[at..].strip_prefix("-----END ")?;
+        let name = rest.find("PRIVATE KEY")?;
+        if name > 20 {
+            return None;
+        }
+        let is_body = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\n' | '\r' | '\\');
+        let start = self.text[..at].trim_end_matches(is_body).len();
+        Some(start..at)
+    }
+
+    /// The private part of a PuTTY key file.
+    pub(super) fn putty_key(&self, at: usize) -> Range<usize> {
+        let body = at + "private-lines:".len();
+        let end = self.text[body..].find("Private-").map_or(self.text.len(), |length| body + length);
+        body..body + self.text[body..end].trim_end().len()
+    }
+
+    /// A JSON web token: two or more parts joined by dots, the first a JSON object.
+    pub(super) fn jwt(&mut self, at: usize) -> Option<Range<usize>> {
+        let rest = &self.text[at..];
+        if at < self.no_jwt_before || !rest.starts_with("eyJ") {
+            return None;
+        }
+        let header = run(rest, is_token_char);
+        let payload = rest[header..].strip_prefix('.').map_or(0, |rest| run(rest, is_token_char));
+        if header < JWT_PART_BYTES_MIN || payload < JWT_PART_BYTES_MIN {
+            self.no_jwt_before = at + header;
+            return None;
+        }
+        let end = run(rest, |c| is_token_char(c) || c == '.');
+        Some(at..at + rest[..end].trim_end_matches('.').len())
+    }
+
+    /// The password in `scheme://user:password@host`, or a token in the user's place.
+    pub(super) fn address(&mut self, slashes: usize) -> Option<Range<usize>> {
+        let start = slashes + "://".len();
+        let rest = &self.text[start..];
+        let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`');
+        let length = rest
+            .find(|c: char| is_end(c) || matches!(c, '/' | '?' | '#'))
+            .unwrap_or(rest.len());
+        let authority = &rest[..length];
+        let user = authority.rfind('@').or_else(|| {
+            let port = authority.split_once(':')?.1;
+            if port.bytes().all(|b| b.is_ascii_digit()) || authority.starts_with(['[', ':']) {
+                return None;
+            }
+            self.late_at_sign(start + length).map(|at| at - start)
+        })?;
+        let credentials = &rest[..user];
+        let secret = match credentials.split_once(':') {
+            Some((name, _)) => start + name.len() + 1..start + user,
+            None if looks_random(credentials) => start..start + user,
+            None => return None,
+        };
+        (!keys::is_harmless(&self.text[secret.clone()])).then_some(secret)
+    }
+
+    /// The last `@` of the word that goes on at `from`.
+    fn late_at_sign(&mut self, from: usize) -> Option<usize> {
+        let limit = self.text.floor_char_boundary(from + LATE_AT_BYTES_MAX);
+        if self.next_at_sign < from {
+            self.next_at_sign = self.text[from..].find('@').map_or(self.text.len(), |at| from + at);
+        }
+        if self.next_at_sign >= limit {
+            return None;
+        }
+        let word = &self.text[from..limit];
+        let end = word
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`'))
+            .unwrap_or(word.len());
+        word[..end].rfind('@').map(|at| from + at)
+    }
+
+    /// A Discord token around its first dot: an account's number in base64, a time, a signature.
+    pub(super) fn discord(&self, dot: usize) -> Option<Range<usize>> {
+        let bytes = self.text.as_bytes();
+        let second = dot + 1 + DISCORD_TIME_BYTES;
+        if bytes.get(second) != Some(&b'.') {
+            return None;
+        }
+        let rest = self.text.get(second + 1..)?;
+        let signature = run(rest, is_token_char);
+        if signature < DISCORD_HMAC_BYTES_MIN {
+            return None;
+        }
+        // An account's number has 17 to 20 digits.
+        let start = [27, 26, 24, 23].into_iter().find_map(|length| {
+            let start = dot.checked_sub(length)?;
+            let number = STANDARD_NO_PAD.decode(self.text.get(start..dot)?).ok()?;
+            number.iter().all(u8::is_ascii_digit).then_some(start)
+        })?;
+        Some(start..second + 1 + signature)
+    }
+
+    /// A Telegram bot token around `:AA`: the bot's number before, 33 characters behind.
+    pub(super) fn telegram(&self, colon: usize) -> Option<Range<usize>> {
+        let rest = &self.text[colon + 1..];
+        let secret = run(rest, is_token_char);
+        let digits = self.text[..colon].bytes().rev().take(16).take_while(u8::is_ascii_digit).count();
+        (rest.starts_with("AA") && secret >= 30 && digits >= 5).then_some(colon - digits..colon + 1 + secret)
+    }
+
+    /// A client secret of Azure around `Q~`: three characters and a digit before, 31 or more behind.
+    pub(super) fn azure(&self, mark: usize) -> Option<Range<usize>> {
+        let before = self.text.as_bytes().get(mark.checked_sub(4)?..mark)?;
+        let rest = &self.text[mark + 2..];
+        let length = run(rest, |c| is_token_char(c) || matches!(c, '~' | '.'));
+        let fits = before[3].is_ascii_digit()
+            && before[..3].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'~' | b'.' | b'-'));
+        (fits && length >= 30).then_some(mark - 4..mark + 2 + length)
+    }
+
+    /// A Mailchimp key around `-us`: 32 hexadecimal digits before, a centre's number behind.
+    pub(super) fn mailchimp(&self, dash: usize) -> Option<Range<usize>> {
+        let before = self.text.as_bytes().get(dash.checked_sub(32)?..dash)?;
+        let number = run(&self.text[dash + 3..], |c| c.is_ascii_digit());
+        (number > 0 && before.iter().all(u8::is_ascii_hexdigit)).then_some(dash - 32..dash + 3 + number)
+    }
+
+    /// A Terraform Cloud token around `.atlasv1.`.
+    pub(super) fn terraform(&self, dot: usize) -> Option<Range<usize>> {
+        let before = self.text[..dot].bytes().rev().take(14).take_while(u8::is_ascii_alphanumeric).count();
+        let rest = &self.text[dot + ".atlasv1.".len()..];
+        let length = run(rest, |c| is_token_char(c) || c == '=');
+        (length >= 30).then_some(dot - before..dot + ".atlasv1.".len() + length)
+    }
+
+    /// `sk-` and what OpenAI and many others put behind it. Words joined by dashes (`task-list-view`)
+    /// are told apart by their shape.
+    pub(super) fn sk(&self, at: usize) -> Option<Range<usize>> {
+        const LENGTH_MIN: usize = 20;
+        const RANDOM_RUN_MIN: usize = 16;
+        let rest = self.text[at..].strip_prefix("sk-")?;
+        let length = run(rest, is_token_char);
+        if length < LENGTH_MIN {
+            return None;
+        }
+        let inside_word = self.text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let random = rest[..length].split(['-', '_']).any(|run| {
+            run.len() >= RANDOM_RUN_MIN
+                && run.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+                && run.bytes().any(|b| b.is_ascii_alphabetic())
+        });
+        (random || !inside_word).then_some(at..at + "sk-".len() + length)
+    }
+}
+
+const fn is_token_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
+/// The bytes of the run of such characters at the start of `text`.
+fn run(text: &str, fits: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !fits(c)).unwrap_or(text.len())
+}

@@ -1,0 +1,230 @@
+//! The daemon's place on disk: a private data root, the locks that make it the only daemon there, and the
+//! files in which it says where it is.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use calt_engine::core::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+/// The lock in the data root.
+const LOCK_FILE: &str = "daemon.lock";
+/// Where clients of this data root find the daemon.
+const DISCOVERY_FILE: &str = "daemon.json";
+/// The owner's token of the first start.
+const OWNER_TOKEN_FILE: &str = "owner.token";
+/// Longest lock or token file that is read, in bytes.
+const SMALL_FILE_BYTES_MAX: u64 = 4 * 1024;
+const PRIVATE_DIRECTORY: u32 = 0o700;
+const PRIVATE_FILE: u32 = 0o600;
+
+/// Why the daemon cannot stand where it was told to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GroundFault {
+    #[error("another daemon already uses {what} `{path}`: {holder}")]
+    Taken { what: &'static str, path: String, holder: String },
+    #[error("{action} `{path}`: {fault}")]
+    Disk { action: &'static str, path: String, fault: io::Error },
+}
+
+impl GroundFault {
+    fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |fault| Self::Disk { action, path, fault }
+    }
+}
+
+/// What a lock file says of its holder, for the sentence a second daemon prints.
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    address: Option<SocketAddr>,
+}
+
+/// What the discovery file says: enough for a client of the same user.
+#[derive(Serialize)]
+struct Discovery<'t> {
+    address: SocketAddr,
+    pid: u32,
+    token: &'t str,
+    started_at: Timestamp,
+}
+
+/// The data root and the database, held by this process alone until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    data_root: PathBuf,
+    locks: [File; 2],
+}
+
+impl Ground {
+    /// Makes the data root private, and takes both locks.
+    pub(crate) fn take(data_root: &Path, database: &Path) -> Result<Self, GroundFault> {
+        make_private_directory(data_root)?;
+        if let Some(folder) = database.parent().filter(|folder| !folder.exists()) {
+            make_private_directory(folder)?;
+        }
+        let database = true_path(database);
+        let mut beside = database.clone().into_os_string();
+        beside.push(".lock");
+        let root_lock = lock(&data_root.join(LOCK_FILE), "the data directory", data_root)?;
+        let database_lock = lock(Path::new(&beside), "the database", &database)?;
+        let ground = Self { data_root: data_root.to_owned(), locks: [root_lock, database_lock] };
+        ground.write_holder(None)?;
+        Ok(ground)
+    }
+
+    /// Says where the daemon listens: in the locks for a second daemon, in the discovery file for clients.
+    pub(crate) fn announce(&self, address: SocketAddr, token: &str, started_at: Timestamp) -> Result<(), GroundFault> {
+        self.write_holder(Some(address))?;
+        let found = Discovery { address, pid: std::process::id(), token, started_at };
+        let text = serde_json::to_string(&found).expect("four plain fields");
+        self.write_private(DISCOVERY_FILE, &text)
+    }
+
+    /// Takes the discovery file away: nobody is here any more.
+    pub(crate) fn withdraw(&self) {
+        let path = self.data_root.join(DISCOVERY_FILE);
+        if let Err(fault) = std::fs::remove_file(&path) {
+            tracing::warn!("the discovery file `{}` could not be removed: {fault}", path.display());
+        }
+    }
+
+    /// The owner's token on disk, if it is still there.
+    pub(crate) fn owner_token(&self) -> Option<String> {
+        let file = File::open(self.data_root.join(OWNER_TOKEN_FILE)).ok()?;
+        let mut text = String::new();
+        file.take(SMALL_FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
+        let token = text.trim();
+        (!token.is_empty()).then(|| token.to_owned())
+    }
+
+    /// Keeps the owner's token where only its user reads it.
+    pub(crate) fn keep_owner_token(&self, token: &str) -> Result<(), GroundFault> {
+        self.write_private(OWNER_TOKEN_FILE, &format!("{token}\n"))
+    }
+
+    /// Writes a small file that is either the old or the new one, never half of it.
+    fn write_private(&self, name: &str, text: &str) -> Result<(), GroundFault> {
+        let path = self.data_root.join(name);
+        // The lock is ours: a temporary file of this name is a leftover of a daemon that died.
+        let temporary = self.data_root.join(format!(".{name}.new"));
+        let _ = std::fs::remove_file(&temporary);
+        let write = || -> io::Result<()> {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(&temporary)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, &path)?;
+            File::open(&self.data_root)?.sync_all()
+        };
+        write().map_err(GroundFault::disk("cannot write", &path))
+    }
+
+    fn write_holder(&self, address: Option<SocketAddr>) -> Result<(), GroundFault> {
+        let text = serde_json::to_string(&Holder { pid: std::process::id(), address }).expect("two plain fields");
+        for mut file in &self.locks {
+            file.set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(text.as_bytes()))
+                .map_err(GroundFault::disk("cannot write a lock in", &self.data_root))?;
+        }
+        Ok(())
+    }
+}
+
+/// The path with its links followed, so that two names of one database share a lock.
+fn true_path(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    })
+}
+
+fn make_private_directory(path: &Path) -> Result<(), GroundFault> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(PRIVATE_DIRECTORY).create(path).map_err(GroundFault::disk("cannot make", path))?;
+    let mode = path.metadata().map_err(GroundFault::disk("cannot look at", path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::info!("`{}` was open to others; it is private now", path.display());
+        std::fs::set_permissions(path, Permissions::from_mode(PRIVATE_DIRECTORY))
+            .map_err(GroundFault::disk("cannot tighten", path))?;
+    }
+    Ok(())
+}
+
+fn lock(path: &Path, what: &'static str, locked: &Path) -> Result<File, GroundFault> {
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(path);
+    let file = open.map_err(GroundFault::disk("cannot open the lock", path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(GroundFault::Taken { what, path: locked.display().to_string(), holder: holder(&file) })
+        }
+        Err(fault) => Err(GroundFault::disk("cannot lock", path)(fault.into())),
+    }
+}
+
+fn holder(file: &File) -> String {
+    let mut text = String::new();
+    let read = file.take(SMALL_FILE_BYTES_MAX).read_to_string(&mut text);
+    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+        Some(Holder { pid, address: Some(address) }) => format!("process {pid}, which listens on {address}"),
+        Some(Holder { pid, address: None }) => format!("process {pid}, which is starting"),
+        None => "a process that did not say its name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_second_daemon_is_told_who_holds_the_data_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("data");
+        let ground = Ground::take(&root, &root.join("calt.sqlite3")).unwrap();
+        ground.announce("127.0.0.1:8123".parse().unwrap(), "t", Timestamp::from_micros(1)).unwrap();
+        let fault = Ground::take(&root, &root.join("other.sqlite3")).unwrap_err().to_string();
+        let pid = std::process::id();
+        let expected = format!("another daemon already uses the data directory `{}`: process {pid}, which listens on 127.0.0.1:8123", root.display());
+        assert_eq!(fault, expected);
+    }
+
+    #[test]
+    fn a_database_has_one_daemon_under_whichever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("one.sqlite3");
+        std::fs::write(&database, "").unwrap();
+        let alias = folder.path().join("two.sqlite3");
+        std::os::unix::fs::symlink(&database, &alias).unwrap();
+        let _ground = Ground::take(&folder.path().join("a"), &database).unwrap();
+        let fault = Ground::take(&folder.path().join("b"), &alias).unwrap_err().to_string();
+        assert!(fault.starts_with("another daemon already uses the database"), "{fault}");
+    }
+
+    #[test]
+    fn a_wide_data_root_is_tightened_and_own_files_are_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("data");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+        let ground = Ground::take(&root, &root.join("calt.sqlite3")).unwrap();
+        ground.keep_owner_token("secret").unwrap();
+        ground.announce("127.0.0.1:1".parse().unwrap(), "secret", Timestamp::from_micros(1)).unwrap();
+        assert_eq!(mode(&root), 0o700);
+        for name in [LOCK_FILE, DISCOVERY_FILE, OWNER_TOKEN_FILE, "calt.sqlite3.lock"] {
+            assert_eq!(mode(&root.join(name)), 0o600, "{name}");
+        }
+        assert_eq!(ground.owner_token().as_deref(), Some("secret"));
+        ground.withdraw();
+        assert!(!root.join(DISCOVERY_FILE).exists());
+    }
+}

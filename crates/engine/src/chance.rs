@@ -1,0 +1,35 @@
+//! The clock and chance: what core is told and never asks.
+
+use calt_core::{SessionId, Timestamp};
+
+/// Bytes of chance in a token.
+const TOKEN_BYTES: usize = 32;
+
+/// The time.
+pub fn now() -> Timestamp {
+    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+}
+
+/// A new session's id. Version 7, so that ids made later sort later.
+pub(crate) fn session_id() -> SessionId {
+    let id = format!("session_{}", uuid::Uuid::now_v7().simple());
+    SessionId::parse(&id).expect("32 hexadecimal digits fit the form of a session id")
+}
+
+/// One id for all that is decided in one look.
+pub(crate) fn decision_id() -> String {
+    format!("decision_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// A token's public name.
+pub(crate) fn token_id() -> String {
+    format!("tok_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// A new token: 256 bits of chance.
+pub(crate) fn token() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; TOKEN_BYTES];
+    getrandom::fill(&mut bytes)?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("calt_{digits}"))
+}

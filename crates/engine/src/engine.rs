@@ -1,0 +1,292 @@
+//! The engine itself: what it holds, how it opens and how it submits.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use calt_core::decide::{Answer, RosterAction, RosterCommand};
+use calt_core::isolation::Tier;
+use calt_core::principal::{Caller, Claim};
+use calt_core::redact::Masker;
+use calt_core::roster::Roster;
+use calt_core::{Action, ArtifactId, Command, Digest, Facts, Plan, Refusal, RunId, SessionId};
+use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError};
+use calt_tools::Toolkit;
+use tokio_util::task::TaskTracker;
+
+use crate::chance;
+use crate::run::Running;
+
+/// Most plans kept in memory; a plan that left is read from its file again.
+const PLANS_KEPT: usize = 256;
+/// Longest `source`, `user_id` and `message_id`, in characters.
+const CLAIM_CHARS_MAX: usize = 200;
+
+/// What the engine is opened with.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The database file.
+    pub database: PathBuf,
+    /// Where sessions keep their directories.
+    pub data_root: PathBuf,
+    /// The python to run tests with, when it is not python3 on the fixed path.
+    pub python: Option<calt_tools::Interpreter>,
+    /// Exact values to mask wherever they appear.
+    pub secrets: Vec<String>,
+    /// SHA-256 of the configuration in force.
+    pub config_sha256: Digest,
+    /// SHA-256 of the running program.
+    pub binary_sha256: Digest,
+    /// calt's version.
+    pub version: String,
+}
+
+/// Who asks: what the credential proves, and what the client says of itself.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// Who the credential proves.
+    pub caller: Caller,
+    /// What is merely claimed.
+    pub claim: Claim,
+}
+
+/// What was found and done at the start.
+#[derive(Debug)]
+pub struct StartReport {
+    /// What the store says of itself.
+    pub store: OpenReport,
+    /// The owner's token, on the first start only. It is nowhere kept.
+    pub owner_token: Option<String>,
+    /// Runs that had no end, and have one now.
+    pub interrupted: Vec<RunId>,
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The gate said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A mistake of ours; the text is for the daemon's own log.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// Why the engine did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    /// The store did not open.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A first event could not be written.
+    #[error("the log could not take the start of the daemon: {0}")]
+    FirstEvents(#[from] Fault),
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) toolkit: Arc<Toolkit>,
+    pub(crate) masker: Masker,
+    pub(crate) data_root: PathBuf,
+    pub(crate) runs: Mutex<HashMap<RunId, Running>>,
+    pub(crate) tasks: TaskTracker,
+    plans: Mutex<PlanCache>,
+}
+
+#[derive(Default)]
+struct PlanCache {
+    plans: HashMap<SessionId, (u64, Arc<Plan>)>,
+    uses: u64,
+}
+
+impl Engine {
+    /// Opens store and tools, ends the runs that have no end, and records the start.
+    ///
+    /// # Errors
+    /// [`OpenFault`] when the database is not this calt's, or the log cannot be written.
+    pub async fn open(config: EngineConfig) -> Result<(Self, StartReport), OpenFault> {
+        let store_config = StoreConfig::new(config.database.clone(), config.data_root.clone());
+        let (store, report) = Store::open(store_config)?;
+        let engine = Self {
+            inner: Arc::new(Inner {
+                store,
+                toolkit: Arc::new(Toolkit::find(config.python.clone())),
+                masker: Masker::new().with_exact(config.secrets.clone()),
+                data_root: config.data_root.clone(),
+                runs: Mutex::new(HashMap::new()),
+                tasks: TaskTracker::new(),
+                plans: Mutex::new(PlanCache::default()),
+            }),
+        };
+        let specs: Vec<_> = engine.toolkit().specs().cloned().collect();
+        engine.store().register_tools(&specs).await.map_err(Fault::from)?;
+        let owner_token = engine.first_owner_token().await?;
+        engine
+            .submit_roster(RosterAction::DaemonStarted {
+                version: config.version,
+                binary_sha256: config.binary_sha256,
+                config_sha256: config.config_sha256,
+            })
+            .await?;
+        let interrupted = engine.end_interrupted_runs().await?;
+        Ok((engine, StartReport { store: report, owner_token, interrupted }))
+    }
+
+    /// Waits until every run in progress has its end in the log, then closes the store.
+    pub async fn close(&self) {
+        self.cancel_every_run();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.store().close().await;
+    }
+
+    /// The store, for reads.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The tools.
+    pub fn toolkit(&self) -> &Toolkit {
+        &self.inner.toolkit
+    }
+
+    /// How much of a box this machine holds up.
+    pub fn tier(&self) -> Tier {
+        self.inner.toolkit.tier()
+    }
+
+    /// People and credentials, as they are now.
+    pub fn roster(&self) -> Arc<Roster> {
+        self.inner.store.roster()
+    }
+
+    /// The one masker.
+    pub fn masker(&self) -> &Masker {
+        &self.inner.masker
+    }
+
+    pub(crate) fn session_dir(&self, session: &SessionId) -> PathBuf {
+        self.inner.data_root.join("sessions").join(session.as_str())
+    }
+
+    pub(crate) fn workspace_dir(&self, session: &SessionId) -> PathBuf {
+        self.session_dir(session).join("workspace")
+    }
+
+    pub(crate) async fn submit(
+        &self,
+        by: Asker,
+        session: &SessionId,
+        action: Action,
+        facts: Facts,
+    ) -> Result<(Answer, Committed), Fault> {
+        let command = Command { caller: by.caller, claim: self.masked(by.claim)?, action };
+        let mut committed = self.inner.store.submit(session, command, facts).await?;
+        match std::mem::replace(&mut committed.outcome, Ok(Answer::Recorded)) {
+            Ok(answer) => Ok((answer, committed)),
+            Err(Refusal::SessionNotFound { .. }) => {
+                Err(Refusal::SessionNotFound { session: session.to_string() }.into())
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    pub(crate) async fn submit_roster_by(&self, by: Asker, action: RosterAction) -> Result<Answer, Fault> {
+        let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
+        let committed = self.inner.store.submit_roster(command, self.facts()).await?;
+        Ok(committed.outcome?)
+    }
+
+    /// Records something the daemon says of itself.
+    ///
+    /// # Errors
+    /// [`Fault`] when the log cannot be written.
+    pub async fn submit_roster(&self, action: RosterAction) -> Result<Answer, Fault> {
+        self.submit_roster_by(Asker::daemon(), action).await
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        Facts {
+            now: chance::now(),
+            next_run: RunId(0),
+            next_artifact: ArtifactId(0),
+            tier: self.tier(),
+            step: None,
+        }
+    }
+
+    pub(crate) fn mask(&self, text: Option<String>) -> Option<String> {
+        text.map(|text| self.inner.masker.mask_text(&text).into_owned())
+    }
+
+    fn masked(&self, claim: Claim) -> Result<Claim, Refusal> {
+        let check = |what: &str, text: Option<String>| match text {
+            Some(text) if text.chars().count() > CLAIM_CHARS_MAX => Err(Refusal::LimitExceeded {
+                what: format!("`{what}`"),
+                actual: text.chars().count() as u64,
+                limit: CLAIM_CHARS_MAX as u64,
+                unit: "characters",
+            }),
+            text => Ok(self.mask(text)),
+        };
+        Ok(Claim {
+            source: check("source", claim.source)?,
+            user_id: check("user_id", claim.user_id)?,
+            message_id: check("message_id", claim.message_id)?,
+        })
+    }
+
+    pub(crate) fn cached_plan(&self, session: &SessionId) -> Option<Arc<Plan>> {
+        let mut cache = self.inner.plans.lock().expect("no holder of this lock panics");
+        cache.uses += 1;
+        let uses = cache.uses;
+        cache.plans.get_mut(session).map(|(used, plan)| {
+            *used = uses;
+            Arc::clone(plan)
+        })
+    }
+
+    pub(crate) fn cache_plan(&self, session: &SessionId, plan: Arc<Plan>) {
+        let mut cache = self.inner.plans.lock().expect("no holder of this lock panics");
+        cache.uses += 1;
+        let uses = cache.uses;
+        if cache.plans.get(session).is_some_and(|(_, known)| known.version() > plan.version()) {
+            return;
+        }
+        cache.plans.insert(session.clone(), (uses, plan));
+        if cache.plans.len() > PLANS_KEPT
+            && let Some(oldest) =
+                cache.plans.iter().min_by_key(|(_, (used, _))| *used).map(|(session, _)| session.clone())
+        {
+            cache.plans.remove(&oldest);
+        }
+    }
+}
+
+impl Asker {
+    /// The daemon itself.
+    pub fn daemon() -> Self {
+        Self { caller: Caller::daemon(), claim: Claim::default() }
+    }
+}
+
+/// Runs work that blocks on a thread of its own; a panic in it is a fault of ours.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Fault::Internal(error.to_string()))
+}
+
+pub(crate) fn io_fault(what: &str, path: &Path, error: &std::io::Error) -> Fault {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Fault::Store(StoreError::Full),
+        _ => Fault::Internal(format!("{what} `{}`: {error}", path.display())),
+    }
+}

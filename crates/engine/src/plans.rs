@@ -1,0 +1,187 @@
+//! Taking in plans, and checking them without taking them in.
+
+use std::sync::Arc;
+
+use calt_core::decide::{Answer, ImportPlan};
+use calt_core::isolation::BoxSpec;
+use calt_core::plan::{Draft, Plan, PlannedStep};
+use calt_core::session::{StepSeal, inputs_digest, step_digest};
+use calt_core::toolbox::{Remark, Risk};
+use calt_core::event::WorkspaceIdentity;
+use calt_core::{Action, Digest, Refusal, SessionId};
+use serde_json::{Value, json};
+
+use crate::engine::{Asker, Engine, Fault, blocking};
+
+/// How often an import without a version of its own is tried again when another one came first.
+const NUMBERING_TRIES: usize = 8;
+
+/// What a check found in a plan that could be imported.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// The version it would get.
+    pub version: u32,
+    /// The title.
+    pub title: String,
+    /// The digest it would have.
+    pub digest: Digest,
+    /// The steps, as they would stand.
+    pub steps: Vec<CheckedStep>,
+    /// What is missing on this machine, by step.
+    pub missing: Vec<(String, Remark)>,
+}
+
+/// One step of a checked plan.
+#[derive(Clone, Debug)]
+pub struct CheckedStep {
+    /// The step, its inputs masked.
+    pub step: PlannedStep,
+    /// What the run would refuse, and the like.
+    pub remarks: Vec<Remark>,
+    /// Its effective risk.
+    pub risk: Risk,
+}
+
+impl Engine {
+    /// Reads, checks, stores and imports a plan. Answers with its version.
+    ///
+    /// # Errors
+    /// [`Refusal::PlanInvalid`] with every problem, or the gate's reason.
+    pub async fn import_plan(&self, by: Asker, session: &SessionId, document: &str) -> Result<u32, Fault> {
+        let draft = self.draft(document).await?;
+        let document_digest = Digest::of_bytes(document.as_bytes());
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let newest = self.newest_version(session).await?;
+            let version = draft.version.unwrap_or(newest.unwrap_or(0) + 1);
+            let plan = Arc::new(draft.clone().number(version));
+            let import = ImportPlan {
+                plan: Arc::clone(&plan),
+                version_given: draft.version.is_some(),
+                masked: Arc::new(self.masked_plan(session, &plan)),
+                document_digest,
+            };
+            self.store_plan(session, &plan, document, document_digest, &import).await?;
+            match self.submit(by.clone(), session, Action::ImportPlan(import), self.facts()).await {
+                Ok((Answer::PlanImported { version, .. }, _)) => {
+                    self.cache_plan(session, plan);
+                    return Ok(version);
+                }
+                Ok((other, _)) => return Err(Fault::Internal(format!("an import was answered with {other:?}"))),
+                Err(Fault::Refused(Refusal::PlanVersionExists { .. }))
+                    if draft.version.is_none() && tries < NUMBERING_TRIES => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Checks a plan without importing it. Nothing in the workspace is read.
+    ///
+    /// # Errors
+    /// [`Refusal::PlanInvalid`] with every problem.
+    pub async fn check_plan(&self, session: Option<&SessionId>, document: &str) -> Result<CheckReport, Fault> {
+        let draft = self.draft(document).await?;
+        let newest = match session {
+            Some(session) => self.newest_version(session).await?,
+            None => None,
+        };
+        let plan = draft.clone().number(draft.version.unwrap_or(newest.unwrap_or(0) + 1));
+        let missing = plan
+            .steps()
+            .iter()
+            .flat_map(|step| step.remarks.iter().map(|remark| (step.id.to_string(), remark.clone())))
+            .filter(|(_, remark)| remark.code == "program_missing")
+            .collect();
+        let steps = plan
+            .steps()
+            .iter()
+            .map(|step| CheckedStep {
+                step: PlannedStep {
+                    inputs: self.inner.masker.mask_json(step.inputs.clone()).value,
+                    meta: step.meta.clone().map(|meta| self.inner.masker.mask_json(meta).value),
+                    ..step.clone()
+                },
+                remarks: step.remarks.clone(),
+                risk: step.risk,
+            })
+            .collect();
+        let title = self.inner.masker.mask_text(plan.title()).into_owned();
+        Ok(CheckReport { version: plan.version(), title, digest: plan.digest(), steps, missing })
+    }
+
+    async fn draft(&self, document: &str) -> Result<Draft, Fault> {
+        let (engine, text) = (self.clone(), document.to_owned());
+        let draft = blocking(move || calt_core::plan::draft(&text, engine.toolkit())).await?;
+        draft.map_err(|mut problems| {
+            for problem in &mut problems {
+                problem.message = self.inner.masker.mask_text(&problem.message).into_owned();
+            }
+            Refusal::PlanInvalid { problems }.into()
+        })
+    }
+
+    async fn newest_version(&self, session: &SessionId) -> Result<Option<u32>, Fault> {
+        if let Some(plan) = self.cached_plan(session) {
+            return Ok(Some(plan.version()));
+        }
+        let (engine, id) = (self.clone(), session.clone());
+        let row = blocking(move || {
+            let session = engine.store().session(&id)?;
+            Ok::<_, Fault>(session.ok_or_else(|| Refusal::SessionNotFound { session: id.to_string() })?)
+        })
+        .await??;
+        Ok(row.plan_version)
+    }
+
+    /// The plan as submitted is what runs need; it is on disk before the event that names it.
+    async fn store_plan(
+        &self,
+        session: &SessionId,
+        plan: &Plan,
+        document: &str,
+        digest: Digest,
+        import: &ImportPlan,
+    ) -> Result<(), Fault> {
+        let (store, session, version) = (self.store().clone(), session.clone(), plan.version());
+        let (document, masked) = (document.to_owned(), Arc::clone(&import.masked));
+        blocking(move || store.write_plan(&session, version, &digest, document.as_bytes(), &masked)).await??;
+        Ok(())
+    }
+
+    /// The canonical form, masked, with what an approver is shown of each step.
+    fn masked_plan(&self, session: &SessionId, plan: &Plan) -> Value {
+        let mut canonical = plan.canonical();
+        let workspace = WorkspaceIdentity::Own;
+        if let Some(steps) = canonical["steps"].as_array_mut() {
+            for (shown, step) in steps.iter_mut().zip(plan.steps()) {
+                shown["inputs"] = step.inputs.clone();
+                shown["meta"] = json!(step.meta);
+                shown["expected_observation"] = json!(step.expected_observation);
+                shown["verify"] = json!(step.verify);
+                shown["effect"] = json!(step.effect);
+                shown["box"] = json!(step.box_spec);
+                shown["remarks"] = json!(step.remarks);
+            }
+        }
+        let mut masked = self.inner.masker.mask_json(canonical).value;
+        if let Some(steps) = masked["steps"].as_array_mut() {
+            for (shown, step) in steps.iter_mut().zip(plan.steps()) {
+                // Ids and digests are added after masking: they are never secrets.
+                shown["id"] = json!(step.id);
+                shown["tool"] = json!(step.tool);
+                shown["digest"] = json!(step_digest(&StepSeal {
+                    session,
+                    workspace: &workspace,
+                    plan: plan.digest(),
+                    step: &step.id,
+                    risk: step.risk,
+                    box_digest: step.box_spec.as_ref().map(BoxSpec::digest),
+                    inputs: inputs_digest(&step.inputs),
+                }));
+            }
+        }
+        masked["digest"] = json!(plan.digest());
+        masked
+    }
+}

@@ -1,0 +1,35 @@
+//! At the start: runs without an end get one that says what really happened. Nothing is run again.
+
+use calt_core::event::Finding;
+use calt_core::{Action, RunId};
+use calt_tools::{RunRoom, Workspace, inspect_interrupted};
+
+use crate::engine::{Asker, Engine, Fault, blocking, io_fault};
+
+impl Engine {
+    pub(crate) async fn end_interrupted_runs(&self) -> Result<Vec<RunId>, Fault> {
+        let engine = self.clone();
+        let unfinished = blocking(move || engine.store().unfinished_runs()).await??;
+        let mut ended = Vec::new();
+        for started in unfinished {
+            let (session, run, files) = (started.session.clone(), started.run, started.files.clone());
+            let (finding, found) = if files.is_empty() {
+                (Finding::NothingToWrite, Vec::new())
+            } else {
+                let directory = self.workspace_dir(&session);
+                let room = RunRoom::new(self.session_dir(&session).join("preimages").join(run.to_string()));
+                blocking(move || {
+                    Workspace::open(&directory)
+                        .and_then(|workspace| inspect_interrupted(&workspace, &room, &files))
+                        .map_err(|error| io_fault("cannot inspect workspace", &directory, &error))
+                })
+                .await??
+            };
+            let action = Action::InterruptRun { run, finding, files: found };
+            self.submit(Asker::daemon(), &session, action, self.facts()).await?;
+            tracing::warn!(run.id = run.0, session.id = %session, "a run had no end when the daemon started; it is recorded as interrupted");
+            ended.push(run);
+        }
+        Ok(ended)
+    }
+}

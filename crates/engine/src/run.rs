@@ -1,0 +1,258 @@
+//! Runs: started on a durable permit, watched until their end is in the log.
+//!
+//! A run belongs to the engine. The request that asked for it may go away; the run does not notice.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
+use calt_core::event::PAYLOAD_BYTES_MAX;
+use calt_core::plan::PlannedStep;
+use calt_core::{Action, Permit, Refusal, RunId, SessionId, StepId};
+use calt_store::Durability;
+use calt_tools::{Cancel, Ended, Limits, RunRoom, ToolFailure, ToolOutput, Workspace};
+use serde_json::{Value, json};
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::{Asker, Engine, Fault, blocking};
+use crate::verify;
+
+/// Room an event's payload needs around an output, in bytes.
+const PAYLOAD_FRAME_BYTES: usize = 2 * 1024;
+
+/// A run in progress.
+#[derive(Clone)]
+pub(crate) struct Running {
+    cancel: Cancel,
+    ended: watch::Sender<bool>,
+}
+
+impl Running {
+    fn new() -> Self {
+        Self { cancel: Cancel::new(), ended: watch::Sender::new(false) }
+    }
+}
+
+/// Everything one run needs, gathered before the permit came.
+struct Work {
+    session: SessionId,
+    step: PlannedStep,
+    inputs: Value,
+}
+
+impl Engine {
+    /// Executes an approved step: answers once `step_started` is durable; the run goes on by itself.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] with the gate's reason.
+    pub async fn start_step(
+        &self,
+        by: Asker,
+        session: &SessionId,
+        step: &StepId,
+        confirm_high_risk: bool,
+    ) -> Result<RunId, Fault> {
+        // A task of its own: were the caller to go away between commit and run, the permit would be lost.
+        let (started, answer) = oneshot::channel();
+        let (engine, session, step) = (self.clone(), session.clone(), step.clone());
+        self.inner.tasks.spawn(async move {
+            match engine.submit_start(by, &session, &step, confirm_high_risk).await {
+                Ok((run, permit, work)) => {
+                    let running = engine.running(run);
+                    let _ = started.send(Ok(run));
+                    engine.see_through(permit, work, running).await;
+                }
+                Err(fault) => {
+                    let _ = started.send(Err(fault));
+                }
+            }
+        });
+        answer.await.map_err(|_| Fault::Internal("the task that starts a run ended early".to_owned()))?
+    }
+
+    async fn submit_start(
+        &self,
+        by: Asker,
+        session: &SessionId,
+        step: &StepId,
+        confirm_high_risk: bool,
+    ) -> Result<(RunId, Permit, Work), Fault> {
+        let gathered = self.gather_all(session, step).await?;
+        let mut facts = self.facts();
+        let (mut masked_inputs, mut work) = (Value::Null, None);
+        if let Some(gathered) = gathered {
+            let planned = gathered.step(step).clone();
+            masked_inputs = self.inner.masker.mask_json(gathered.inputs.clone()).value;
+            facts.step = Some(gathered.facts);
+            work = Some(Work { session: session.clone(), step: planned, inputs: gathered.inputs });
+        }
+        let action = Action::StartStep { step: step.clone(), confirm_high_risk, masked_inputs };
+        let (answer, committed) = self.submit(by, session, action, facts).await?;
+        match (answer, committed.permit, work) {
+            (Answer::Started { run }, Some(permit), Some(work)) => Ok((run, permit, work)),
+            (other, _, _) => Err(Fault::Internal(format!("a start was answered with {other:?} or without a permit"))),
+        }
+    }
+
+    /// Waits until a run has its end in the log. Returns at once for one that has, or that never was.
+    pub async fn run_end(&self, run: RunId) {
+        let ended = {
+            let runs = self.inner.runs.lock().expect("no holder of this lock panics");
+            runs.get(&run).map(|running| running.ended.subscribe())
+        };
+        if let Some(mut ended) = ended {
+            // An error means that the sender is gone, and with it the run.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+
+    /// How many runs are in progress.
+    pub fn runs_in_progress(&self) -> usize {
+        self.inner.runs.lock().expect("no holder of this lock panics").len()
+    }
+
+    /// Ends a run whose session was stopped, and waits for its end to be in the log.
+    pub(crate) async fn cancel_run(&self, run: RunId) -> Result<(), Fault> {
+        // The run may not be registered yet: then it finds this entry, cancelled already.
+        self.running(run).cancel.trigger();
+        let engine = self.clone();
+        let row = blocking(move || engine.store().run(run)).await??;
+        if row.is_none_or(|row| row.status != "running") {
+            self.forget(run);
+            return Ok(());
+        }
+        self.run_end(run).await;
+        Ok(())
+    }
+
+    pub(crate) fn cancel_every_run(&self) {
+        let runs = self.inner.runs.lock().expect("no holder of this lock panics");
+        for running in runs.values() {
+            running.cancel.trigger();
+        }
+    }
+
+    fn running(&self, run: RunId) -> Running {
+        let mut runs = self.inner.runs.lock().expect("no holder of this lock panics");
+        runs.entry(run).or_insert_with(Running::new).clone()
+    }
+
+    fn forget(&self, run: RunId) {
+        let removed = self.inner.runs.lock().expect("no holder of this lock panics").remove(&run);
+        if let Some(running) = removed {
+            running.ended.send_replace(true);
+        }
+    }
+
+    /// Runs the tool and puts its end into the log.
+    async fn see_through(&self, permit: Permit, work: Work, running: Running) {
+        let run = permit.run();
+        let session = work.session.clone();
+        let engine = self.clone();
+        let end = blocking(move || engine.execute(permit, &work, &running.cancel)).await;
+        let end = end.unwrap_or_else(|fault| {
+            tracing::error!(run.id = run.0, session.id = %session, "a tool broke down: {fault}");
+            RunEnd::Failed(Box::new(Failure {
+                code: "internal".to_owned(),
+                error: "the tool broke down; the daemon's own log says more".to_owned(),
+                duration_ms: 0,
+                exit_code: None,
+                cancelled: false,
+                applied: Vec::new(),
+                output: None,
+            }))
+        });
+        let action = Action::FinishRun { run, end };
+        if let Err(fault) = self.submit(Asker::daemon(), &session, action, self.facts()).await {
+            // The run stays without an end; the next start of the daemon finds it and says what happened.
+            tracing::error!(run.id = run.0, session.id = %session, "the end of a run could not be recorded: {fault}");
+        }
+        self.forget(run);
+    }
+
+    fn execute(&self, permit: Permit, work: &Work, cancel: &Cancel) -> RunEnd {
+        let run = permit.run();
+        let started = Instant::now();
+        let deadline = started + Duration::from_secs(u64::from(work.step.timeout_sec));
+        let limits = Limits { deadline, cancel: cancel.clone() };
+        let workspace = match Workspace::open(&self.workspace_dir(&work.session)) {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                return self.failed(ToolFailure::io("the workspace cannot be opened", &error), started.elapsed());
+            }
+        };
+        let room = RunRoom::new(self.session_dir(&work.session).join("preimages").join(run.to_string()));
+        let Ended { result, .. } = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
+        let result = result.and_then(|output| self.holds(work, &workspace, output));
+        match result {
+            Ok(output) => self.succeeded(run, work, output, started),
+            Err(failure) => self.failed(failure, started.elapsed()),
+        }
+    }
+
+    /// The verify rule, on the unmasked output; without one, a command that exits non-zero failed.
+    fn holds(&self, work: &Work, workspace: &Workspace, output: ToolOutput) -> Result<ToolOutput, ToolFailure> {
+        let verdict = match &work.step.verify {
+            Some(rule) => verify::check(rule, &output, workspace).map_err(|reason| ("verify_failed", reason)),
+            None => match output.exit_code {
+                None | Some(0) => Ok(()),
+                Some(code) => Err(("step_failed", format!("the command exited with {code}"))),
+            },
+        };
+        match verdict {
+            Ok(()) => Ok(output),
+            Err((code, reason)) => Err(ToolFailure::after_the_fact(code, reason, output)),
+        }
+    }
+
+    fn succeeded(&self, run: RunId, work: &Work, output: ToolOutput, started: Instant) -> RunEnd {
+        let masked = self.inner.masker.mask_json(output.output);
+        let text = masked.value.to_string();
+        let durability = if text.len() + PAYLOAD_FRAME_BYTES <= PAYLOAD_BYTES_MAX {
+            Durability::RepeatsOutput
+        } else {
+            Durability::Own
+        };
+        let written = self.store().write_artifact(&work.session, run, &work.step.id, text.as_bytes(), durability);
+        let file = match written {
+            Ok(file) => file,
+            Err(error) => {
+                let mut failure = ToolFailure::plain("artifact_unwritable", format!("the artifact could not be written: {error}"));
+                failure.applied = output.applied;
+                return self.failed(failure, started.elapsed());
+            }
+        };
+        RunEnd::Succeeded(Box::new(Success {
+            output: masked.value,
+            masked: masked.pointers,
+            not_whole: output.not_whole,
+            artifact: ArtifactFile {
+                kind: "output".to_owned(),
+                path: file.path,
+                sha256: file.sha256,
+                bytes: file.bytes,
+            },
+            duration_ms: millis(started.elapsed()),
+            exit_code: output.exit_code,
+            preview: output.preview,
+            applied: output.applied,
+            warnings: output.warnings.iter().map(|text| self.inner.masker.mask_text(text).into_owned()).collect(),
+        }))
+    }
+
+    fn failed(&self, failure: ToolFailure, elapsed: Duration) -> RunEnd {
+        RunEnd::Failed(Box::new(Failure {
+            code: failure.code().to_owned(),
+            error: self.inner.masker.mask_text(&failure.message).into_owned(),
+            duration_ms: millis(elapsed),
+            exit_code: failure.exit_code,
+            cancelled: failure.cancelled,
+            applied: failure.applied,
+            output: failure.output.map(|output| self.inner.masker.mask_json(output).value),
+        }))
+    }
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,232 @@
+//! The files beside the database: each session's plans and artifacts, below the data root.
+
+mod recover;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use calt_core::decide::ArtifactFile;
+use calt_core::digest::Digest;
+use calt_core::id::{RunId, SessionId, StepId};
+use serde_json::Value;
+
+pub(crate) use recover::{orphans_set_aside, outputs_made_again};
+
+/// Permission bits of directories: the owner alone.
+const DIRECTORY_MODE: u32 = 0o700;
+/// Permission bits of files: the owner alone.
+const FILE_MODE: u32 = 0o600;
+/// What an artifact is that holds a run's output.
+const OUTPUT_KIND: &str = "output";
+
+/// How surely a file must be on disk when the call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It repeats an output the log holds: written, not synced, and made again at recovery.
+    RepeatsOutput,
+    /// The log does not hold it: synced with its directory, before the event that names it.
+    Own,
+}
+
+/// The data root. Every path below it is made of ids, so none can lead outside.
+#[derive(Clone, Debug)]
+pub struct Files {
+    root: PathBuf,
+    name: String,
+}
+
+impl Files {
+    /// Takes the data root, makes it if need be, and tightens its permissions.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(root)?;
+        let root = root.canonicalize()?;
+        tighten(&root)?;
+        let name = root.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned());
+        let files = Self { root, name };
+        make_directory(&files.sessions())?;
+        tighten(&files.sessions())?;
+        Ok(files)
+    }
+
+    /// The data root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
+    }
+
+    /// A session's directory: `<data-root>/sessions/<id>`.
+    pub fn session(&self, session: &SessionId) -> PathBuf {
+        self.sessions().join(session.as_str())
+    }
+
+    /// Makes a session's `artifacts/` and `plans/`, durably: they stand when its creation is answered.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn make_session(&self, session: &SessionId) -> io::Result<()> {
+        let directory = self.session(session);
+        let fresh = make_directory(&directory)?;
+        make_directory(&directory.join("artifacts"))?;
+        make_directory(&directory.join("plans"))?;
+        if fresh {
+            tighten(&directory)?;
+        }
+        Ok(())
+    }
+
+    /// Writes an artifact of a run. An output's file is written with [`output_bytes`].
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write_artifact(
+        &self,
+        session: &SessionId,
+        run: RunId,
+        step: &StepId,
+        bytes: &[u8],
+        durability: Durability,
+    ) -> io::Result<ArtifactFile> {
+        let directory = self.session(session).join("artifacts");
+        let file_name = format!("{run}-{step}.json");
+        let path = directory.join(&file_name);
+        let written = match durability {
+            Durability::RepeatsOutput => write(&path, bytes).map(drop),
+            Durability::Own => write(&path, bytes).and_then(|file| file.sync_all()).and_then(|()| sync(&directory)),
+        };
+        if let Err(error) = written {
+            // A part of an artifact must not look like one.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        Ok(ArtifactFile {
+            kind: OUTPUT_KIND.to_owned(),
+            path: format!("{}/sessions/{session}/artifacts/{file_name}", self.name),
+            sha256: Digest::of_bytes(bytes),
+            bytes: bytes.len() as u64,
+        })
+    }
+
+    /// Reads an artifact by the path its event names, and checks its digest.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` when the path is not an artifact's or the bytes are others.
+    pub fn read_artifact(&self, recorded_path: &str, sha256: Digest) -> io::Result<Vec<u8>> {
+        let path = self.artifact_path(recorded_path).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("`{recorded_path}` is not an artifact's path"))
+        })?;
+        read_checked(&path, sha256)
+    }
+
+    /// Where an artifact lies now, whatever the data directory was called when it was written.
+    fn artifact_path(&self, recorded: &str) -> Option<PathBuf> {
+        let (_, below) = recorded.split_once("/sessions/")?;
+        let mut parts = below.split('/');
+        let (session, directory, file, end) = (parts.next()?, parts.next()?, parts.next()?, parts.next());
+        let session = SessionId::parse(session)?;
+        let plain = !file.is_empty() && file != "." && file != "..";
+        (directory == "artifacts" && plain && end.is_none()).then(|| self.session(&session).join(directory).join(file))
+    }
+
+    /// Keeps a plan document as submitted, durably, before its event. The same bytes again change nothing.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write_plan(&self, session: &SessionId, version: u32, digest: Digest, bytes: &[u8]) -> io::Result<()> {
+        self.write_plan_file(session, &format!("{version}-{digest}.plan"), bytes)
+    }
+
+    /// Reads a plan document back, and checks that it is the one of this digest.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` when the bytes are others.
+    pub fn read_plan(&self, session: &SessionId, version: u32, digest: Digest) -> io::Result<Vec<u8>> {
+        read_checked(&self.session(session).join("plans").join(format!("{version}-{digest}.plan")), digest)
+    }
+
+    pub(crate) fn write_masked_plan(
+        &self,
+        session: &SessionId,
+        version: u32,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        self.write_plan_file(session, &format!("{version}-{digest}.masked.json"), bytes)
+    }
+
+    pub(crate) fn read_masked_plan(&self, session: &SessionId, version: u32, digest: Digest) -> io::Result<Vec<u8>> {
+        read_checked(&self.session(session).join("plans").join(format!("{version}-{digest}.masked.json")), digest)
+    }
+
+    fn write_plan_file(&self, session: &SessionId, file_name: &str, bytes: &[u8]) -> io::Result<()> {
+        let directory = self.session(session).join("plans");
+        let path = directory.join(file_name);
+        if fs::read(&path).is_ok_and(|there| there == bytes) {
+            // It may be there from an attempt that crashed before it was synced.
+            File::open(&path)?.sync_all()?;
+            return sync(&directory);
+        }
+        let part = directory.join(format!("{file_name}.part"));
+        write(&part, bytes)?.sync_all()?;
+        fs::rename(&part, &path)?;
+        sync(&directory)
+    }
+}
+
+/// The bytes of the artifact that repeats an output. Recovery makes the same again from the log.
+pub fn output_bytes(output: &Value) -> Vec<u8> {
+    let mut bytes = output.to_string().into_bytes();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+fn read_checked(path: &Path, digest: Digest) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.read_to_end(&mut bytes)?;
+    if Digest::of_bytes(&bytes) != digest {
+        let reason = format!("`{}` is not what was recorded", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    Ok(bytes)
+}
+
+/// Makes a directory durably; says whether it was missing.
+fn make_directory(path: &Path) -> io::Result<bool> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        Ok(()) => {
+            if let Some(parent) = path.parent() {
+                sync(parent)?;
+            }
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Takes group and others their rights on a directory that is ours.
+fn tighten(path: &Path) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "permissions were too wide and are tightened");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! A world: a data root of its own, the real binary, and whoever speaks to it.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::{self, Reply};
+use crate::person::Person;
+
+/// Longest a daemon may take to listen or to end, in seconds.
+const DAEMON_SECONDS_MAX: u64 = 20;
+
+/// A daemon that runs.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+/// What a command line printed.
+#[derive(Debug)]
+pub struct Ran {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// The exit code.
+    pub code: i32,
+}
+
+/// A world.
+pub struct World {
+    home: TempDir,
+    environment: Vec<(String, String)>,
+    daemon: RefCell<Option<Daemon>>,
+    people: Cell<u32>,
+}
+
+impl World {
+    /// A world with a daemon in it.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with these variables set for everything that runs in it.
+    pub fn with(environment: &[(&str, &str)]) -> Self {
+        let world = Self::asleep(environment);
+        world.wake();
+        world
+    }
+
+    /// A world in which nothing runs yet.
+    pub fn asleep(environment: &[(&str, &str)]) -> Self {
+        let home = tempfile::Builder::new().prefix("calt-story-").tempdir().unwrap();
+        let environment = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { home, environment, daemon: RefCell::new(None), people: Cell::new(0) }
+    }
+
+    /// The binary under test.
+    pub fn binary() -> PathBuf {
+        let own = std::env::current_exe().unwrap();
+        let binary = own.ancestors().nth(2).unwrap().join("calt");
+        assert!(binary.exists(), "build the binary first: cargo build ({} is missing)", binary.display());
+        binary
+    }
+
+    /// The home directory of everything that runs in this world.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The data root.
+    pub fn data_root(&self) -> PathBuf {
+        self.home().join("data")
+    }
+
+    /// The workspace of a session.
+    pub fn workspace(&self, session: &str) -> PathBuf {
+        self.data_root().join("sessions").join(session).join("workspace")
+    }
+
+    /// A command of the binary, with this world's environment and nothing else.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(Self::binary());
+        command
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("CALT_DATA_ROOT", self.data_root())
+            .env("LANG", "C.UTF-8")
+            .env("TZ", "UTC")
+            .current_dir(self.home());
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Runs a command line to its end, with no terminal and an empty standard input.
+    pub fn calt(&self, arguments: &[&str]) -> Ran {
+        let output = self.command().args(arguments).stdin(Stdio::null()).output().unwrap();
+        Ran {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code().unwrap_or(-1),
+        }
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub fn wake(&self) {
+        let root = self.data_root();
+        let found = root.join("daemon.json");
+        let _ = std::fs::remove_file(&found);
+        std::fs::create_dir_all(self.home()).unwrap();
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let child = self
+            .command()
+            .args(["daemon", "--host", "127.0.0.1", "--port", "0"])
+            .arg("--data-root")
+            .arg(&root)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
+        let discovered: Value = loop {
+            if let Some(json) = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+                break json;
+            }
+            assert!(Instant::now() < deadline, "the daemon does not listen: {}", self.daemon_log());
+            std::thread::park_timeout(Duration::from_millis(5));
+        };
+        let text = |name: &str| discovered[name].as_str().unwrap_or_else(|| panic!("no {name}: {discovered}")).to_owned();
+        *self.daemon.borrow_mut() = Some(Daemon { child, address: text("address"), token: text("token") });
+    }
+
+    /// Ends the daemon with SIGKILL.
+    pub fn kill(&self) {
+        let mut daemon = self.daemon.borrow_mut().take().unwrap();
+        daemon.child.kill().unwrap();
+        daemon.child.wait().unwrap();
+    }
+
+    /// Asks the daemon to end, waits, and gives its exit code.
+    pub fn end(&self) -> i32 {
+        let mut daemon = self.daemon.borrow_mut().take().unwrap();
+        let pid = daemon.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
+        loop {
+            if let Some(status) = daemon.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < deadline, "the daemon does not end: {}", self.daemon_log());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    /// The daemon's process id.
+    pub fn pid(&self) -> u32 {
+        self.daemon.borrow().as_ref().unwrap().child.id()
+    }
+
+    /// Where the daemon listens.
+    pub fn address(&self) -> String {
+        self.daemon.borrow().as_ref().unwrap().address.clone()
+    }
+
+    /// The owner's token.
+    pub fn owner_token(&self) -> String {
+        self.daemon.borrow().as_ref().unwrap().token.clone()
+    }
+
+    /// What the daemon wrote to its own log.
+    pub fn daemon_log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.home().join("daemon-output.log")
+    }
+
+    /// The owner: may do everything.
+    pub fn owner(&self) -> Person<'_> {
+        Person::new(self, self.owner_token())
+    }
+
+    /// A person who decides.
+    pub fn person(&self, name: &str) -> Person<'_> {
+        self.someone(name, "approver")
+    }
+
+    /// A program that proposes and runs.
+    pub fn agent(&self) -> Person<'_> {
+        self.people.set(self.people.get() + 1);
+        self.someone(&format!("agent-{}", self.people.get()), "agent")
+    }
+
+    /// Anyone, with a token of this role.
+    pub fn someone(&self, name: &str, role: &str) -> Person<'_> {
+        let made = self.owner().post("/api/v1/tokens", &json!({"name": name, "role": role})).expect(200);
+        Person::new(self, made.json()["token"].as_str().unwrap().to_owned())
+    }
+
+    /// A request with headers of its own.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Reply {
+        http::send(&self.address(), method, path, headers, body)
+    }
+
+    /// The database, opened for reading.
+    pub fn database(&self) -> rusqlite::Connection {
+        let path = self.data_root().join("calt.sqlite3");
+        rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+    }
+
+    /// Waits until something is true, for things that happen outside the daemon.
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
+        while !holds() {
+            assert!(Instant::now() < deadline, "never came true: {what}\n{}", self.daemon_log());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(daemon) = self.daemon.borrow_mut().as_mut() {
+            let _ = daemon.child.kill();
+            let _ = daemon.child.wait();
+        }
+        // A daemon that a command line started in the background.
+        if let Some(pid) = std::fs::read(self.data_root().join("daemon.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+            .and_then(|json| json["pid"].as_u64())
+        {
+            let is_ours = std::fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|environment| {
+                    let root = self.data_root();
+                    let root = root.to_string_lossy();
+                    String::from_utf8_lossy(&environment).contains(root.as_ref())
+                });
+            if is_ours {
+                let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Every tool run can be found: by type, in English, in Japanese down to one character.
+
+use calt_tests::{World, encoded};
+
+use crate::{apply, plan, preview, read};
+
+#[test]
+fn a_run_is_found_by_type_and_by_words_in_two_languages() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let content = "Quarterly report: deployment approved.\n東京支社の設計書を承認待ちに移す。\n";
+    let session = ada.propose(&plan(
+        1,
+        &[preview("p", "memo.txt", content), apply("w", "memo.txt", content, "p"), read("r", "memo.txt")],
+    ));
+    ada.approve_plan(&session, 1).expect(200);
+    for step in ["p", "w", "r"] {
+        ada.carry_out(&session, step);
+    }
+    assert_eq!(ada.search(&session, "step_executed").len(), 3);
+    for text in ["deployment", "Quarterly report", "承", "承認", "設計書を", "東京支社の設計"] {
+        let found = ada.search(&session, text);
+        assert!(found.contains(&"step_executed".to_owned()), "`{text}` finds {found:?}");
+    }
+    for text in ["京都", "nowhere-to-be-found", "承認済", "支設"] {
+        assert!(ada.search(&session, text).is_empty(), "`{text}` is not there");
+    }
+    for hostile in ["\"", "NEAR(", "a* OR", "-", "*", "'; DROP TABLE events", "(((", "col:val"] {
+        ada.get(&format!("/api/v1/sessions/{}/events/search?q={}", session.id, encoded(hostile))).expect(200);
+    }
+}
+
+#[test]
+fn newest_first_with_a_cursor() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let session = ada.session();
+    for version in 1..=7 {
+        ada.import(&session, &plan(version, &[read("r", "memo.txt")])).expect(200);
+    }
+    let base = format!("/api/v1/sessions/{}/events/search?q=plan_imported&limit=3", session.id);
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let path = cursor.as_ref().map_or_else(|| base.clone(), |cursor| format!("{base}&cursor={cursor}"));
+        let page = ada.get(&path).expect(200).json();
+        for item in page["items"].as_array().unwrap() {
+            seen.push(item["summary"].as_str().unwrap().to_owned());
+        }
+        match &page["next_cursor"] {
+            serde_json::Value::Null => break,
+            serde_json::Value::String(next) => cursor = Some(next.clone()),
+            next => cursor = Some(next.to_string()),
+        }
+    }
+    let expected: Vec<_> = (1..=7).rev().map(|version| format!("plan v{version} imported")).collect();
+    assert_eq!(seen, expected);
+    let all = ada.get(&format!("/api/v1/events/search?q={}", encoded("plan v7"))).expect(200).json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    let newest = ada.get(&format!("/api/v1/sessions/{}/events/search", session.id)).expect(200).json();
+    assert_eq!(newest["items"].as_array().unwrap().len(), 8);
+}

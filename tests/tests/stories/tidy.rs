@@ -1,0 +1,100 @@
+//! The arrows between crates, held by reading every `Cargo.toml`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Which crate may name which; ARCHITECTURE.md draws it.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("crates/core", &[]),
+    ("crates/api", &["calt-core"]),
+    ("crates/store", &["calt-core"]),
+    ("crates/tools", &["calt-core"]),
+    ("crates/engine", &["calt-core", "calt-store", "calt-tools"]),
+    ("crates/daemon", &["calt-api", "calt-engine"]),
+    ("clients/cli", &["calt-api"]),
+    (".", &["calt-cli", "calt-daemon"]),
+];
+
+/// What may be named in one place only.
+const FENCED: &[(&str, &[&str])] = &[
+    ("rusqlite", &["crates/store", "tests", "bench"]),
+    ("refinery", &["crates/store"]),
+    ("axum", &["crates/daemon"]),
+    ("hyper", &["crates/daemon"]),
+    ("clap", &["clients/cli"]),
+    ("serde-saphyr", &["crates/core"]),
+    ("similar", &["crates/tools"]),
+    ("diffy", &["crates/tools"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn dependencies(crate_dir: &str, table: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join(crate_dir).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    manifest.get(table).and_then(|table| table.as_table()).map(|table| table.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[test]
+fn crates_name_only_what_the_arrows_allow() {
+    for (crate_dir, allowed) in ARROWS {
+        for named in dependencies(crate_dir, "dependencies").iter().filter(|name| name.starts_with("calt-")) {
+            assert!(allowed.contains(&named.as_str()), "{crate_dir} names {named}; the arrows allow {allowed:?}");
+        }
+    }
+}
+
+#[test]
+fn heavy_dependencies_stay_behind_their_fence() {
+    for (crate_dir, _) in ARROWS.iter().chain(&[("tests", &[][..]), ("bench", &[][..])]) {
+        let named = dependencies(crate_dir, "dependencies");
+        for (fenced, homes) in FENCED {
+            assert!(!named.contains(*fenced) || homes.contains(crate_dir), "{crate_dir} names {fenced}; it lives in {homes:?}");
+        }
+    }
+}
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_module_says_first_what_it_is() {
+    let mut files = Vec::new();
+    for directory in ["src", "crates", "clients", "tests", "bench"] {
+        sources(&root().join(directory), &mut files);
+    }
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} does not begin with a `//!` sentence", file.display());
+    }
+}
+
+#[test]
+fn only_the_store_takes_a_decision_apart() {
+    let mut files = Vec::new();
+    for directory in ["crates", "clients"] {
+        sources(&root().join(directory), &mut files);
+    }
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let here = file.strip_prefix(root()).unwrap().display().to_string();
+        let at_home = here.starts_with("crates/core/") || here.starts_with("crates/store/");
+        assert!(at_home || !text.contains(".into_parts()") , "{here} takes a decision apart; only the store may");
+    }
+}
+
+#[test]
+fn main_is_short() {
+    let text = std::fs::read_to_string(root().join("src/main.rs")).unwrap();
+    assert!(text.lines().count() <= 60, "src/main.rs hands over; it has {} lines", text.lines().count());
+}
