@@ -1,3 +1,17 @@
-//! Placeholder while the crate is being laid out.
+//! What is said: the endpoints, the views that cross the wire, and refusals with their next step.
+//!
+//! Architecture invariant: wire types are not domain types. Clients know this crate and nothing below it.
+#![forbid(unsafe_code)]
 
+#[cfg(feature = "client")]
+pub mod client;
+pub mod code;
+pub mod endpoint;
+pub mod next;
+pub mod problem;
+pub mod views;
 pub mod visible;
+
+pub use code::{Code, Family};
+pub use next::Next;
+pub use problem::{Problem, Trouble};

@@ -1,0 +1,147 @@
+//! Every code a refusal can bear, with its HTTP status and its exit code. Codes are never reused.
+
+/// What kind of refusal a code is; one family, one exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// What was asked is malformed.
+    Usage,
+    /// The gate said no.
+    Gate,
+    /// What was named is not there.
+    Missing,
+    /// Who asked is not known, may not, or the daemon cannot be reached.
+    Reach,
+    /// The machine cannot, now.
+    Machine,
+    /// A mistake of calt's own.
+    Bug,
+}
+
+impl Family {
+    /// The exit code of the command line.
+    pub const fn exit(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Gate => 3,
+            Self::Missing => 4,
+            Self::Reach => 5,
+            Self::Machine => 69,
+            Self::Bug => 70,
+        }
+    }
+
+    /// The family in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Gate => "the gate",
+            Self::Missing => "missing",
+            Self::Reach => "reach",
+            Self::Machine => "the machine",
+            Self::Bug => "our bug",
+        }
+    }
+}
+
+/// The exit code when a run failed: the call succeeded, the work did not.
+pub const EXIT_WORK_FAILED: u8 = 1;
+
+macro_rules! codes {
+    ($($name:ident $text:literal $status:literal $family:ident $meaning:literal;)*) => {
+        /// A stable code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $(#[doc = $meaning] $name,)* }
+
+        impl Code {
+            /// Every code, by family.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The code on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// The family.
+            pub const fn family(self) -> Family {
+                match self { $(Self::$name => Family::$family,)* }
+            }
+
+            /// What it means, in one line.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Finds a code by its text.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+        }
+    };
+}
+
+codes! {
+    Malformed "malformed" 400 Usage "The request cannot be read.";
+    PlanInvalid "plan_invalid" 422 Usage "The plan has problems; `args.problems` lists them all.";
+    InputInvalid "input_invalid" 422 Usage "A value in the request does not fit.";
+    ReasonRequired "reason_required" 422 Usage "A rejection needs a reason.";
+    LimitExceeded "limit_exceeded" 422 Usage "Something is larger or longer than its limit.";
+    MethodNotAllowed "method_not_allowed" 405 Usage "The path exists, but not with this method.";
+    TooLarge "too_large" 413 Usage "The body is larger than 2 MiB.";
+    UnsupportedMediaType "unsupported_media_type" 415 Usage "The body has a type this call does not read.";
+    PlanNotApproved "plan_not_approved" 409 Gate "The plan version is not approved.";
+    StepNotApproved "step_not_approved" 409 Gate "The step is not approved.";
+    DigestRequired "digest_required" 409 Gate "The step id stood for something else before; say which one is meant.";
+    DigestChanged "digest_changed" 409 Gate "What was shown or approved is not what is there now.";
+    ReferenceUnresolved "reference_unresolved" 409 Gate "An input refers to an output that is not there, masked or cut.";
+    RiskUnconfirmed "risk_unconfirmed" 409 Gate "High risk needs a person's confirmation in `strict`.";
+    DryRun "dry_run" 409 Gate "A dry run applies nothing.";
+    IsolationUnavailable "isolation_unavailable" 409 Gate "This machine cannot isolate the step as `strict` demands.";
+    OutOfOrder "out_of_order" 409 Gate "An earlier step comes first.";
+    RunInProgress "run_in_progress" 409 Gate "A run of this session is in progress.";
+    AlreadyRan "already_ran" 409 Gate "The step ran already; one approval, one run.";
+    AlreadyDecided "already_decided" 409 Gate "Somebody else decided already.";
+    NeedsReplan "needs_replan" 409 Gate "After a failure or a no, only a new plan version leads on.";
+    SessionClosed "session_closed" 409 Gate "The session is over.";
+    PlanVersionExists "plan_version_exists" 409 Gate "The version is used, with other content.";
+    PlanSuperseded "plan_superseded" 409 Gate "A newer plan version has taken its place.";
+    SessionNotFound "session_not_found" 404 Missing "There is no such session.";
+    PlanNotFound "plan_not_found" 404 Missing "The session has no such plan version.";
+    StepNotFound "step_not_found" 404 Missing "The plan has no such step.";
+    RunNotFound "run_not_found" 404 Missing "There is no such run.";
+    ArtifactNotFound "artifact_not_found" 404 Missing "There is no such artifact.";
+    ToolNotFound "tool_not_found" 404 Missing "There is no such tool.";
+    TokenNotFound "token_not_found" 404 Missing "There is no such token.";
+    PathNotFound "path_not_found" 404 Missing "The daemon has no such path.";
+    TokenMissing "token_missing" 401 Reach "No bearer token was sent.";
+    TokenInvalid "token_invalid" 401 Reach "The token is unknown, revoked or expired.";
+    NotAllowed "not_allowed" 403 Reach "This role may not do that.";
+    HostNotAllowed "host_not_allowed" 403 Reach "The `Host` header names an address this daemon does not serve.";
+    DaemonUnreachable "daemon_unreachable" 503 Reach "No daemon answers there (said by clients).";
+    TooManyRequests "too_many_requests" 429 Machine "Far more is waiting than in normal use; try again.";
+    StorageUnavailable "storage_unavailable" 503 Machine "The log could not be written; nothing was changed.";
+    StorageFull "storage_full" 507 Machine "The disk is full; nothing was changed. Reads go on.";
+    LogBehind "log_behind" 503 Machine "The log is shorter than it was; the daemon only reads.";
+    LogCorrupt "log_corrupt" 503 Machine "The log says something that cannot be; the daemon only reads.";
+    Stopping "stopping" 503 Machine "The daemon is ending.";
+    RequestTimeout "request_timeout" 408 Usage "The request came too slowly.";
+    Internal "internal" 500 Bug "A mistake of calt's own; the daemon's own log says more.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_words_and_no_two_are_the_same() {
+        for (place, code) in Code::ALL.iter().enumerate() {
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+            assert!(!Code::ALL[place + 1..].iter().any(|other| other.as_str() == code.as_str()));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The action that would lead on, as data: a command line renders a command, a chat a button.
+
+use serde::{Deserialize, Serialize};
+
+/// An action and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "action", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are the ids the action needs")]
+pub enum Next {
+    /// Look at the plan and decide.
+    ApprovePlan { session: String, version: u32 },
+    /// Look at the step and decide.
+    ApproveStep { session: String, step: String, digest: Option<String> },
+    /// Execute the step.
+    ExecuteStep { session: String, step: String },
+    /// Execute the step and confirm its risk.
+    ConfirmHighRisk { session: String, step: String },
+    /// Hand in a new plan version.
+    ImportPlan { session: String, version: Option<u32> },
+    /// Look at the plan.
+    ShowPlan { session: String, version: u32 },
+    /// Look at the step.
+    ShowStep { session: String, step: String },
+    /// Look at the session.
+    ShowSession { session: String },
+    /// Make a new session.
+    CreateSession,
+    /// See which sessions there are.
+    ListSessions,
+    /// Wait for the run in progress.
+    WaitRun { run: i64 },
+    /// Check the plan and see every problem.
+    CheckPlan,
+    /// See which tools there are.
+    ListTools,
+    /// See which artifacts there are.
+    ListArtifacts { session: String },
+    /// Make or name a token.
+    GiveToken,
+    /// Ask somebody with the right to do it.
+    AskApprover,
+    /// Start a daemon.
+    StartDaemon,
+    /// Look at what is set up and what is missing.
+    RunDoctor,
+    /// Try again a little later.
+    RetryLater,
+    /// Nothing leads on.
+    Nothing,
+}

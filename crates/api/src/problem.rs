@@ -1,0 +1,345 @@
+//! Refusals in machine-readable form (RFC 9457): one exhaustive match gives status, code and next step.
+
+use calt_core::Refusal;
+use calt_core::session::{Session, SessionStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::code::Code;
+use crate::next::Next;
+
+/// The media type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A refusal on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// Where the code is described: `docs/errors.md#<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What the code means, in one line.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// One English sentence.
+    pub detail: String,
+    /// The stable code; clients switch on it alone.
+    pub code: String,
+    /// What the sentence is made of, for clients that say it in their own language.
+    pub args: Value,
+    /// What would lead on.
+    pub next: Option<Next>,
+}
+
+/// What is refused outside the gate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are the arguments named in each sentence")]
+pub enum Trouble {
+    #[error("the request cannot be read: {reason}")]
+    Malformed { reason: String },
+    #[error("{what} is not valid: {reason}")]
+    InputInvalid { what: String, reason: String },
+    #[error("`{method}` is not a method of this path; it has {allowed}")]
+    MethodNotAllowed { method: String, allowed: String },
+    #[error("the body is larger than {limit_bytes} bytes")]
+    TooLarge { limit_bytes: u64 },
+    #[error("the body's type is not read here; send {expected}")]
+    UnsupportedMediaType { expected: String },
+    #[error("there is nothing at `{path}`")]
+    PathNotFound { path: String },
+    #[error("a bearer token is required")]
+    TokenMissing,
+    #[error("the token is unknown, revoked or expired")]
+    TokenInvalid,
+    #[error("a `{role}` may not {act}")]
+    NotAllowed { role: String, act: String },
+    #[error("this daemon does not serve the host the request names")]
+    HostNotAllowed,
+    #[error("no daemon answers at {address}")]
+    DaemonUnreachable { address: String },
+    #[error("too many requests are waiting")]
+    TooManyRequests,
+    #[error("the log could not be written; nothing was changed")]
+    StorageUnavailable,
+    #[error("the disk is full; nothing was changed")]
+    StorageFull,
+    #[error("the log is {missing} events shorter than it was; the daemon only reads")]
+    LogBehind { missing: u64 },
+    #[error("the log says something that cannot be; the daemon only reads")]
+    LogCorrupt,
+    #[error("the daemon is ending")]
+    Stopping,
+    #[error("the request came too slowly")]
+    RequestTimeout,
+    #[error("something went wrong inside the daemon; its own log says more")]
+    Internal,
+}
+
+impl Problem {
+    fn new(code: Code, detail: String, args: Value, next: Option<Next>) -> Self {
+        Self {
+            kind: format!("docs/errors.md#{}", code.as_str()),
+            title: code.meaning().to_owned(),
+            status: code.status(),
+            detail,
+            code: code.as_str().to_owned(),
+            args,
+            next,
+        }
+    }
+
+    /// The exit code of the command line.
+    pub fn exit(&self) -> u8 {
+        Code::parse(&self.code).map_or(70, |code| code.family().exit())
+    }
+}
+
+impl From<&Trouble> for Problem {
+    fn from(trouble: &Trouble) -> Self {
+        let (code, args, next) = match trouble {
+            Trouble::Malformed { reason } => (Code::Malformed, json!({"reason": reason}), None),
+            Trouble::InputInvalid { what, reason } => {
+                (Code::InputInvalid, json!({"what": what, "reason": reason}), None)
+            }
+            Trouble::MethodNotAllowed { method, allowed } => {
+                (Code::MethodNotAllowed, json!({"method": method, "allowed": allowed}), None)
+            }
+            Trouble::TooLarge { limit_bytes } => (Code::TooLarge, json!({"limit_bytes": limit_bytes}), None),
+            Trouble::UnsupportedMediaType { expected } => {
+                (Code::UnsupportedMediaType, json!({"expected": expected}), None)
+            }
+            Trouble::PathNotFound { path } => (Code::PathNotFound, json!({"path": path}), None),
+            Trouble::TokenMissing => (Code::TokenMissing, json!({}), Some(Next::GiveToken)),
+            Trouble::TokenInvalid => (Code::TokenInvalid, json!({}), Some(Next::GiveToken)),
+            Trouble::NotAllowed { role, act } => {
+                (Code::NotAllowed, json!({"role": role, "act": act}), Some(Next::AskApprover))
+            }
+            Trouble::HostNotAllowed => (Code::HostNotAllowed, json!({}), Some(Next::RunDoctor)),
+            Trouble::DaemonUnreachable { address } => {
+                (Code::DaemonUnreachable, json!({"address": address}), Some(Next::StartDaemon))
+            }
+            Trouble::TooManyRequests => (Code::TooManyRequests, json!({}), Some(Next::RetryLater)),
+            Trouble::StorageUnavailable => (Code::StorageUnavailable, json!({}), Some(Next::RetryLater)),
+            Trouble::StorageFull => (Code::StorageFull, json!({}), Some(Next::RunDoctor)),
+            Trouble::LogBehind { missing } => (Code::LogBehind, json!({"missing": missing}), Some(Next::RunDoctor)),
+            Trouble::LogCorrupt => (Code::LogCorrupt, json!({}), Some(Next::RunDoctor)),
+            Trouble::Stopping => (Code::Stopping, json!({}), Some(Next::RetryLater)),
+            Trouble::RequestTimeout => (Code::RequestTimeout, json!({}), Some(Next::RetryLater)),
+            Trouble::Internal => (Code::Internal, json!({}), Some(Next::RunDoctor)),
+        };
+        Self::new(code, trouble.to_string(), args, next)
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let (code, args, next) = match refusal {
+            Refusal::PlanInvalid { .. }
+            | Refusal::InputInvalid { .. }
+            | Refusal::LimitExceeded { .. }
+            | Refusal::ReasonRequired
+            | Refusal::NotAllowed { .. } => usage(refusal),
+            Refusal::SessionNotFound { .. }
+            | Refusal::PlanNotFound { .. }
+            | Refusal::StepNotFound { .. }
+            | Refusal::RunNotFound { .. }
+            | Refusal::ArtifactNotFound { .. }
+            | Refusal::ToolNotFound { .. }
+            | Refusal::TokenNotFound { .. } => missing(refusal),
+            Refusal::PlanVersionExists { .. }
+            | Refusal::PlanSuperseded { .. }
+            | Refusal::PlanNotApproved { .. }
+            | Refusal::NeedsReplan { .. }
+            | Refusal::SessionClosed { .. }
+            | Refusal::AlreadyDecided { .. } => gate_of_plan(refusal),
+            Refusal::StepNotApproved { .. }
+            | Refusal::DigestRequired { .. }
+            | Refusal::DigestChanged { .. }
+            | Refusal::ReferenceUnresolved { .. }
+            | Refusal::RiskUnconfirmed { .. }
+            | Refusal::DryRun { .. }
+            | Refusal::IsolationUnavailable { .. }
+            | Refusal::OutOfOrder { .. }
+            | Refusal::RunInProgress { .. }
+            | Refusal::AlreadyRan { .. } => gate_of_step(refusal),
+        };
+        Self::new(code, refusal.to_string(), args, next)
+    }
+}
+
+type Parts = (Code, Value, Option<Next>);
+
+/// Only reached when a refusal is sorted into the wrong group, which a test would show.
+fn unsorted() -> Parts {
+    (Code::Internal, json!({}), Some(Next::RunDoctor))
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the caller's match is exhaustive and sorts into groups")]
+fn usage(refusal: &Refusal) -> Parts {
+    match refusal {
+        Refusal::PlanInvalid { problems } => (Code::PlanInvalid, json!({"problems": problems}), Some(Next::CheckPlan)),
+        Refusal::InputInvalid { what, reason } => (Code::InputInvalid, json!({"what": what, "reason": reason}), None),
+        Refusal::LimitExceeded { what, actual, limit, unit } => {
+            (Code::LimitExceeded, json!({"what": what, "actual": actual, "limit": limit, "unit": unit}), None)
+        }
+        Refusal::ReasonRequired => (Code::ReasonRequired, json!({}), None),
+        Refusal::NotAllowed { role, act } => {
+            (Code::NotAllowed, json!({"role": role, "act": act}), Some(Next::AskApprover))
+        }
+        _ => unsorted(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the caller's match is exhaustive and sorts into groups")]
+fn missing(refusal: &Refusal) -> Parts {
+    match refusal {
+        Refusal::SessionNotFound { session } => {
+            (Code::SessionNotFound, json!({"session": session}), Some(Next::ListSessions))
+        }
+        Refusal::PlanNotFound { session, version } => {
+            let next = Next::ShowSession { session: session.to_string() };
+            (Code::PlanNotFound, json!({"session": session, "version": version}), Some(next))
+        }
+        Refusal::StepNotFound { session, step } => {
+            let next = Next::ShowSession { session: session.to_string() };
+            (Code::StepNotFound, json!({"session": session, "step": step}), Some(next))
+        }
+        Refusal::RunNotFound { run } => (Code::RunNotFound, json!({"run": run}), Some(Next::ListSessions)),
+        Refusal::ArtifactNotFound { artifact } => (Code::ArtifactNotFound, json!({"artifact": artifact}), None),
+        Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
+        Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), None),
+        _ => unsorted(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the caller's match is exhaustive and sorts into groups")]
+fn gate_of_plan(refusal: &Refusal) -> Parts {
+    match refusal {
+        Refusal::PlanVersionExists { session, version, newest } => {
+            let next = Next::ImportPlan { session: session.to_string(), version: Some(newest + 1) };
+            (Code::PlanVersionExists, json!({"session": session, "version": version, "newest": newest}), Some(next))
+        }
+        Refusal::PlanSuperseded { session, version, newest } => {
+            let next = Next::ShowPlan { session: session.to_string(), version: *newest };
+            (Code::PlanSuperseded, json!({"session": session, "version": version, "newest": newest}), Some(next))
+        }
+        Refusal::PlanNotApproved { session, version } => {
+            let next = Next::ApprovePlan { session: session.to_string(), version: *version };
+            (Code::PlanNotApproved, json!({"session": session, "version": version}), Some(next))
+        }
+        Refusal::NeedsReplan { session, version } => {
+            let next = Next::ImportPlan { session: session.to_string(), version: Some(version + 1) };
+            (Code::NeedsReplan, json!({"session": session, "version": version}), Some(next))
+        }
+        Refusal::SessionClosed { session, status } => {
+            (Code::SessionClosed, json!({"session": session, "status": status}), Some(Next::CreateSession))
+        }
+        Refusal::AlreadyDecided { session, what, by } => {
+            let next = Next::ShowSession { session: session.to_string() };
+            (Code::AlreadyDecided, json!({"session": session, "what": what, "by": by}), Some(next))
+        }
+        _ => unsorted(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the caller's match is exhaustive and sorts into groups")]
+fn gate_of_step(refusal: &Refusal) -> Parts {
+    let show = |session: &calt_core::SessionId, step: &calt_core::StepId| Next::ShowStep {
+        session: session.to_string(),
+        step: step.to_string(),
+    };
+    let approve = |session: &calt_core::SessionId, step: &calt_core::StepId, digest: Option<String>| {
+        Next::ApproveStep { session: session.to_string(), step: step.to_string(), digest }
+    };
+    match refusal {
+        Refusal::StepNotApproved { session, step } => {
+            (Code::StepNotApproved, json!({"session": session, "step": step}), Some(approve(session, step, None)))
+        }
+        Refusal::DigestRequired { session, step, digest } => {
+            let next = approve(session, step, digest.map(|digest| digest.to_string()));
+            (Code::DigestRequired, json!({"session": session, "step": step, "digest": digest}), Some(next))
+        }
+        Refusal::DigestChanged { session, what, step, version, actual } => {
+            let next = match step {
+                Some(step) => show(session, step),
+                None => Next::ShowPlan { session: session.to_string(), version: *version },
+            };
+            (Code::DigestChanged, json!({"session": session, "what": what, "version": version, "actual": actual}), Some(next))
+        }
+        Refusal::ReferenceUnresolved { session, step, reference, reason, from } => {
+            let args = json!({"session": session, "step": step, "reference": reference, "reason": reason});
+            (Code::ReferenceUnresolved, args, from.as_ref().map(|from| show(session, from)))
+        }
+        Refusal::RiskUnconfirmed { session, step } => {
+            let next = Next::ConfirmHighRisk { session: session.to_string(), step: step.to_string() };
+            (Code::RiskUnconfirmed, json!({"session": session, "step": step}), Some(next))
+        }
+        Refusal::DryRun { session, step } => {
+            (Code::DryRun, json!({"session": session, "step": step}), Some(Next::CreateSession))
+        }
+        Refusal::IsolationUnavailable { session, step, tier } => {
+            (Code::IsolationUnavailable, json!({"session": session, "step": step, "tier": tier}), Some(Next::RunDoctor))
+        }
+        Refusal::OutOfOrder { session, step, next } => {
+            let args = json!({"session": session, "step": step, "next": next});
+            (Code::OutOfOrder, args, Some(Next::ExecuteStep { session: session.to_string(), step: next.to_string() }))
+        }
+        Refusal::RunInProgress { session, step, run } => {
+            (Code::RunInProgress, json!({"session": session, "step": step, "run": run}), Some(Next::WaitRun { run: run.0 }))
+        }
+        Refusal::AlreadyRan { session, step, run } => {
+            let next = Next::ShowSession { session: session.to_string() };
+            (Code::AlreadyRan, json!({"session": session, "step": step, "run": run}), Some(next))
+        }
+        _ => unsorted(),
+    }
+}
+
+/// What would lead a session on.
+pub fn next_of(session: &Session) -> Option<Next> {
+    let id = session.id().to_string();
+    let version = session.plan_version().unwrap_or_default();
+    match session.status() {
+        SessionStatus::Pending => Some(Next::ImportPlan { session: id, version: None }),
+        SessionStatus::AwaitingPlanApproval => Some(Next::ApprovePlan { session: id, version }),
+        SessionStatus::AwaitingStepApproval => {
+            let step = session.next_step()?;
+            match session.step_status(step) {
+                Some(calt_core::session::StepStatus::Approved) => {
+                    Some(Next::ExecuteStep { session: id, step: step.to_string() })
+                }
+                _ => Some(Next::ApproveStep { session: id, step: step.to_string(), digest: None }),
+            }
+        }
+        SessionStatus::Running => session.running().map(|(run, _)| Next::WaitRun { run: run.0 }),
+        SessionStatus::Failed => Some(Next::ImportPlan { session: id, version: Some(version + 1) }),
+        SessionStatus::Succeeded => Some(Next::ListArtifacts { session: id }),
+        SessionStatus::Cancelled => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calt_core::{SessionId, StepId};
+
+    #[test]
+    fn the_code_of_a_problem_is_the_code_of_its_refusal() {
+        let session = SessionId::parse("session_1").unwrap();
+        let step = StepId::parse("a").unwrap();
+        let refusals = [
+            Refusal::SessionNotFound { session: "x".to_owned() },
+            Refusal::NeedsReplan { session: session.clone(), version: 1 },
+            Refusal::StepNotApproved { session: session.clone(), step: step.clone() },
+            Refusal::RiskUnconfirmed { session: session.clone(), step: step.clone() },
+            Refusal::DryRun { session: session.clone(), step: step.clone() },
+            Refusal::AlreadyRan { session: session.clone(), step, run: None },
+            Refusal::SessionClosed { session, status: "cancelled" },
+            Refusal::ReasonRequired,
+        ];
+        for refusal in refusals {
+            assert_eq!(Problem::from(&refusal).code, refusal.code());
+        }
+    }
+}

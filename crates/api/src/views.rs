@@ -1,0 +1,7 @@
+//! The shapes that cross the wire. In replies an absent value is `null`, never left out.
+
+mod replies;
+mod requests;
+
+pub use replies::*;
+pub use requests::*;

@@ -1,0 +1,109 @@
+//! What clients send. Fields may be left out; unknown ones are refused by name.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! request {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* #[serde(skip_serializing_if = "is_default")] pub $field: $kind,)* }
+    };
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+request! {
+    /// A new session.
+    CreateSession {
+        /// What it is for; at most 4,000 characters.
+        goal: Option<String>,
+        /// `normal` (default) or `dry_run`.
+        mode: Option<String>,
+        /// `strict` (default) or `dev`.
+        safety_profile: Option<String>,
+        /// The name of a workspace; without one the session gets an empty one of its own.
+        workspace: Option<String>,
+        /// The ticket it belongs to; at most 200 characters.
+        r#ref: Option<String>,
+        /// What made it; at most 200 characters.
+        origin: Option<String>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+    }
+}
+
+request! {
+    /// A yes, a no or a skip.
+    DecisionRequest {
+        /// Who the client says decides; a claim.
+        approved_by: Option<String>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The digest of what was shown; compared.
+        digest: Option<String>,
+        /// Why not; required for a rejection, at most 4,000 characters.
+        reason: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+        /// One id for all that is decided in one look.
+        decision_id: Option<String>,
+        /// `prompt`, `button`, `flag` or `api` (default).
+        how: Option<String>,
+        /// SHA-256 of the bytes shown.
+        view_digest: Option<String>,
+        /// Whether anything was cut in what was shown.
+        view_cut: Option<bool>,
+        /// When it was shown, RFC 3339.
+        shown_at: Option<String>,
+        /// The locale it was shown in.
+        locale: Option<String>,
+    }
+}
+
+request! {
+    /// An execution.
+    ExecuteRequest {
+        /// A person's yes to high risk.
+        confirm_high_risk: bool,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+    }
+}
+
+request! {
+    /// A stop, or any other call that needs no more.
+    StopRequest {
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+    }
+}
+
+request! {
+    /// A new token.
+    CreateToken {
+        /// Whom it proves: `[A-Za-z0-9_.@-]{1,64}`; made when nobody has that name.
+        name: String,
+        /// `agent`, `viewer`, `approver`, `relay` or `owner`.
+        role: String,
+        /// When it ends, RFC 3339.
+        expires_at: Option<String>,
+    }
+}
