@@ -15,3 +15,8 @@ pub mod visible;
 pub use code::{Code, Family};
 pub use next::Next;
 pub use problem::{Problem, Trouble};
+
+/// SHA-256 of bytes, as 64 hexadecimal digits: what a client says it showed.
+pub fn sha256(bytes: &[u8]) -> String {
+    calt_core::Digest::of_bytes(bytes).to_string()
+}

@@ -209,6 +209,14 @@ fn canonical(draft: &Draft, version: u32) -> Value {
     plan
 }
 
+/// Reads and checks a document.
+///
+/// # Errors
+/// Every problem, in the order of the document.
+pub fn draft(text: &str, toolbox: &dyn crate::toolbox::Toolbox) -> Result<Draft, Vec<PlanProblem>> {
+    check::check(&read::read(text)?, toolbox)
+}
+
 /// Something wrong with a plan document, at a place, with the way to put it right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanProblem {

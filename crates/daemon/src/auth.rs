@@ -5,10 +5,10 @@ use std::sync::Mutex;
 
 use axum::http::{HeaderMap, header};
 use calt_engine::Engine;
+use calt_engine::core::decide::RosterAction;
 use calt_engine::core::principal::{Assurance, Caller, PrincipalId, PrincipalKind, Role};
 use calt_engine::core::roster::Roster;
 use calt_engine::core::{Digest, Timestamp};
-use calt_engine::core::decide::RosterAction;
 use subtle::{Choice, ConstantTimeEq as _};
 
 /// Why a caller was not let in.
@@ -45,7 +45,9 @@ pub(crate) fn caller(
     for known in roster.tokens() {
         let live = known.revoked_at.is_none() && known.expires_at.is_none_or(|end| now < end);
         if bool::from(same(&presented, &known.hash) & Choice::from(u8::from(live))) {
-            proven = roster.principal(&known.principal).map(|principal| caller_of(principal.id.clone(), principal.kind, principal.role));
+            proven = roster
+                .principal(&known.principal)
+                .map(|principal| caller_of(principal.id.clone(), principal.kind, principal.role));
         }
     }
     if let Some(hash) = &environment.0

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use calt_api::Trouble;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -33,7 +34,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Refused> {
         let is_json = media_type(request.headers()).is_some_and(|media| is_json(&media));
         if !is_json {
-            return Err(Refused::unsupported_media_type("application/json"));
+            return Err(unsupported("application/json"));
         }
         let bytes = read(request).await?;
         parse(app, &bytes).map(Self)
@@ -50,7 +51,7 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
             return Ok(Self(T::default()));
         }
         if media.is_some_and(|media| !is_json(&media)) {
-            return Err(Refused::unsupported_media_type("application/json"));
+            return Err(unsupported("application/json"));
         }
         parse(app, &bytes).map(Self)
     }
@@ -60,10 +61,10 @@ impl FromRequest<App> for Document {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Refused> {
-        let is_plan = media_type(request.headers())
-            .is_some_and(|media| is_json(&media) || YAML_TYPES.contains(&media.as_str()));
+        let is_plan =
+            media_type(request.headers()).is_some_and(|media| is_json(&media) || YAML_TYPES.contains(&media.as_str()));
         if !is_plan {
-            return Err(Refused::unsupported_media_type("application/yaml or application/json"));
+            return Err(unsupported("application/yaml or application/json"));
         }
         let bytes = read(request).await?;
         String::from_utf8(bytes.into()).map(Self).map_err(|_| Refused::malformed("the document is not UTF-8"))
@@ -84,16 +85,17 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
 
 /// Reads a whole body within both limits.
 async fn read(request: Request) -> Result<Bytes, Refused> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
-        return Err(Refused::too_large(BODY_BYTES_MAX));
+        return Err(too_large());
     }
     let body: Limited<Body> = Limited::new(request.into_body(), BODY_BYTES_MAX);
     match tokio::time::timeout(BODY_TIME_MAX, body.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(Refused::too_large(BODY_BYTES_MAX)),
+        Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refused::malformed("the body ended before its end")),
-        Err(_) => Err(Refused::too_slow(BODY_TIME_MAX)),
+        Err(_) => Err(Trouble::RequestTimeout.into()),
     }
 }
 
@@ -103,9 +105,19 @@ fn parse<T: DeserializeOwned>(app: &App, bytes: &[u8]) -> Result<T, Refused> {
         let reason = app.engine.masker().mask_text(&reason);
         match fault.classify() {
             Category::Data => Refused::invalid("the body", &reason),
-            Category::Syntax | Category::Eof | Category::Io => Refused::malformed(&format!("the body is not JSON: {reason}")),
+            Category::Syntax | Category::Eof | Category::Io => {
+                Refused::malformed(&format!("the body is not JSON: {reason}"))
+            }
         }
     })
+}
+
+fn too_large() -> Refused {
+    Trouble::TooLarge { limit_bytes: BODY_BYTES_MAX as u64 }.into()
+}
+
+fn unsupported(expected: &str) -> Refused {
+    Trouble::UnsupportedMediaType { expected: expected.to_owned() }.into()
 }
 
 /// The media type without its parameters, in lower case.

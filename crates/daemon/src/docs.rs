@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::Path;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use calt_api::Trouble;
 
 use crate::reply::Refused;
 
@@ -29,9 +30,13 @@ pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response<Body>, Re
     match name.as_str() {
         "docs.js" => Ok(file(Bytes::from_static(SCRIPT.as_bytes()), "text/javascript; charset=utf-8")),
         "docs.css" => Ok(file(Bytes::from_static(STYLE.as_bytes()), "text/css; charset=utf-8")),
-        name if SWAGGER_FILES.contains(&name) => swagger(name).ok_or_else(Refused::unknown_path),
-        _ => Err(Refused::unknown_path()),
+        name if SWAGGER_FILES.contains(&name) => swagger(name).ok_or_else(|| nothing_at(name)),
+        other => Err(nothing_at(other)),
     }
+}
+
+fn nothing_at(name: &str) -> Refused {
+    Trouble::PathNotFound { path: format!("/docs/{name}") }.into()
 }
 
 fn swagger(name: &str) -> Option<Response<Body>> {
@@ -47,7 +52,8 @@ fn swagger(name: &str) -> Option<Response<Body>> {
 fn file(bytes: Bytes, content_type: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = StatusCode::OK;
-    let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let content_type =
+        HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));

@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, Uri, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse as _;
+use calt_api::Trouble;
 use futures_util::FutureExt as _;
 
 use crate::app::App;
@@ -40,7 +41,7 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
 fn admit(app: &App, request: &mut Request) -> Result<(), Refused> {
     if !names_us(app, request.headers(), request.uri()) {
         app.refused.count("host_not_allowed");
-        return Err(Refused::host_not_allowed());
+        return Err(Trouble::HostNotAllowed.into());
     }
     if is_open(request.uri().path()) {
         return Ok(());
@@ -52,11 +53,11 @@ fn admit(app: &App, request: &mut Request) -> Result<(), Refused> {
         }
         Err(NotProven::Missing) => {
             app.refused.count("token_missing");
-            Err(Refused::token_missing())
+            Err(Trouble::TokenMissing.into())
         }
         Err(NotProven::Invalid) => {
             app.refused.count("token_invalid");
-            Err(Refused::token_invalid())
+            Err(Trouble::TokenInvalid.into())
         }
     }
 }

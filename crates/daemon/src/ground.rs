@@ -194,7 +194,10 @@ mod tests {
         ground.announce("127.0.0.1:8123".parse().unwrap(), "t", Timestamp::from_micros(1)).unwrap();
         let fault = Ground::take(&root, &root.join("other.sqlite3")).unwrap_err().to_string();
         let pid = std::process::id();
-        let expected = format!("another daemon already uses the data directory `{}`: process {pid}, which listens on 127.0.0.1:8123", root.display());
+        let expected = format!(
+            "another daemon already uses the data directory `{}`: process {pid}, which listens on 127.0.0.1:8123",
+            root.display()
+        );
         assert_eq!(fault, expected);
     }
 

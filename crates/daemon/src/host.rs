@@ -60,7 +60,16 @@ mod tests {
         for host in ["127.0.0.1:8000", "localhost:8000", "LocalHost:8000", "[::1]:8000"] {
             assert!(hosts.serves(host), "{host}");
         }
-        for host in ["127.0.0.1", "localhost:80", "evil.example:8000", "[::1]", "localhost:8000.", "", "localhost:x", "127.0.0.1:8000:8000"] {
+        for host in [
+            "127.0.0.1",
+            "localhost:80",
+            "evil.example:8000",
+            "[::1]",
+            "localhost:8000.",
+            "",
+            "localhost:x",
+            "127.0.0.1:8000:8000",
+        ] {
             assert!(!hosts.serves(host), "{host}");
         }
     }

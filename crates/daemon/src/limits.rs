@@ -31,7 +31,7 @@ pub(crate) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Events read from the store at once for a stream.
 pub(crate) const STREAM_PAGE_EVENTS: u32 = 200;
 /// How often refused accesses are written to the log, at most.
-pub(crate) const ACCESS_REPORT_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const ACCESS_REPORT_EVERY: Duration = Duration::from_mins(1);
 /// How often the metrics' histograms are folded.
 pub(crate) const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Seconds a background daemon stays without connection, run, waiting decision or stream.

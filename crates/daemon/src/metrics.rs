@@ -41,7 +41,8 @@ impl Metrics {
             let meter = Meter::new(&recorder, method.as_str(), path);
             meters.entry(path.to_owned()).or_default().push((method, meter));
         }
-        let gauges = gauges.iter().map(|name| (*name, recorder.register_gauge(&Key::from_name(*name), &META))).collect();
+        let gauges =
+            gauges.iter().map(|name| (*name, recorder.register_gauge(&Key::from_name(*name), &META))).collect();
         let elsewhere = Meter::new(&recorder, NO_ENDPOINT, NO_ENDPOINT);
         Self { handle: recorder.handle(), endpoints: meters, elsewhere, gauges }
     }

@@ -89,7 +89,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, activity: Arc<A
     drop(listener);
     connections.close();
     if tokio::time::timeout(SHUTDOWN_TIME_MAX, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "connections still open at the end of the grace time are cut off");
+        tracing::warn!(
+            connections = connections.len(),
+            "connections still open at the end of the grace time are cut off"
+        );
         cut.cancel();
         connections.wait().await;
     }
@@ -193,7 +196,11 @@ impl StallGuard {
 }
 
 impl AsyncRead for StallGuard {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

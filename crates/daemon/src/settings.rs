@@ -137,8 +137,10 @@ impl Settings {
         let allow_remote = pick.value("server.allow_remote", false, Value::into_bool)?;
         let allowed_hosts = pick.list("server.allowed_hosts")?;
         let idle_seconds = pick.value("server.idle_seconds", IDLE_SECONDS_DEFAULT, Value::into_uint)?;
-        let data_root = pick.optional("storage.data_root")?.map(PathBuf::from).or(root).ok_or(SettingsFault::NoDataRoot)?;
-        let data_root = std::path::absolute(&data_root).map_err(|fault| invalid("storage.data_root", &fault.to_string()))?;
+        let data_root =
+            pick.optional("storage.data_root")?.map(PathBuf::from).or(root).ok_or(SettingsFault::NoDataRoot)?;
+        let data_root =
+            std::path::absolute(&data_root).map_err(|fault| invalid("storage.data_root", &fault.to_string()))?;
         let db_path = pick.optional("storage.db_path")?.map_or_else(|| data_root.join("calt.sqlite3"), PathBuf::from);
         let db_path = std::path::absolute(&db_path).map_err(|fault| invalid("storage.db_path", &fault.to_string()))?;
         pick.fill("storage.data_root", &data_root);
@@ -152,7 +154,19 @@ impl Settings {
         }
         let python = interpreter.map(|interpreter| Python { interpreter, roots });
         let report = pick.report;
-        Ok(Self { host, port, allow_remote, allowed_hosts, idle_seconds, data_root, db_path, token, log_level, python, report })
+        Ok(Self {
+            host,
+            port,
+            allow_remote,
+            allowed_hosts,
+            idle_seconds,
+            data_root,
+            db_path,
+            token,
+            log_level,
+            python,
+            report,
+        })
     }
 
     /// Every setting in force with its origin, by key.
@@ -162,7 +176,8 @@ impl Settings {
 
     /// The settings as lines, without secrets: what the configuration's digest is taken over.
     pub(crate) fn canonical(&self) -> String {
-        self.report.iter().map(|setting| format!("{}={}\n", setting.key, setting.value)).collect()
+        let lines: Vec<_> = self.report.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
+        lines.join("\n")
     }
 }
 
@@ -212,9 +227,10 @@ impl Pick<'_> {
             self.note(key, String::new(), "default");
             return Ok(Vec::new());
         };
-        let items: Result<Vec<String>, _> = match value.kind {
-            ValueKind::String(text) => Ok(text.split(',').map(|item| item.trim().to_owned()).collect()),
-            _ => value.into_array().and_then(|items| items.into_iter().map(Value::into_string).collect()),
+        let items: Result<Vec<String>, _> = if let ValueKind::String(text) = value.kind {
+            Ok(text.split(',').map(|item| item.trim().to_owned()).collect())
+        } else {
+            value.into_array().and_then(|items| items.into_iter().map(Value::into_string).collect())
         };
         let items = items.map_err(|fault| invalid(key, &fault.to_string()))?;
         self.note(key, items.join(","), &origin);
@@ -309,7 +325,8 @@ mod tests {
         let file = folder.path().join("config.toml");
         std::fs::write(&file, "[server]\nhost = \"::1\"\nport = 1\nidle_seconds = 5\n").unwrap();
         let options = Options { config: Some(file.clone()), port: Some(3), ..Options::default() };
-        let variables = environment(&[("HOME", "/h"), ("CALT__SERVER__PORT", "2"), ("CALT__SERVER__HOST", "localhost")]);
+        let variables =
+            environment(&[("HOME", "/h"), ("CALT__SERVER__PORT", "2"), ("CALT__SERVER__HOST", "localhost")]);
         let settings = Settings::load(&options, variables).unwrap();
         assert_eq!((settings.port, settings.host.as_str(), settings.idle_seconds), (3, "localhost", 5));
         assert_eq!(origin(&settings, "server.port"), "flag");

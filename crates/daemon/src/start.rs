@@ -20,7 +20,7 @@ use crate::limits::{ACCESS_REPORT_EVERY, CLOSE_TIME_MAX, METRICS_UPKEEP_EVERY};
 use crate::settings::{Settings, SettingsFault};
 use crate::{logs, router, server};
 
-/// Threads that serve requests; tools and SQLite have their own.
+/// Threads that serve requests; tools and storage have their own.
 const SERVING_THREADS: usize = 2;
 /// Most threads for work that blocks: reads, files, tools.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -58,14 +58,17 @@ impl StartFault {
     const fn exit(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::UnknownHost { .. } | Self::Remote { .. } => EXIT_USAGE,
-            Self::Ground(_) | Self::Open(_) | Self::Listen { .. } | Self::OwnerToken(_) | Self::Runtime(_) => EXIT_MACHINE,
+            Self::Ground(_) | Self::Open(_) | Self::Listen { .. } | Self::OwnerToken(_) | Self::Runtime(_) => {
+                EXIT_MACHINE
+            }
         }
     }
 }
 
 /// Reads the settings as the daemon would.
 pub(crate) fn settings(options: &Options) -> Result<Settings, SettingsFault> {
-    let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     Settings::load(options, environment.collect())
 }
 
@@ -115,6 +118,7 @@ async fn serve(settings: &Settings, background: bool, ending: CancellationToken)
         hosts: ServedHosts::new(address, &settings.host, &settings.allowed_hosts),
         environment: EnvironmentToken::new(settings.token.as_deref()),
         ending: ending.clone(),
+        settings: settings.report().to_vec(),
     });
     ground.announce(address, &token, calt_engine::now())?;
     tracing::info!(
@@ -145,7 +149,8 @@ async fn listen(listener: TcpListener, app: &App) {
 async fn address(settings: &Settings) -> Result<SocketAddr, StartFault> {
     let host = settings.host.trim_start_matches('[').trim_end_matches(']');
     let unknown = || StartFault::UnknownHost { host: settings.host.clone() };
-    let mut found: Vec<SocketAddr> = tokio::net::lookup_host((host, settings.port)).await.map_err(|_| unknown())?.collect();
+    let mut found: Vec<SocketAddr> =
+        tokio::net::lookup_host((host, settings.port)).await.map_err(|_| unknown())?.collect();
     // `localhost` may stand for both loopback addresses; clients try 127.0.0.1 first.
     found.sort_by_key(SocketAddr::is_ipv6);
     let address = found.into_iter().next().ok_or_else(unknown)?;
@@ -204,7 +209,8 @@ fn end_on_signal(ending: &CancellationToken, background: bool) -> std::io::Resul
     let mut interrupt = signal(SignalKind::interrupt())?;
     // A background daemon outlives the terminal of the client that started it.
     if background {
-        signal(SignalKind::hangup())?;
+        // Once registered it never ends the process again; nobody needs to be told.
+        drop(signal(SignalKind::hangup())?);
     }
     let ending = ending.clone();
     tokio::spawn(async move {

@@ -66,11 +66,10 @@ impl From<Corrupt> for StoreError {
 
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
-            #[allow(clippy::wildcard_enum_match_arm, reason = "another crate's list of kinds, and it grows")]
-            _ => Self::Unavailable(error.to_string()),
+        if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+            return Self::Full;
         }
+        Self::Unavailable(error.to_string())
     }
 }
 

@@ -12,7 +12,7 @@ use calt_core::digest::Digest;
 use calt_core::id::{RunId, SessionId, StepId};
 use serde_json::Value;
 
-pub(crate) use recover::{orphans_set_aside, outputs_made_again};
+pub(crate) use recover::{orphans_set_aside, outputs_made_again, read_artifact_or_output};
 
 /// Permission bits of directories: the owner alone.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -73,11 +73,14 @@ impl Files {
     /// What the file system says.
     pub fn make_session(&self, session: &SessionId) -> io::Result<()> {
         let directory = self.session(session);
-        let fresh = make_directory(&directory)?;
-        make_directory(&directory.join("artifacts"))?;
-        make_directory(&directory.join("plans"))?;
+        let mut fresh = make_directory(&directory)?;
+        for below in ["artifacts", "plans"] {
+            fresh |= make_directory(&directory.join(below))?;
+        }
         if fresh {
             tighten(&directory)?;
+            sync(&directory)?;
+            sync(&self.sessions())?;
         }
         Ok(())
     }
@@ -203,15 +206,10 @@ fn read_checked(path: &Path, digest: Digest) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes a directory durably; says whether it was missing.
+/// Makes a directory; says whether it was missing.
 fn make_directory(path: &Path) -> io::Result<bool> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-        Ok(()) => {
-            if let Some(parent) = path.parent() {
-                sync(parent)?;
-            }
-            Ok(true)
-        }
+        Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }

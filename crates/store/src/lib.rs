@@ -1,1 +1,37 @@
-//! Placeholder while the crate is being laid out.
+//! What is remembered: the append-only log, what is derived from it, and the files beside it.
+//!
+//! Architecture invariant: SQL stands here and nowhere else, one thread writes, and no answer leaves before
+//! the commit that holds it. What may happen is decided by `core`; here it is made durable.
+#![forbid(unsafe_code)]
+
+mod append;
+mod batch;
+mod checkpoint;
+mod connection;
+mod error;
+mod files;
+mod head;
+mod log;
+mod open;
+mod projection;
+mod read;
+mod schema;
+mod search;
+mod sessions;
+mod shared;
+mod store;
+mod writer;
+
+pub use batch::Committed;
+pub use error::{OpenError, StoreError};
+pub use files::{Durability, Files, output_bytes};
+pub use head::Head;
+pub use log::EventRow;
+pub use open::{OpenReport, StoreConfig, accept_loss};
+pub use read::{
+    ApprovalRow, ArtifactRow, Counts, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanRow, RunRow, SessionList, SessionRow,
+    StepRow, ToolRow, UnfinishedRun,
+};
+pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
+pub use store::Store;
+pub use writer::QUEUE_REQUESTS_MAX;

@@ -106,16 +106,6 @@ impl Sessions {
         self.settled.notify_waiters();
     }
 
-    /// Forgets everything; the database is asked again.
-    pub(crate) fn forget_all(&self) {
-        let mut warm = self.lock();
-        warm.entries.clear();
-        warm.bytes = 0;
-        warm.departures += 1;
-        drop(warm);
-        self.settled.notify_waiters();
-    }
-
     /// How many bytes the warm sessions take.
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes

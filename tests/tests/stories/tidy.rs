@@ -22,7 +22,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["crates/daemon"]),
     ("hyper", &["crates/daemon"]),
     ("clap", &["clients/cli"]),
-    ("serde-saphyr", &["crates/core"]),
+    ("granit-parser", &["crates/core"]),
     ("similar", &["crates/tools"]),
     ("diffy", &["crates/tools"]),
 ];

@@ -1,1 +1,403 @@
-//! Being written.
+//! Reads YAML and JSON, by one reader, into a tree in which every value and every key knows its place.
+//!
+//! JSON is YAML 1.2, so JSON plans get the same refusals at the same places; in particular a key that
+//! stands twice is refused at the second, where JSON readers keep the last without a word.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+use serde_json::{Map, Number, Value};
+
+use super::{DOCUMENT_BYTES_MAX, NESTING_MAX, PlanProblem, STRING_BYTES_MAX};
+
+/// Most values a document may hold, aliases resolved.
+const NODES_MAX: usize = 200_000;
+/// Most values that aliases may add, so that a small document cannot become a large plan unseen.
+const ALIASED_NODES_MAX: usize = 2_000;
+/// Largest integer that every JSON reader keeps exactly: 2^53 − 1.
+const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+
+/// A place in the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// A value with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it is.
+    pub kind: NodeKind,
+    /// Where it begins.
+    pub place: Place,
+}
+
+/// What a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NodeKind {
+    /// `null`, `true`, a number or a text.
+    Scalar(Value),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in order.
+    Mapping(Vec<Entry>),
+}
+
+/// One entry of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key begins.
+    pub key_place: Place,
+    /// The value.
+    pub value: Node,
+}
+
+/// A document that was read: a mapping at its root.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// The root.
+    pub root: Node,
+}
+
+impl Node {
+    /// The plain value, without places.
+    pub fn value(&self) -> Value {
+        match &self.kind {
+            NodeKind::Scalar(value) => value.clone(),
+            NodeKind::List(items) => items.iter().map(Self::value).collect(),
+            NodeKind::Mapping(entries) => {
+                Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.value())).collect::<Map<_, _>>())
+            }
+        }
+    }
+
+    /// The value of a key, when this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        match &self.kind {
+            NodeKind::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
+            NodeKind::Scalar(_) | NodeKind::List(_) => None,
+        }
+    }
+
+    /// Finds the place of a JSON pointer: of the value, or of the nearest value above it.
+    pub fn place_of(&self, pointer: &str) -> Place {
+        let mut node = self;
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let below = match &node.kind {
+                NodeKind::Scalar(_) => None,
+                NodeKind::List(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)),
+                NodeKind::Mapping(entries) => entries.iter().find(|entry| entry.key == part).map(|entry| &entry.value),
+            };
+            let Some(below) = below else { break };
+            node = below;
+        }
+        node.place
+    }
+
+    fn count(&self) -> usize {
+        match &self.kind {
+            NodeKind::Scalar(_) => 1,
+            NodeKind::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
+            NodeKind::Mapping(entries) => 1 + entries.iter().map(|entry| entry.value.count()).sum::<usize>(),
+        }
+    }
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// The first thing that cannot be read, with its place and the fix.
+pub fn read(text: &str) -> Result<Document, Vec<PlanProblem>> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let message = format!("the document has {} bytes; the limit is {DOCUMENT_BYTES_MAX}", text.len());
+        return Err(vec![problem("document_too_large", START, message, "split the work into several plans")]);
+    }
+    if let Some(at) = text.find('\0') {
+        let place = place_of_byte(text, at);
+        return Err(vec![problem("nul_character", place, "a NUL character".to_owned(), "remove it")]);
+    }
+    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, aliased: 0 };
+    reader.document().map(|root| Document { root }).map_err(|problem| vec![*problem])
+}
+
+const START: Place = Place { line: 1, column: 1 };
+
+struct Reader<'t> {
+    parser: Parser<'t, granit_parser::StrInput<'t>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    aliased: usize,
+}
+
+type Read<T> = Result<T, Box<PlanProblem>>;
+
+impl<'t> Reader<'t> {
+    fn document(&mut self) -> Read<Node> {
+        let mut root = None;
+        loop {
+            let (event, place) = self.next()?;
+            match event {
+                Event::StreamStart | Event::DocumentEnd => {}
+                Event::DocumentStart(..) if root.is_some() => {
+                    return Err(refuse("several_documents", place, "a second document begins here".to_owned(), "a plan is one document; remove the `---` and what follows"));
+                }
+                Event::DocumentStart(..) => {}
+                Event::StreamEnd => break,
+                other => root = Some(self.node(other, place, 0)?),
+            }
+        }
+        let Some(root) = root.filter(|root| root.kind != NodeKind::Scalar(Value::Null)) else {
+            return Err(refuse("empty_document", START, "the document is empty".to_owned(), "a plan has at least `title` and `steps`"));
+        };
+        match root.kind {
+            NodeKind::Mapping(_) => Ok(root),
+            NodeKind::Scalar(_) | NodeKind::List(_) => Err(refuse(
+                "not_a_mapping",
+                root.place,
+                "the document is not a mapping".to_owned(),
+                "begin with `title:` and `steps:`",
+            )),
+        }
+    }
+
+    fn next(&mut self) -> Read<(Event<'t>, Place)> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => Ok((event, place(&span))),
+            Some(Err(error)) => {
+                let at = Place { line: line(error.marker().line()), column: column(error.marker().col()) };
+                let message = error.info().lines().next().unwrap_or("the document cannot be read").to_owned();
+                Err(refuse("syntax", at, message, "mend the YAML or JSON at this place"))
+            }
+            None => Ok((Event::StreamEnd, START)),
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, at: Place, depth: usize) -> Read<Node> {
+        self.nodes += 1;
+        if self.nodes > NODES_MAX {
+            return Err(refuse("too_many_values", at, format!("more than {NODES_MAX} values"), "split the work into several plans"));
+        }
+        if depth > NESTING_MAX {
+            return Err(refuse("nested_too_deep", at, format!("nested deeper than {NESTING_MAX} levels"), "make it flatter"));
+        }
+        let (kind, anchor) = match event {
+            Event::Alias(target) => return self.alias(target, at),
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = tag.map(|tag| tag.to_string());
+                (NodeKind::Scalar(scalar(&text, style, tag.as_deref(), at)?), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                no_tag(tag.map(|tag| tag.to_string()), at)?;
+                (self.list(depth)?, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                no_tag(tag.map(|tag| tag.to_string()), at)?;
+                (self.mapping(depth)?, anchor)
+            }
+            _ => return Err(refuse("syntax", at, "a value is missing here".to_owned(), "write the value")),
+        };
+        let node = Node { kind, place: at };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, target: usize, at: Place) -> Read<Node> {
+        let Some(node) = self.anchors.get(&target) else {
+            return Err(refuse("unknown_alias", at, "the alias names nothing that is complete".to_owned(), "write the value out"));
+        };
+        let node = Node { kind: node.kind.clone(), place: at };
+        self.aliased += node.count();
+        if self.aliased > ALIASED_NODES_MAX {
+            return Err(refuse("too_many_aliases", at, format!("aliases add more than {ALIASED_NODES_MAX} values"), "write the values out"));
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self, depth: usize) -> Read<NodeKind> {
+        let mut items = Vec::new();
+        loop {
+            let (event, at) = self.next()?;
+            if event == Event::SequenceEnd {
+                return Ok(NodeKind::List(items));
+            }
+            items.push(self.node(event, at, depth + 1)?);
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Read<NodeKind> {
+        let (mut entries, mut seen) = (Vec::new(), HashMap::new());
+        loop {
+            let (event, at) = self.next()?;
+            if event == Event::MappingEnd {
+                return Ok(NodeKind::Mapping(entries));
+            }
+            let key = self.key(event, at, depth)?;
+            if let Some(first) = seen.insert(key.clone(), at) {
+                let Place { line, column } = first;
+                let message = format!("`{}` stands twice; first at line {line}, column {column}", shown(&key));
+                return Err(refuse("duplicate_key", at, message, "keep one of them"));
+            }
+            let (event, value_at) = self.next()?;
+            let value = self.node(event, value_at, depth + 1)?;
+            entries.push(Entry { key, key_place: at, value });
+        }
+    }
+
+    fn key(&mut self, event: Event<'t>, at: Place, depth: usize) -> Read<String> {
+        if let Event::Scalar(text, ScalarStyle::Plain, _, _) = &event
+            && text == "<<"
+        {
+            return Err(refuse("merge_key", at, "a merge key `<<`".to_owned(), "write the fields out, so that an approver sees them"));
+        }
+        match self.node(event, at, depth + 1)?.kind {
+            NodeKind::Scalar(Value::String(key)) => Ok(key),
+            NodeKind::Scalar(_) | NodeKind::List(_) | NodeKind::Mapping(_) => {
+                Err(refuse("key_not_text", at, "a key that is not text".to_owned(), "put the key in quotes"))
+            }
+        }
+    }
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>, at: Place) -> Read<Value> {
+    if text.len() > STRING_BYTES_MAX {
+        let message = format!("a text of {} bytes; the limit is {STRING_BYTES_MAX}", text.len());
+        return Err(refuse("string_too_long", at, message, "put it into a file, or split it"));
+    }
+    if text.contains('\0') {
+        return Err(refuse("nul_character", at, "a NUL character".to_owned(), "remove it"));
+    }
+    let is_str = tag.is_some_and(|tag| tag == "!" || tag.ends_with("2002:str") || tag == "!!str");
+    if !is_str {
+        no_tag(tag.map(str::to_owned), at)?;
+    }
+    if style != ScalarStyle::Plain || is_str {
+        return Ok(Value::String(text.to_owned()));
+    }
+    plain(text, at)
+}
+
+/// The core schema of YAML 1.2: `no` is text, `0o17` and `0x1f` are numbers, `010` is ten.
+fn plain(text: &str, at: Place) -> Read<Value> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
+        "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
+        "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" => {
+            return Err(refuse("number_not_finite", at, format!("`{text}` is not a finite number"), "write a finite number, or put it in quotes"));
+        }
+        _ => {}
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = text.strip_prefix('+').unwrap_or(text).parse::<i64>().ok();
+        return integer(value, text, at);
+    }
+    if let Some(octal) = text.strip_prefix("0o")
+        && !octal.is_empty()
+        && octal.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
+    {
+        return integer(i64::from_str_radix(octal, 8).ok(), text, at);
+    }
+    if let Some(hex) = text.strip_prefix("0x")
+        && !hex.is_empty()
+        && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return integer(i64::from_str_radix(hex, 16).ok(), text, at);
+    }
+    if is_float(digits) {
+        let number = text.parse::<f64>().ok().and_then(Number::from_f64);
+        return number.map(Value::Number).ok_or_else(|| {
+            refuse("number_not_finite", at, format!("`{text}` is not a finite number"), "write a finite number, or put it in quotes")
+        });
+    }
+    Ok(Value::String(text.to_owned()))
+}
+
+fn integer(value: Option<i64>, text: &str, at: Place) -> Read<Value> {
+    match value.filter(|value| (-INTEGER_MAX..=INTEGER_MAX).contains(value)) {
+        Some(value) => Ok(Value::from(value)),
+        None => Err(refuse(
+            "integer_out_of_range",
+            at,
+            format!("`{}` is beyond ±{INTEGER_MAX}", shown(text)),
+            "put it in quotes; larger integers are not kept exactly by JSON",
+        )),
+    }
+}
+
+/// `[0-9]* ( . [0-9]* )? ( e [+-]? [0-9]+ )?` with a digit and a point or an exponent.
+fn is_float(digits: &str) -> bool {
+    let (mantissa, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => (&digits[..at], Some(&digits[at + 1..])),
+        None => (digits, None),
+    };
+    let exponent_fits = exponent.is_none_or(|exponent| {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        !exponent.is_empty() && exponent.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let points = mantissa.bytes().filter(|byte| *byte == b'.').count();
+    let has_digit = mantissa.bytes().any(|byte| byte.is_ascii_digit());
+    exponent_fits
+        && has_digit
+        && points <= 1
+        && (points == 1 || exponent.is_some())
+        && mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+fn no_tag(tag: Option<String>, at: Place) -> Read<()> {
+    match tag {
+        None => Ok(()),
+        Some(tag) => Err(refuse("tag", at, format!("a tag `{}`", shown(&tag)), "remove it; values are read by the core schema alone")),
+    }
+}
+
+fn place(span: &Span) -> Place {
+    Place { line: line(span.start.line()), column: column(span.start.col()) }
+}
+
+fn line(line: usize) -> u32 {
+    u32::try_from(line.max(1)).unwrap_or(u32::MAX)
+}
+
+fn column(from_zero: usize) -> u32 {
+    u32::try_from(from_zero + 1).unwrap_or(u32::MAX)
+}
+
+fn place_of_byte(text: &str, at: usize) -> Place {
+    let before = &text[..at];
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Place { line: line(before.matches('\n').count() + 1), column: column(before[start..].chars().count()) }
+}
+
+/// Text of the document inside a message: at most this many characters of it.
+pub(super) fn shown(text: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 60;
+    if text.chars().count() <= SHOWN_CHARS_MAX {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("{head}… ({} characters)", text.chars().count())
+}
+
+fn refuse(code: &str, place: Place, message: String, fix: &str) -> Box<PlanProblem> {
+    Box::new(problem(code, place, message, fix))
+}
+
+pub(super) fn problem(code: &str, place: Place, message: String, fix: impl Into<String>) -> PlanProblem {
+    PlanProblem {
+        code: code.to_owned(),
+        pointer: String::new(),
+        line: place.line,
+        column: place.column,
+        message,
+        fix: fix.into(),
+    }
+}

@@ -7,14 +7,13 @@ use std::ops::Range;
 
 use super::keys::{self, Name};
 use super::layout;
+use super::quotes::{Quote, closes_at, closing_quote, opening_quote, quote_before};
+use super::shapes::looks_random;
 
 /// How far behind a typed name (`key: &str = "…"`) the value is looked for, in bytes.
 const TYPED_VALUE_BYTES_MAX: usize = 80;
 /// How far behind the name of a pair (`name: KEY`, `value: …`) the word `value` is looked for, in bytes.
 const PAIR_GAP_BYTES_MAX: usize = 64;
-/// How far behind its opening quote a closing quote is looked for on later lines, in bytes.
-const QUOTED_LINES_BYTES_MAX: usize = 4 * 1024;
-
 /// The names seen so far in one text, and what was found under them.
 pub(super) struct Assigned<'t> {
     text: &'t str,
@@ -22,8 +21,8 @@ pub(super) struct Assigned<'t> {
     name_end: usize,
     /// The end of the last value: what lies before it is already judged.
     value_end: usize,
-    /// The end of the last structure without any string or number in it: its parts hold none either.
-    leafless_end: usize,
+    /// The end of the last structure that was read: its parts were read with it.
+    structure_end: usize,
     pub(super) found: Vec<Range<usize>>,
 }
 
@@ -57,24 +56,9 @@ struct Place<'t> {
     delimiter: Option<u8>,
 }
 
-/// A quote sign and the backslashes before it: JSON within JSON has `\"`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Quote {
-    pub(super) sign: u8,
-    pub(super) backslashes: usize,
-}
-
-impl Quote {
-    /// True when a sign after so many backslashes ends what this quote opened.
-    const fn is_closed_after(self, backslashes: usize) -> bool {
-        backslashes < self.backslashes
-            || (backslashes - self.backslashes).is_multiple_of(2 * (self.backslashes + 1))
-    }
-}
-
 impl<'t> Assigned<'t> {
     pub(super) const fn new(text: &'t str) -> Self {
-        Self { text, name_end: 0, value_end: 0, leafless_end: 0, found: Vec::new() }
+        Self { text, name_end: 0, value_end: 0, structure_end: 0, found: Vec::new() }
     }
 
     /// Reads the name around one keyword, and its value if it has one.
@@ -113,24 +97,28 @@ impl<'t> Assigned<'t> {
         }
         let gap = skip_blanks(bytes, at);
         let key = &self.text[start..end];
-        let opener = opened.map_or(start, |quote| start - 1 - quote.backslashes);
-        let before = opener.checked_sub(1).map(|i| bytes[i]);
+        let key_start = opened.map_or(start, |quote| start - 1 - quote.backslashes);
+        let before = key_start.checked_sub(1).map(|i| bytes[i]);
         let rest = &bytes[gap..];
         let option = key.starts_with("--");
+        let spaced_sign = matches!(rest, [b'=' | b':', b' ' | b'\t', ..]);
         let (between, length) = match rest {
-            [b'=', b'=', b'=', ..] | [b'!', b'=', b'=', ..] => (Between::OnlyQuoted, 3),
-            [b'=' | b'!', b'=', ..] => (Between::OnlyQuoted, 2),
+            _ if option && gap > end && closed.is_none() && !spaced_sign => (Between::Option, 0),
+            // `KEY==value` without blanks may be a value that begins with `=`.
+            [b'=', b'=', b'=', ..] if gap > at => (Between::OnlyQuoted, 3),
+            [b'=', b'=', ..] if gap > at => (Between::OnlyQuoted, 2),
+            [b'!', b'=', b'=', ..] => (Between::OnlyQuoted, 3),
+            [b'!', b'=', ..] => (Between::OnlyQuoted, 2),
             [b'=', b'>', ..] => (Between::Arrow, 2),
             [b':' | b'?' | b'+' | b'|', b'=', ..] => (Between::Equals, 2),
             [b'?', b':', ..] => (Between::Colon, 2),
             [b':', b':', ..] => return None,
             [b'=', ..] => (Between::Equals, 1),
             [b':', ..] => (Between::Colon, 1),
-            [0xef, 0xbc, 0x9a, ..] => (Between::Colon, 3), // ：
+            [0xef, 0xbc, 0x9a, ..] => (Between::Colon, 3),  // ：
             [0xef, 0xbc, 0x9d, ..] => (Between::Equals, 3), // ＝
             [b',', ..] if closed.is_some() && (option || before == Some(b'(')) => (Between::OnlyQuoted, 1),
             [b'>', ..] if closed.is_none() && before == Some(b'<') => (Between::Element, 1),
-            _ if option && gap > end && closed.is_none() => (Between::Option, 0),
             _ => return self.pair(start, at, key),
         };
         let says = keys::name(key);
@@ -143,7 +131,7 @@ impl<'t> Assigned<'t> {
             between,
             key_quoted: closed.is_some(),
             enclosing: opened.filter(|_| closed.is_none()),
-            first_on_line: layout::is_first_on_line(bytes, opener),
+            first_on_line: layout::is_first_on_line(bytes, key_start),
             delimiter: match before {
                 Some(b'?' | b'&') => Some(b'&'),
                 Some(b';') => Some(b';'),
@@ -160,14 +148,13 @@ impl<'t> Assigned<'t> {
     /// The value in `name: KEY` followed by `value: …`, as environments are often written.
     fn pair(&self, start: usize, at: usize, key: &'t str) -> Option<(Place<'t>, usize)> {
         let bytes = self.text.as_bytes();
-        let before = bytes[start.saturating_sub(4)..start]
-            .iter()
-            .rfind(|b| !matches!(b, b'"' | b'\'' | b' ' | b'\\'));
+        let before = bytes[start.saturating_sub(4)..start].iter().rfind(|b| !matches!(b, b'"' | b'\'' | b' ' | b'\\'));
         if !matches!(before, Some(b':' | b'=')) {
             return None;
         }
         let is_filler = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b',' | b'\\' | b'-' | b'+');
-        let skip = |from: usize| from + bytes[from..].iter().take(PAIR_GAP_BYTES_MAX).take_while(|b| is_filler(b)).count();
+        let skip =
+            |from: usize| from + bytes[from..].iter().take(PAIR_GAP_BYTES_MAX).take_while(|b| is_filler(b)).count();
         let word = skip(at);
         let after = word + "value".len();
         if word == at || !bytes.get(word..after)?.eq_ignore_ascii_case(b"value") {
@@ -193,10 +180,10 @@ impl<'t> Assigned<'t> {
     /// Judges the value at `at`; returns where it ends.
     fn value(&mut self, place: Place<'t>, at: usize) -> usize {
         let bytes = self.text.as_bytes();
-        if let Some((quote, content)) = opening_quote(bytes, at) {
-            if place.enclosing != Some(quote) {
-                return self.quoted(place, quote, content);
-            }
+        if let Some((quote, content)) = opening_quote(bytes, at)
+            && place.enclosing != Some(quote)
+        {
+            return self.quoted(place, quote, content);
         }
         match place.between {
             Between::OnlyQuoted => return at,
@@ -204,24 +191,25 @@ impl<'t> Assigned<'t> {
             Between::Element => return self.element(place, at),
             Between::Colon | Between::Equals | Between::Arrow | Between::Option => {}
         }
-        let amounts = keys::is_amount(place.key);
         match bytes.get(at) {
             Some(b'{' | b'[')
                 if place.key_quoted
                     || (place.between != Between::Arrow
-                        && at + layout::LOOSE_STRUCTURE_BYTES_MAX / 2 >= self.leafless_end) =>
+                        && at + layout::LOOSE_STRUCTURE_BYTES_MAX / 2 >= self.structure_end) =>
             {
                 let (leaves, end) = layout::leaves(self.text, at, place.key_quoted);
-                if leaves.is_empty() {
-                    self.leafless_end = end;
-                }
-                if !leaves.is_empty() || place.key_quoted {
-                    for leaf in leaves {
-                        let text = &self.text[leaf.clone()];
-                        if !(amounts && is_number(text)) {
-                            self.judge(place, leaf);
-                        }
+                self.structure_end = end;
+                let any = !leaves.is_empty();
+                for leaf in leaves {
+                    if !is_amount(place.key, &self.text[leaf.clone()]) {
+                        self.judge(place, leaf);
                     }
+                }
+                // Without quotes around its key it may be no structure, but a secret that begins like one.
+                let goes_on = |b: &u8| !b.is_ascii_whitespace() && !matches!(b, b',' | b';' | b'"' | b'\'');
+                let closed = matches!(bytes[end - 1], b'}' | b']') && !bytes.get(end).is_some_and(goes_on);
+                let open_line = bytes.get(at + 1).is_some_and(u8::is_ascii_whitespace);
+                if place.key_quoted || (any && (closed || open_line)) {
                     return end;
                 }
             }
@@ -235,12 +223,16 @@ impl<'t> Assigned<'t> {
             }
             _ => {}
         }
-        self.bare(place, at, amounts)
+        self.bare(place, at)
     }
 
     fn quoted(&mut self, place: Place<'t>, quote: Quote, content: usize) -> usize {
-        let (close, after) = closing_quote(self.text, content, quote);
-        self.judge(place, content..close);
+        let (content, after) = closing_quote(self.text, content, quote);
+        self.judge(place, content);
+        // A shell joins `"a"b` to one word.
+        if self.text.as_bytes().get(after).is_some_and(|b| joins(*b)) {
+            return self.bare(Place { between: Between::Equals, ..place }, after);
+        }
         after
     }
 
@@ -256,7 +248,7 @@ impl<'t> Assigned<'t> {
     }
 
     /// A value without quotes: up to a blank, or to the line's end where a passphrase may go on.
-    fn bare(&mut self, place: Place<'t>, at: usize, amounts: bool) -> usize {
+    fn bare(&mut self, place: Place<'t>, at: usize) -> usize {
         let bytes = self.text.as_bytes();
         let spaced = at.checked_sub(1).is_some_and(|i| bytes[i] == b' ');
         let whole_line = place.says == Name::Header
@@ -273,9 +265,9 @@ impl<'t> Assigned<'t> {
                 || (place.delimiter == Some(b'&') && c == '#')
                 || (place.key_quoted && matches!(c, ',' | '}' | ']'))
                 || (!place.key.is_ascii() && !c.is_ascii())
-                || place.enclosing.is_some_and(|quote| {
-                    c == char::from(quote.sign) && quote.is_closed_after(backslashes)
-                });
+                || place
+                    .enclosing
+                    .is_some_and(|quote| c == char::from(quote.sign) && quote.is_closed_after(backslashes));
             if is_end {
                 break;
             }
@@ -290,7 +282,7 @@ impl<'t> Assigned<'t> {
         let text = &self.text[value.clone()];
         let foreign = text.chars().next().is_some_and(|c| !c.is_ascii());
         let prose = foreign && place.says == Name::Secret && !place.key_quoted;
-        if !prose && !(amounts && is_number(text)) {
+        if !prose && !is_amount(place.key, text) {
             self.judge(place, value);
         }
         if place.between == Between::Colon && !place.key_quoted {
@@ -302,9 +294,8 @@ impl<'t> Assigned<'t> {
     /// `Some("a b")`: a quote that opens inside a bare value is part of it up to its end.
     fn through_call(&self, at: usize, end: usize) -> usize {
         let bytes = self.text.as_bytes();
-        let opens = (at + 1..end).find(|i| {
-            matches!(bytes[*i], b'"' | b'\'') && matches!(bytes[i - 1], b'(' | b'[' | b'{' | b'=')
-        });
+        let opens = (at + 1..end)
+            .find(|i| matches!(bytes[*i], b'"' | b'\'') && matches!(bytes[i - 1], b'(' | b'[' | b'{' | b'='));
         opens.map_or(end, |open| {
             let close = bytes[open + 1..].iter().position(|b| *b == bytes[open] || *b == b'\n');
             close
@@ -353,34 +344,18 @@ impl<'t> Assigned<'t> {
     }
 }
 
-/// True for text that no person wrote: long, without blanks, of letters and digits in disorder.
-pub(super) fn looks_random(text: &str) -> bool {
-    const LENGTH_MIN: usize = 16;
-    /// Bits a character; English words stay below, random hexadecimal digits above.
-    const ENTROPY_MIN: f64 = 3.2;
-    if text.len() < LENGTH_MIN
-        || !text.bytes().all(|b| b.is_ascii_graphic())
-        || !text.bytes().any(|b| b.is_ascii_digit())
-        || !text.bytes().any(|b| b.is_ascii_alphabetic())
-    {
-        return false;
-    }
-    let mut counts = [0_u32; 128];
-    for byte in text.bytes() {
-        counts[usize::from(byte)] += 1;
-    }
-    let length = text.len() as f64;
-    let entropy: f64 = counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f64::from(*count) / length)
-        .map(|share| -share * share.log2())
-        .sum();
-    entropy >= ENTROPY_MIN
+/// True for signs that go on with a word whose first part was quoted.
+const fn joins(b: u8) -> bool {
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'#' | b'/' | b'+' | b'=' | b'@' | b'!' | b'$' | b'%' | b'^' | b'~' | b'*' | b'_' | b'-')
 }
 
 const fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+}
+
+fn is_amount(key: &str, value: &str) -> bool {
+    is_number(value) && keys::is_amount(key)
 }
 
 fn is_number(text: &str) -> bool {
@@ -389,72 +364,6 @@ fn is_number(text: &str) -> bool {
 
 fn skip_blanks(bytes: &[u8], at: usize) -> usize {
     at + bytes[at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
-}
-
-/// The quote that stands right before `at`.
-fn quote_before(bytes: &[u8], at: usize) -> Option<Quote> {
-    let sign = *bytes.get(at.checked_sub(1)?)?;
-    if !matches!(sign, b'"' | b'\'' | b'`') {
-        return None;
-    }
-    let backslashes = bytes[..at - 1].iter().rev().take_while(|b| **b == b'\\').count();
-    Some(Quote { sign, backslashes })
-}
-
-/// Where the text goes on when `quote` is closed right at `at`.
-fn closes_at(bytes: &[u8], at: usize, quote: Quote) -> Option<usize> {
-    let backslashes = bytes[at..].iter().take_while(|b| **b == b'\\').count();
-    let sign = at + backslashes;
-    (bytes.get(sign) == Some(&quote.sign) && backslashes == quote.backslashes).then_some(sign + 1)
-}
-
-/// A quote that opens at `at`, perhaps after a prefix such as `b` or `$`, and where its content begins.
-fn opening_quote(bytes: &[u8], at: usize) -> Option<(Quote, usize)> {
-    const PREFIX_BYTES_MAX: usize = 2;
-    let prefix = bytes[at..]
-        .iter()
-        .take(PREFIX_BYTES_MAX)
-        .take_while(|b| matches!(b, b'b' | b'B' | b'f' | b'F' | b'r' | b'R' | b'u' | b'U' | b'L' | b'@' | b'$' | b'&'))
-        .count();
-    let from = at + prefix;
-    let backslashes = bytes[from..].iter().take_while(|b| **b == b'\\').count();
-    let sign = *bytes.get(from + backslashes)?;
-    matches!(sign, b'"' | b'\'' | b'`').then_some((Quote { sign, backslashes }, from + backslashes + 1))
-}
-
-/// Where the content of a quote ends, and where the text goes on. Without a close: the line's end.
-pub(super) fn closing_quote(text: &str, content: usize, quote: Quote) -> (usize, usize) {
-    let bytes = text.as_bytes();
-    let sign = quote.sign;
-    if quote.backslashes == 0 && bytes[content..].starts_with(&[sign, sign]) {
-        let inside = content + 2;
-        if let Some(length) = bytes[inside..].windows(3).position(|three| three == [sign; 3]) {
-            return (inside + length, inside + length + 3);
-        }
-    }
-    let (mut line, mut limit) = (None, bytes.len());
-    let (mut at, mut backslashes) = (content, 0);
-    while at < limit {
-        if bytes[at] == b'\\' {
-            backslashes += 1;
-        } else {
-            if bytes[at] == sign && quote.is_closed_after(backslashes) {
-                // A doubled quote stands for itself in YAML and CSV.
-                let doubled = backslashes == 0 && at > content && bytes.get(at + 1) == Some(&sign);
-                if !doubled {
-                    return (at - backslashes.min(quote.backslashes), at + 1);
-                }
-                at += 1;
-            } else if bytes[at] == b'\n' && line.is_none() {
-                line = Some(at);
-                limit = limit.min(at + QUOTED_LINES_BYTES_MAX);
-            }
-            backslashes = 0;
-        }
-        at += 1;
-    }
-    let end = line.unwrap_or(bytes.len());
-    (end, end)
 }
 
 /// The length of a bare value without the signs that close what surrounds it.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::assigned::{Quote, closing_quote};
+use super::quotes::{Quote, closing_quote};
 
 /// How much of a structure under a key without quotes is read, in bytes: it may be code.
 pub(super) const LOOSE_STRUCTURE_BYTES_MAX: usize = 4 * 1024;
@@ -11,10 +11,7 @@ const LINE_START_BYTES_MAX: usize = 64;
 
 /// The end of the line `at` lies in, without its newline.
 pub(super) fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..]
-        .iter()
-        .position(|b| *b == b'\n')
-        .map_or(bytes.len(), |length| at + length)
+    bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |length| at + length)
 }
 
 /// True when only indentation, a list's dash, a diff's sign or `export` stands before `at` on its line.
@@ -38,41 +35,43 @@ pub(super) fn is_first_on_line(bytes: &[u8], at: usize) -> bool {
 pub(super) fn leaves(text: &str, at: usize, key_quoted: bool) -> (Vec<Range<usize>>, usize) {
     let bytes = text.as_bytes();
     let limit = if key_quoted { bytes.len() } else { text.floor_char_boundary(at + LOOSE_STRUCTURE_BYTES_MAX) };
-    let line = line_end(bytes, at);
     let mut leaves = Vec::new();
-    let (mut depth, mut i, mut quoted, mut kept) = (0_usize, at, false, false);
+    let (mut depth, mut i) = (0_usize, at);
+    let (mut bare_line, mut kept) = (!key_quoted, false);
     while i < limit {
         match bytes[i] {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
-                    if !key_quoted && !quoted && i <= line {
-                        leaves = vec![at + 1..i];
+                    if bare_line {
+                        leaves.clear();
+                        leaves.push(at + 1..i);
                     }
                     return (leaves, i + 1);
                 }
             }
+            b'\n' => bare_line = false,
             b',' => kept = false,
             sign @ (b'"' | b'\'') => {
                 let backslashes = bytes[at..i].iter().rev().take_while(|b| **b == b'\\').count();
-                let (close, after) = closing_quote(text, i + 1, Quote { sign, backslashes });
+                let (content, after) = closing_quote(text, i + 1, Quote { sign, backslashes });
                 let next = bytes[after..].iter().find(|b| !b.is_ascii_whitespace());
                 if next == Some(&b':') {
-                    kept = super::keys::is_kept(&text[i + 1..close]);
-                } else if !kept {
-                    let end = close.max(i + 1);
-                    if !is_digest(text, at, i, &text[i + 1..end]) {
-                        leaves.push(i + 1..end);
-                    }
+                    kept = super::keys::is_kept(&text[content]);
+                } else if !kept && !is_digest(text, at, i, &text[content.clone()]) {
+                    leaves.push(content);
                 }
-                quoted = true;
+                bare_line = false;
                 i = after;
                 continue;
             }
             b if b.is_ascii_alphanumeric() || b == b'-' || !b.is_ascii() => {
-                let word = i + bytes[i..limit].iter()
-                    .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_') || !b.is_ascii())
+                let word = i + bytes[i..limit]
+                    .iter()
+                    .take_while(|b| {
+                        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_') || !b.is_ascii()
+                    })
                     .count();
                 if (b.is_ascii_digit() || b == b'-') && !kept {
                     leaves.push(i..word);
@@ -97,7 +96,7 @@ fn is_digest(text: &str, from: usize, i: usize, value: &str) -> bool {
         return false;
     };
     let before = before.trim_ascii_end();
-    let key = before.iter().rposition(|b| b.is_ascii_alphanumeric()).map_or(&before[..0], |last| &before[..=last]);
+    let key = before.iter().rposition(u8::is_ascii_alphanumeric).map_or(&before[..0], |last| &before[..=last]);
     std::str::from_utf8(key).is_ok_and(|key| super::keys::is_kept_digest(key, value))
 }
 
@@ -124,7 +123,8 @@ pub(super) fn indented_value(text: &str, at: usize) -> Option<(Vec<Range<usize>>
             break;
         }
         if !blank {
-            let content = next + if is_block { here.len() - here.trim_start().len() } else { indentation(here.as_bytes()) };
+            let content =
+                next + if is_block { here.len() - here.trim_start().len() } else { indentation(here.as_bytes()) };
             let content = content.min(stop);
             let key = if is_block { 0 } else { key_length(&text[content..stop]) };
             let value = content + key..content + text[content..stop].trim_end().len().max(key);

@@ -29,11 +29,8 @@ impl Rule {
         let regex = self.regex.get_or_init(|| Regex::new(&format!(r"\A(?-u:{})", self.pattern)).ok());
         let rest = text.get(at..)?;
         let regex = regex.as_ref()?;
-        let found = if regex.captures_len() > 1 {
-            regex.captures(rest)?.name("s")?.range()
-        } else {
-            regex.find(rest)?.range()
-        };
+        let found =
+            if regex.captures_len() > 1 { regex.captures(rest)?.name("s")?.range() } else { regex.find(rest)?.range() };
         Some((at + found.start, at + found.end))
     }
 
@@ -44,10 +41,12 @@ impl Rule {
 }
 
 /// All formats that begin with their keyword.
-pub(super) static RULES: &[Rule] = &[
+pub(super) static RULES: [Rule; 75] = [
     // Clouds. After an AWS key id, its secret key often follows: `id,secret`.
-    Rule::new(&["akia", "asia", "abia", "acca", "a3t"],
-        r#"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}(?:[\s,;:|"']{1,8}[A-Za-z0-9/+]{40})?"#),
+    Rule::new(
+        &["akia", "asia", "abia", "acca", "a3t"],
+        r#"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}(?:[\s,;:|"']{1,8}[A-Za-z0-9/+]{40})?"#,
+    ),
     Rule::new(&["absk"], r"ABSK[A-Za-z0-9+/]{60,}={0,2}"),
     Rule::new(&["bedrock-api-key-"], r"bedrock-api-key-[A-Za-z0-9+/=_-]{16,}"),
     Rule::new(&["aiza"], r"AIza[A-Za-z0-9_-]{24,}"),
@@ -66,16 +65,23 @@ pub(super) static RULES: &[Rule] = &[
     Rule::new(&["nvapi-"], r"nvapi-[A-Za-z0-9_-]{24,}"),
     Rule::new(&["pul-"], r"pul-[a-f0-9]{32,}"),
     Rule::new(&["hvs.", "hvb.", "hvr."], r"hv[sbr]\.[A-Za-z0-9_-]{18,}"),
-    Rule::new(&["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."],
-        r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9._-]{24,}"),
+    Rule::new(
+        &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."],
+        r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9._-]{24,}",
+    ),
     Rule::new(&["ops_eyj"], r"ops_eyJ[A-Za-z0-9+/=_-]{24,}"),
     Rule::new(&["a3-"], r"A3-[A-Z0-9]{6}-[A-Z0-9]{5,11}-[A-Z0-9-]{10,}"),
     Rule::new(&["age-secret-key-1"], r"(?i:AGE-SECRET-KEY-1)[A-Za-z0-9]{16,}"),
     // Forges and package registries.
     Rule::new(&["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], r"gh[pousr]_[A-Za-z0-9_]{16,}"),
     Rule::new(&["github_pat_"], r"github_pat_[A-Za-z0-9_]{16,}"),
-    Rule::new(&["glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glsoat-", "glimt-", "glagent-", "gloas-", "glffct-", "glrtr-", "glwt-"],
-        r"gl(?:pat|dt|rt|ptt|cbt|ft|soat|imt|agent|oas|ffct|rtr|wt)-[A-Za-z0-9_.=-]{16,}"),
+    Rule::new(
+        &[
+            "glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glsoat-", "glimt-", "glagent-", "gloas-",
+            "glffct-", "glrtr-", "glwt-",
+        ],
+        r"gl(?:pat|dt|rt|ptt|cbt|ft|soat|imt|agent|oas|ffct|rtr|wt)-[A-Za-z0-9_.=-]{16,}",
+    ),
     Rule::new(&["gr1348941"], r"GR1348941[A-Za-z0-9_-]{16,}"),
     Rule::new(&["npm_"], r"npm_[A-Za-z0-9]{24,}"),
     Rule::new(&["pypi-"], r"pypi-(?:AgE[A-Za-z0-9_-]{13,}|[A-Za-z0-9_-]{60,})"),
@@ -86,8 +92,10 @@ pub(super) static RULES: &[Rule] = &[
     Rule::new(&["atatt3", "atctt3", "atbb"], r"(?:ATATT3|ATCTT3|ATBB)[A-Za-z0-9_=-]{24,}"),
     Rule::new(&["sgp_"], r"sgp_[A-Za-z0-9_]{32,}"),
     // Payment.
-    Rule::new(&["sk_live", "sk_test", "sk_prod", "rk_live", "rk_test", "rk_prod"],
-        r"[sr]k_(?:live|test|prod)_[A-Za-z0-9]{8,}"),
+    Rule::new(
+        &["sk_live", "sk_test", "sk_prod", "rk_live", "rk_test", "rk_prod"],
+        r"[sr]k_(?:live|test|prod)_[A-Za-z0-9]{8,}",
+    ),
     Rule::new(&["whsec_"], r"whsec_[A-Za-z0-9+/=_-]{16,}"),
     Rule::new(&["shpat_", "shpca_", "shppa_", "shpss_", "shptka_"], r"shp(?:at|ca|pa|ss|tka)_[A-Fa-f0-9]{16,}"),
     Rule::new(&["sq0atp-", "sq0csp-"], r"sq0(?:atp|csp)-[A-Za-z0-9_-]{16,}"),
@@ -97,26 +105,37 @@ pub(super) static RULES: &[Rule] = &[
     Rule::new(&["flwseck"], r"(?i:FLWSECK)(?:_TEST)?-[A-Za-z0-9]{12,}"),
     // Models.
     Rule::new(&["sk-ant-"], r"sk-ant-[A-Za-z0-9_-]{8,}"),
-    Rule::new(&["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-none-", "sk-or-", "sk-lf-"],
-        r"sk-(?:proj|svcacct|admin|None|or|lf)-[A-Za-z0-9_-]{12,}"),
+    Rule::new(
+        &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-none-", "sk-or-", "sk-lf-"],
+        r"sk-(?:proj|svcacct|admin|None|or|lf)-[A-Za-z0-9_-]{12,}",
+    ),
     Rule::new(&["hf_", "api_org_"], r"(?:hf_|api_org_)[A-Za-z0-9]{20,}"),
     Rule::new(&["gsk_"], r"gsk_[A-Za-z0-9]{32,}"),
     Rule::new(&["xai-"], r"xai-[A-Za-z0-9_-]{40,}"),
     Rule::new(&["pplx-"], r"pplx-[A-Za-z0-9]{32,}"),
     Rule::new(&["r8_"], r"r8_[A-Za-z0-9]{28,}"),
     // Talk and mail.
-    Rule::new(&["xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-"],
-        r"xox[a-z][-.][A-Za-z0-9%+/=.-]{8,}"),
+    Rule::new(
+        &["xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-"],
+        r"xox[a-z][-.][A-Za-z0-9%+/=.-]{8,}",
+    ),
     Rule::new(&["xapp-"], r"xapp-[0-9]-[A-Za-z0-9-]{10,}"),
-    Rule::new(&["hooks.slack.com/"],
-        r"(?i:hooks\.slack\.com)/(?:services|workflows|triggers)/(?P<s>[A-Za-z0-9+/_-]{16,})"),
+    Rule::new(
+        &["hooks.slack.com/"],
+        r"(?i:hooks\.slack\.com)/(?:services|workflows|triggers)/(?P<s>[A-Za-z0-9+/_-]{16,})",
+    ),
     Rule::new(&["/api/webhooks/"], r"/api/webhooks/[0-9]{5,20}/(?P<s>[A-Za-z0-9_-]{16,})"),
     Rule::new(&[".webhook.office.com/"], r"\.webhook\.office\.com/webhookb2/(?P<s>[A-Za-z0-9@/_-]{16,})"),
     Rule::new(&["sg."], r"SG\.[A-Za-z0-9_.=-]{24,}"),
     Rule::new(&["key-"], r"key-[a-f0-9]{32}"),
     Rule::new(&["xkeysib-", "xsmtpsib-"], r"x(?:key|smtp)sib-[a-f0-9]{32,}[A-Za-z0-9-]*"),
-    Rule::new(&["sk0", "sk1", "sk2", "sk3", "sk4", "sk5", "sk6", "sk7", "sk8", "sk9", "ska", "skb", "skc", "skd", "ske", "skf"],
-        r"SK[A-Fa-f0-9]{32}"),
+    Rule::new(
+        &[
+            "sk0", "sk1", "sk2", "sk3", "sk4", "sk5", "sk6", "sk7", "sk8", "sk9", "ska", "skb", "skc", "skd", "ske",
+            "skf",
+        ],
+        r"SK[A-Fa-f0-9]{32}",
+    ),
     // Work and watching.
     Rule::new(&["pmak-"], r"PMAK-[a-f0-9-]{40,}"),
     Rule::new(&["lin_api_", "lin_oauth_"], r"lin_(?:api|oauth)_[A-Za-z0-9]{24,}"),
@@ -133,6 +152,9 @@ pub(super) static RULES: &[Rule] = &[
     Rule::new(&["tfp_"], r"tfp_[A-Za-z0-9_-]{40,}"),
     // A JWT encoded once more, and credentials after their scheme.
     Rule::new(&["zxlk"], r"ZXlK[A-Za-z0-9+/=_-]{40,}"),
-    Rule::new(&["bearer"], r#"(?i:bearer)[\s:=]{1,4}["']?(?P<s>[A-Za-z0-9._~+/=-]{16,}|[A-Za-z._~+/=-]{0,15}[0-9][A-Za-z0-9._~+/=-]{5,})"#),
+    Rule::new(
+        &["bearer"],
+        r#"(?i:bearer)[\s:=]{1,4}["']?(?P<s>[A-Za-z0-9._~+/=-]{16,}|[A-Za-z._~+/=-]{0,15}[0-9][A-Za-z0-9._~+/=-]{5,})"#,
+    ),
     Rule::new(&["basic"], r"(?i:basic)[ \t]{1,4}(?P<s>[A-Za-z0-9+/_-]{16,}={0,2}|[A-Za-z0-9+/_-]{2,}={1,2})"),
 ];

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::Anchored;
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::dfa::DFA;
 
 use super::MASK;
 use super::assigned::Assigned;
@@ -50,7 +52,7 @@ const SHAPES: &[(&str, Shape)] = &[
 
 /// All keywords in one automaton, and what each leads to.
 struct Keywords {
-    automaton: AhoCorasick,
+    automaton: DFA,
     leads: Vec<Lead>,
 }
 
@@ -72,9 +74,8 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
     for (keyword, shape) in SHAPES {
         add(keyword, Lead::Shape(*shape));
     }
-    let automaton = AhoCorasick::builder()
+    let automaton = DFA::builder()
         .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
         .build(&words)
         .expect("a few hundred short keywords fit an automaton");
     Keywords { automaton, leads }
@@ -82,40 +83,73 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
 
 /// The places of all secrets in a text, in any order; they may overlap.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
-    let mut assigned = Assigned::new(text);
-    let mut shapes = Shapes::new(text);
-    let mut found: Vec<Range<usize>> = Vec::new();
-    // Where the last format ends: keywords inside it were read with it.
-    let mut format_end = 0;
-    for hit in KEYWORDS.automaton.find_overlapping_iter(text) {
-        let at = hit.start();
-        let lead = KEYWORDS.leads[hit.pattern().as_usize()];
-        let secret = match lead {
-            Lead::Name => {
-                assigned.at_keyword(at..hit.end());
-                continue;
+    let Keywords { automaton, leads } = &*KEYWORDS;
+    let mut scan = Scan {
+        text,
+        assigned: Assigned::new(text),
+        shapes: Shapes::new(text),
+        format_end: 0,
+        found: Vec::new(),
+    };
+    // The automaton is walked by hand: its own iterator takes twice as long over harmless text.
+    let Ok(mut state) = automaton.start_state(Anchored::No) else {
+        return Vec::new();
+    };
+    for (at, byte) in text.bytes().enumerate() {
+        state = automaton.next_state(Anchored::No, state, byte);
+        if automaton.is_special(state) && automaton.is_match(state) {
+            for index in 0..automaton.match_len(state) {
+                let keyword = automaton.match_pattern(state, index);
+                let start = at + 1 - automaton.pattern_len(keyword);
+                scan.follow(leads[keyword.as_usize()], start..at + 1);
             }
-            _ if at < format_end => continue,
-            Lead::Rule(index) => RULES[index].find(text, at).map(|(start, end)| start..end),
-            Lead::Shape(Shape::PrivateKey) => shapes.private_key(at),
-            Lead::Shape(Shape::PrivateKeyEnd) => shapes.private_key_end(at),
-            Lead::Shape(Shape::PuttyKey) => Some(shapes.putty_key(at)),
-            Lead::Shape(Shape::Jwt) => shapes.jwt(at),
-            Lead::Shape(Shape::Address) => shapes.address(at),
-            Lead::Shape(Shape::Discord) => shapes.discord(at),
-            Lead::Shape(Shape::Telegram) => shapes.telegram(at),
-            Lead::Shape(Shape::Azure) => shapes.azure(at),
-            Lead::Shape(Shape::Mailchimp) => shapes.mailchimp(at),
-            Lead::Shape(Shape::Terraform) => shapes.terraform(at),
-            Lead::Shape(Shape::Sk) => shapes.sk(at),
-        };
-        if let Some(secret) = secret {
-            format_end = format_end.max(secret.end);
-            found.push(secret);
         }
     }
-    found.append(&mut assigned.found);
-    found
+    scan.found.append(&mut scan.assigned.found);
+    scan.found
+}
+
+/// What one pass has found so far.
+struct Scan<'t> {
+    text: &'t str,
+    assigned: Assigned<'t>,
+    shapes: Shapes<'t>,
+    /// Where the last format ends: keywords inside it were read with it.
+    format_end: usize,
+    found: Vec<Range<usize>>,
+}
+
+impl Scan<'_> {
+    fn follow(&mut self, lead: Lead, keyword: Range<usize>) {
+        let at = keyword.start;
+        let secret = match lead {
+            Lead::Name => return self.assigned.at_keyword(keyword),
+            Lead::Rule(_) | Lead::Shape(_) if at < self.format_end => return,
+            Lead::Rule(index) => RULES[index].find(self.text, at).map(|(start, end)| start..end),
+            Lead::Shape(shape) => self.shape(shape, at),
+        };
+        if let Some(secret) = secret {
+            self.format_end = self.format_end.max(secret.end);
+            self.found.push(secret);
+        }
+    }
+
+    fn shape(&mut self, shape: Shape, at: usize) -> Option<Range<usize>> {
+        let shapes = &mut self.shapes;
+        match shape {
+            Shape::PrivateKey => shapes.private_key(at),
+            Shape::PrivateKeyEnd => shapes.private_key_end(at),
+            Shape::PuttyKey => Some(shapes.putty_key(at)),
+            Shape::Jwt => shapes.jwt(at),
+            Shape::Address => shapes.address(at),
+            Shape::Discord => shapes.discord(at),
+            Shape::Telegram => shapes.telegram(at),
+            Shape::Azure => shapes.azure(at),
+            Shape::Mailchimp => shapes.mailchimp(at),
+            Shape::Terraform => shapes.terraform(at),
+            Shape::Sk => shapes.sk(at),
+        }
+    }
 }
 
 /// Replaces the places by the mask; `None` when nothing changes. Overlapping places become one.

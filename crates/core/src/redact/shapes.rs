@@ -7,7 +7,6 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::assigned::looks_random;
 use super::keys;
 
 /// How far behind an address's authority a late `@` is looked for, in bytes: passwords may hold `/`.
@@ -24,20 +23,25 @@ pub(super) struct Shapes<'t> {
     text: &'t str,
     /// The end of the last run of token characters that held no JWT.
     no_jwt_before: usize,
+    /// The end of the last run of token characters in which nothing looked like an `sk-` key.
+    no_sk_before: usize,
     /// The next `@` at or behind the last address looked at.
     next_at_sign: usize,
 }
 
 impl<'t> Shapes<'t> {
     pub(super) const fn new(text: &'t str) -> Self {
-        Self { text, no_jwt_before: 0, next_at_sign: 0 }
+        Self { text, no_jwt_before: 0, no_sk_before: 0, next_at_sign: 0 }
     }
 
     /// A private key from its BEGIN line to its END line; to the text's end when that is missing.
     pub(super) fn private_key(&self, at: usize) -> Option<Range<usize>> {
         let rest = &self.text[at..];
         let label = rest.strip_prefix("-----BEGIN")?;
-        let name = label.len() - label.trim_start_matches(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, ' ' | '_')).len();
+        let name = label.len()
+            - label
+                .trim_start_matches(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, ' ' | '_'))
+                .len();
         // A name cut in the middle may be a private key's.
         if !label[..name].contains("PRIVATE KEY") && name < label.len() {
             return None;
@@ -59,11 +63,11 @@ impl<'t> Shapes<'t> {
             return None;
         }
         let is_body = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\n' | '\r' | '\\');
-        let start = self.text[..at].trim_end_matches(is_body).len();
-        Some(start..at)
+        let before = self.text[..at].trim_end();
+        Some(before.trim_end_matches(is_body).len()..before.len())
     }
 
-    /// The private part of a PuTTY key file.
+    /// The private part of a `PuTTY` key file.
     pub(super) fn putty_key(&self, at: usize) -> Range<usize> {
         let body = at + "private-lines:".len();
         let end = self.text[body..].find("Private-").map_or(self.text.len(), |length| body + length);
@@ -91,9 +95,7 @@ impl<'t> Shapes<'t> {
         let start = slashes + "://".len();
         let rest = &self.text[start..];
         let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`');
-        let length = rest
-            .find(|c: char| is_end(c) || matches!(c, '/' | '?' | '#'))
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| is_end(c) || matches!(c, '/' | '?' | '#')).unwrap_or(rest.len());
         let authority = &rest[..length];
         let user = authority.rfind('@').or_else(|| {
             let port = authority.split_once(':')?.1;
@@ -121,9 +123,7 @@ impl<'t> Shapes<'t> {
             return None;
         }
         let word = &self.text[from..limit];
-        let end = word
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`'))
-            .unwrap_or(word.len());
+        let end = word.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`')).unwrap_or(word.len());
         word[..end].rfind('@').map(|at| from + at)
     }
 
@@ -150,27 +150,36 @@ impl<'t> Shapes<'t> {
 
     /// A Telegram bot token around `:AA`: the bot's number before, 33 characters behind.
     pub(super) fn telegram(&self, colon: usize) -> Option<Range<usize>> {
+        let digits = self.text[..colon].bytes().rev().take(16).take_while(u8::is_ascii_digit).count();
+        if digits < 5 {
+            return None;
+        }
         let rest = &self.text[colon + 1..];
         let secret = run(rest, is_token_char);
-        let digits = self.text[..colon].bytes().rev().take(16).take_while(u8::is_ascii_digit).count();
-        (rest.starts_with("AA") && secret >= 30 && digits >= 5).then_some(colon - digits..colon + 1 + secret)
+        (rest.starts_with("AA") && secret >= 30).then_some(colon - digits..colon + 1 + secret)
     }
 
     /// A client secret of Azure around `Q~`: three characters and a digit before, 31 or more behind.
     pub(super) fn azure(&self, mark: usize) -> Option<Range<usize>> {
         let before = self.text.as_bytes().get(mark.checked_sub(4)?..mark)?;
-        let rest = &self.text[mark + 2..];
-        let length = run(rest, |c| is_token_char(c) || matches!(c, '~' | '.'));
         let fits = before[3].is_ascii_digit()
             && before[..3].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'~' | b'.' | b'-'));
-        (fits && length >= 30).then_some(mark - 4..mark + 2 + length)
+        if !fits {
+            return None;
+        }
+        let rest = &self.text[mark + 2..];
+        let length = run(rest, |c| is_token_char(c) || matches!(c, '~' | '.'));
+        (length >= 30).then_some(mark - 4..mark + 2 + length)
     }
 
     /// A Mailchimp key around `-us`: 32 hexadecimal digits before, a centre's number behind.
     pub(super) fn mailchimp(&self, dash: usize) -> Option<Range<usize>> {
         let before = self.text.as_bytes().get(dash.checked_sub(32)?..dash)?;
+        if !before.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
         let number = run(&self.text[dash + 3..], |c| c.is_ascii_digit());
-        (number > 0 && before.iter().all(u8::is_ascii_hexdigit)).then_some(dash - 32..dash + 3 + number)
+        (number > 0).then_some(dash - 32..dash + 3 + number)
     }
 
     /// A Terraform Cloud token around `.atlasv1.`.
@@ -181,24 +190,57 @@ impl<'t> Shapes<'t> {
         (length >= 30).then_some(dot - before..dot + ".atlasv1.".len() + length)
     }
 
-    /// `sk-` and what OpenAI and many others put behind it. Words joined by dashes (`task-list-view`)
+    /// `sk-` and what `OpenAI` and many others put behind it. Words joined by dashes (`task-list-view`)
     /// are told apart by their shape.
-    pub(super) fn sk(&self, at: usize) -> Option<Range<usize>> {
+    pub(super) fn sk(&mut self, at: usize) -> Option<Range<usize>> {
         const LENGTH_MIN: usize = 20;
         const RANDOM_RUN_MIN: usize = 16;
         let rest = self.text[at..].strip_prefix("sk-")?;
+        let inside_word = self.text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        if inside_word && at < self.no_sk_before {
+            return None;
+        }
         let length = run(rest, is_token_char);
         if length < LENGTH_MIN {
             return None;
         }
-        let inside_word = self.text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
         let random = rest[..length].split(['-', '_']).any(|run| {
             run.len() >= RANDOM_RUN_MIN
                 && run.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
                 && run.bytes().any(|b| b.is_ascii_alphabetic())
         });
-        (random || !inside_word).then_some(at..at + "sk-".len() + length)
+        if !random && inside_word {
+            self.no_sk_before = at + "sk-".len() + length;
+            return None;
+        }
+        Some(at..at + "sk-".len() + length)
     }
+}
+
+/// True for text that no person wrote: long, without blanks, of letters and digits in disorder.
+pub(super) fn looks_random(text: &str) -> bool {
+    const LENGTH_MIN: usize = 16;
+    /// Bits a character; English words stay below, random hexadecimal digits above.
+    const ENTROPY_MIN: f64 = 3.2;
+    if text.len() < LENGTH_MIN
+        || !text.bytes().all(|b| b.is_ascii_graphic())
+        || !text.bytes().any(|b| b.is_ascii_digit())
+        || !text.bytes().any(|b| b.is_ascii_alphabetic())
+    {
+        return false;
+    }
+    let mut counts = [0_u32; 128];
+    for byte in text.bytes() {
+        counts[usize::from(byte)] += 1;
+    }
+    let length = text.len() as f64;
+    let entropy: f64 = counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / length)
+        .map(|share| -share * share.log2())
+        .sum();
+    entropy >= ENTROPY_MIN
 }
 
 const fn is_token_char(c: char) -> bool {

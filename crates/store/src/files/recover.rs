@@ -69,16 +69,15 @@ pub(crate) fn outputs_made_again(connection: &Connection, files: &Files) -> Resu
             continue;
         }
         let Some(ended) = row.get::<_, Option<i64>>(0)? else { continue };
-        match output_again(connection, ended, sha256)? {
-            Some(output) => {
-                if let Some(directory) = file.parent() {
-                    fs::create_dir_all(directory)?;
-                }
-                write(&file, &output)?;
-                made += 1;
-            }
-            None => tracing::warn!(%path, "an artifact is missing and the log does not hold it"),
+        let Some(output) = output_again(connection, ended, sha256)? else {
+            tracing::warn!(%path, "an artifact is missing and the log does not hold it");
+            continue;
+        };
+        if let Some(directory) = file.parent() {
+            fs::create_dir_all(directory)?;
         }
+        write(&file, &output)?;
+        made += 1;
     }
     Ok(made)
 }

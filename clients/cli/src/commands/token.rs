@@ -1,0 +1,34 @@
+//! `calt token`: create, list, revoke.
+
+use calt_api::endpoint;
+use serde_json::{Value, json};
+
+use crate::arguments::TokenCommand;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::render;
+
+pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), Fault> {
+    let client = context.client().await?;
+    match command {
+        TokenCommand::Create { name, role, expires } => {
+            let body = json!({"name": name, "role": role, "expires_at": expires});
+            let made: Value = client.send(&endpoint::CREATE_TOKEN, &[], &body).await?;
+            if !context.json() {
+                eprintln!("This is the only time the token is shown:");
+            }
+            context.show(&made, |made| format!("{}\n", render::word(&made["token"])))
+        }
+        TokenCommand::List => {
+            let page: Value = context.fetch(&client, &endpoint::LIST_TOKENS, &[], &[]).await?;
+            context.show(&page, |page| {
+                let items = page["items"].as_array().cloned().unwrap_or_default();
+                render::table(&items, &[("TOKEN", "id"), ("PRINCIPAL", "principal"), ("ROLE", "role"), ("EXPIRES", "expires_at"), ("REVOKED", "revoked_at")])
+            })
+        }
+        TokenCommand::Revoke { token } => {
+            let _: Value = client.send(&endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
+            context.show(&json!({"id": token, "revoked": true}), |_| format!("token {token} revoked\n"))
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! One file a resource. A handler names what is wanted, asks the engine, and shows the answer.
+
+pub(crate) mod artifacts;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod plans;
+pub(crate) mod runs;
+pub(crate) mod sessions;
+pub(crate) mod steps;
+pub(crate) mod tokens;
+pub(crate) mod tools;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use calt_api::Trouble;
+use calt_engine::Asker;
+use calt_engine::core::policy::{self, Act};
+use calt_engine::core::principal::{Caller, Claim};
+use calt_engine::core::{Digest, Refusal, RunId, SessionId, StepId, Timestamp};
+use calt_engine::store::{Store, StoreError};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::App;
+use crate::limits::{LIST_ITEMS_DEFAULT, LIST_ITEMS_MAX};
+use crate::reply::Refused;
+
+/// Whom the credential proves.
+pub(crate) struct By(pub(crate) Caller);
+
+/// A caller who may read.
+pub(crate) struct Reader;
+
+/// A caller who may administer.
+pub(crate) struct Administrator;
+
+impl By {
+    /// The caller, with what the client says of itself.
+    fn claiming(self, source: Option<String>, user_id: Option<String>, message_id: Option<String>) -> Asker {
+        Asker { caller: self.0, claim: Claim { source, user_id, message_id } }
+    }
+}
+
+impl FromRequestParts<App> for By {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refused> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller.map(Self).ok_or_else(|| Trouble::TokenMissing.into())
+    }
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        require(parts, app, Act::Read).await.map(|()| Self)
+    }
+}
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        require(parts, app, Act::Administer).await.map(|()| Self)
+    }
+}
+
+async fn require(parts: &mut Parts, app: &App, act: Act) -> Result<(), Refused> {
+    let By(caller) = By::from_request_parts(parts, app).await?;
+    if policy::allows(caller.role, act) {
+        return Ok(());
+    }
+    Err(Refusal::NotAllowed { role: caller.role, act: act.words() }.into())
+}
+
+/// The `{name}`s of a path, decoded. What does not decode names nothing.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for At<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let path = Path::<T>::from_request_parts(parts, app).await;
+        path.map(|Path(names)| Self(names))
+            .map_err(|_| Trouble::PathNotFound { path: parts.uri.path().to_owned() }.into())
+    }
+}
+
+/// What the query of a list may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    status: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// How many items the caller gets.
+fn page_size(limit: Option<u32>) -> u32 {
+    limit.unwrap_or(LIST_ITEMS_DEFAULT).clamp(1, LIST_ITEMS_MAX)
+}
+
+/// A cursor is a number we gave out; anything else was made up.
+fn cursor<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, Refused> {
+    let Some(text) = text else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Refused::invalid("`cursor`", "it is not a cursor of this list"))
+}
+
+fn session_id(text: &str) -> Result<SessionId, Refused> {
+    SessionId::parse(text).ok_or_else(|| session_missing(text))
+}
+
+fn session_missing(session: &str) -> Refused {
+    Refusal::SessionNotFound { session: session.to_owned() }.into()
+}
+
+fn step_id(session: &SessionId, text: &str) -> Result<StepId, Refused> {
+    let missing = || Refusal::StepNotFound { session: session.clone(), step: text.to_owned() };
+    StepId::parse(text).ok_or_else(|| missing().into())
+}
+
+/// A number no plan has stands for what is not a number at all.
+fn plan_version(text: &str) -> u32 {
+    text.parse().unwrap_or(0)
+}
+
+fn run_id(text: &str) -> RunId {
+    RunId(text.parse().unwrap_or(0))
+}
+
+fn digest(what: &str, text: Option<&str>) -> Result<Option<Digest>, Refused> {
+    let Some(text) = text else { return Ok(None) };
+    Digest::parse(text).map(Some).ok_or_else(|| Refused::invalid(what, "a digest is 64 hexadecimal digits"))
+}
+
+fn timestamp(what: &str, text: Option<&str>) -> Result<Option<Timestamp>, Refused> {
+    let Some(text) = text else { return Ok(None) };
+    Timestamp::parse(text).map(Some).ok_or_else(|| Refused::invalid(what, "a time is written as RFC 3339 says"))
+}
+
+/// One of a closed list of words, or the default.
+fn word<T: DeserializeOwned>(what: &str, text: Option<String>, default: T, known: &str) -> Result<T, Refused> {
+    let Some(text) = text else { return Ok(default) };
+    serde_json::from_value(text.into()).map_err(|_| Refused::invalid(what, &format!("it is one of {known}")))
+}
+
+/// Asks the store on a thread where reading may block.
+async fn read<T: Send + 'static>(
+    app: &App,
+    question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Refused> {
+    Ok(app.engine.store().read(question).await?)
+}

@@ -1,0 +1,146 @@
+//! Events: paged, streamed, searched.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response};
+use axum::response::IntoResponse as _;
+use calt_api::views::{EventView, Page, SearchPage};
+use calt_engine::core::{EventId, SessionId};
+use calt_engine::store::{EventRow, SearchQuery};
+use serde::Deserialize;
+
+use super::{At, Reader, cursor, page_size, read, session_id, session_missing};
+use crate::app::App;
+use crate::body::Params;
+use crate::reply::{Refused, View};
+use crate::stream::{self, Followed};
+
+/// What the query of a page of events may say. `cursor` is the same as `after`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventsQuery {
+    after: Option<u64>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// What the query of a search may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WantedEvents {
+    q: Option<String>,
+    event_type: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// `GET /sessions/{session}/events`.
+pub(crate) async fn of_session(
+    State(app): State<App>,
+    _: Reader,
+    At(session): At<String>,
+    headers: HeaderMap,
+    Params(query): Params<EventsQuery>,
+) -> Result<Response<Body>, Refused> {
+    let session = known_session(&app, &session).await?;
+    answer(app, &headers, Followed::Session(session), &query).await
+}
+
+/// `GET /events`.
+pub(crate) async fn of_all(
+    State(app): State<App>,
+    _: Reader,
+    headers: HeaderMap,
+    Params(query): Params<EventsQuery>,
+) -> Result<Response<Body>, Refused> {
+    answer(app, &headers, Followed::Log, &query).await
+}
+
+/// `GET /sessions/{session}/events/search`.
+pub(crate) async fn search_session(
+    State(app): State<App>,
+    _: Reader,
+    At(session): At<String>,
+    Params(query): Params<WantedEvents>,
+) -> Result<View<SearchPage>, Refused> {
+    let session = known_session(&app, &session).await?;
+    search(&app, Some(session), query).await.map(View)
+}
+
+/// `GET /events/search`.
+pub(crate) async fn search_all(
+    State(app): State<App>,
+    _: Reader,
+    Params(query): Params<WantedEvents>,
+) -> Result<View<SearchPage>, Refused> {
+    search(&app, None, query).await.map(View)
+}
+
+async fn known_session(app: &App, session: &str) -> Result<SessionId, Refused> {
+    let session = session_id(session)?;
+    let id = session.clone();
+    let known = read(app, move |store| store.session(&id)).await?;
+    known.map(|_| session.clone()).ok_or_else(|| session_missing(session.as_str()))
+}
+
+async fn answer(
+    app: App,
+    headers: &HeaderMap,
+    followed: Followed,
+    query: &EventsQuery,
+) -> Result<Response<Body>, Refused> {
+    let after = cursor(query.cursor.as_deref())?.or(query.after);
+    if stream::is_wanted(headers) {
+        return stream::open(&app, headers, followed, stream::resume_after(headers, after));
+    }
+    let limit = page_size(query.limit);
+    let (counted, after) = (followed.clone(), after.unwrap_or_default());
+    let (rows, more) = read(&app, move |store| {
+        let rows = followed.page(store, after, limit)?;
+        let last = rows.last().filter(|_| rows.len() == limit as usize).map(|row| followed.number(row));
+        let more = last.map(|last| followed.page(store, last, 1)).transpose()?.is_some_and(|rest| !rest.is_empty());
+        Ok((rows, more))
+    })
+    .await?;
+    let next_cursor = rows.last().filter(|_| more).map(|row| counted.number(row).to_string());
+    Ok(View(Page { items: rows.into_iter().map(event_view).collect(), next_cursor }).into_response())
+}
+
+async fn search(app: &App, session: Option<SessionId>, query: WantedEvents) -> Result<SearchPage, Refused> {
+    let wanted = SearchQuery {
+        session,
+        text: query.q,
+        event_type: query.event_type,
+        limit: Some(page_size(query.limit)),
+        cursor: cursor(query.cursor.as_deref())?.map(EventId),
+    };
+    let page = read(app, move |store| store.search(&wanted)).await?;
+    Ok(SearchPage {
+        items: page.items.into_iter().map(event_view).collect(),
+        next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
+        notice: page
+            .index_unusable
+            .map(|reason| format!("the search index cannot be used ({reason}); the log was read instead")),
+    })
+}
+
+/// An event as it is shown.
+pub(crate) fn event_view(row: EventRow) -> EventView {
+    EventView {
+        id: row.id.0,
+        session_id: row.session.map(|session| session.to_string()),
+        seq: row.seq,
+        run_id: row.run.map(|run| run.0),
+        schema: row.schema,
+        event_type: row.event_type,
+        source: row.source,
+        user_id: row.user_id,
+        principal: row.principal.to_string(),
+        message_id: row.message_id,
+        created_at: row.created_at.to_string(),
+        facts: serde_json::from_str(&row.facts).unwrap_or_default(),
+        summary: row.summary,
+        payload_text: row.payload_text,
+        leaf_hash: row.leaf_hash.to_string(),
+    }
+}

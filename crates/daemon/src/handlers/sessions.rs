@@ -1,0 +1,108 @@
+//! Sessions: made, listed, shown, stopped.
+
+use axum::extract::State;
+use calt_api::problem::next_of;
+use calt_api::views::{CreateSession, Page, SessionView, StopRequest, Stopped};
+use calt_engine::NewSession;
+use calt_engine::core::event::{Mode, Profile};
+use calt_engine::core::session::SessionStatus;
+use calt_engine::core::{EventId, SessionId};
+use calt_engine::store::{SessionList, SessionRow};
+use serde_json::json;
+
+use super::{At, By, ListQuery, Reader, cursor, page_size, read, session_id, session_missing, word};
+use crate::app::App;
+use crate::body::{OptionalJson, Params};
+use crate::reply::{Refused, View};
+
+/// `POST /sessions`.
+pub(crate) async fn create(
+    State(app): State<App>,
+    by: By,
+    OptionalJson(body): OptionalJson<CreateSession>,
+) -> Result<View<SessionView>, Refused> {
+    let request = NewSession {
+        goal: body.goal,
+        mode: word("`mode`", body.mode, Mode::Normal, "normal, dry_run")?,
+        profile: word("`safety_profile`", body.safety_profile, Profile::Strict, "strict, dev")?,
+        workspace: body.workspace,
+        ticket: body.r#ref,
+        origin: body.origin,
+    };
+    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let made = app.engine.create_session(by, request).await?;
+    view(&app, &made).await.map(View)
+}
+
+/// `GET /sessions`.
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Reader,
+    Params(query): Params<ListQuery>,
+) -> Result<View<Page<SessionView>>, Refused> {
+    if query.status.as_deref().is_some_and(|status| SessionStatus::ALL.iter().all(|known| known.as_str() != status)) {
+        return Err(Refused::invalid("`status`", "it is not a status of a session"));
+    }
+    let limit = page_size(query.limit);
+    let wanted =
+        SessionList { status: query.status, limit: Some(limit), cursor: cursor(query.cursor.as_deref())?.map(EventId) };
+    let (rows, more) = read(&app, move |store| {
+        let rows = store.sessions(&wanted)?;
+        let last = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.created_event);
+        let after = last.map(|cursor| SessionList { limit: Some(1), cursor: Some(cursor), ..wanted });
+        let more = after.map(|after| store.sessions(&after)).transpose()?.is_some_and(|rest| !rest.is_empty());
+        Ok((rows, more))
+    })
+    .await?;
+    let next_cursor = rows.last().filter(|_| more).map(|row| row.created_event.to_string());
+    Ok(View(Page { items: rows.into_iter().map(shown).collect(), next_cursor }))
+}
+
+/// `GET /sessions/{session}`.
+pub(crate) async fn show(
+    State(app): State<App>,
+    _: Reader,
+    At(session): At<String>,
+) -> Result<View<SessionView>, Refused> {
+    view(&app, &session_id(&session)?).await.map(View)
+}
+
+/// `POST /sessions/{session}/stop`.
+pub(crate) async fn stop(
+    State(app): State<App>,
+    by: By,
+    At(session): At<String>,
+    OptionalJson(body): OptionalJson<StopRequest>,
+) -> Result<View<Stopped>, Refused> {
+    let session = session_id(&session)?;
+    app.engine.stop(by.claiming(body.source, body.user_id, body.message_id), &session).await?;
+    let status = SessionStatus::Cancelled.as_str().to_owned();
+    Ok(View(Stopped { session_id: session.to_string(), status }))
+}
+
+async fn view(app: &App, session: &SessionId) -> Result<SessionView, Refused> {
+    let id = session.clone();
+    let row = read(app, move |store| store.session(&id)).await?;
+    let row = row.ok_or_else(|| session_missing(session.as_str()))?;
+    let state = app.engine.store().session_state(session).await?;
+    Ok(SessionView { next: state.and_then(|state| next_of(&state)), ..shown(row) })
+}
+
+/// What a list says of a session. What would lead on costs a look at its events, so only one session says it.
+fn shown(row: SessionRow) -> SessionView {
+    SessionView {
+        id: row.id.to_string(),
+        goal: row.goal,
+        mode: row.mode,
+        safety_profile: row.safety_profile,
+        status: row.status,
+        plan_version: row.plan_version,
+        workspace: json!(row.workspace),
+        r#ref: row.ticket,
+        origin: row.origin,
+        needs_replan: row.needs_replan,
+        next: None,
+        created_at: row.created_at.to_string(),
+        updated_at: row.updated_at.to_string(),
+    }
+}

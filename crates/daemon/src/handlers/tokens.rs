@@ -1,0 +1,70 @@
+//! Tokens: made by the owner, shown once, taken back.
+
+use axum::extract::State;
+use calt_api::views::{CreateToken, Page, StopRequest, TokenCreated, TokenView};
+use calt_engine::NewToken;
+use calt_engine::core::principal::{PrincipalId, Role};
+use calt_engine::core::roster::{Roster, Token};
+use calt_engine::core::{Refusal, Timestamp};
+
+use super::{Administrator, At, By, timestamp, word};
+use crate::app::App;
+use crate::body::{Json, OptionalJson};
+use crate::reply::{Refused, View};
+
+const ROLES: &str = "agent, viewer, approver, relay, owner";
+
+/// `POST /tokens`.
+pub(crate) async fn create(
+    State(app): State<App>,
+    by: By,
+    _: Administrator,
+    Json(body): Json<CreateToken>,
+) -> Result<View<TokenCreated>, Refused> {
+    let fits = "a name is 1 to 64 of letters, digits and `_-.@`";
+    let principal = PrincipalId::parse(&body.name).ok_or_else(|| Refused::invalid("`name`", fits))?;
+    let role = word("`role`", Some(body.role), Role::Viewer, ROLES)?;
+    let expires_at = timestamp("`expires_at`", body.expires_at.as_deref())?;
+    let new = NewToken { principal: principal.clone(), role, expires_at };
+    let made = app.engine.create_token(by.claiming(None, None, None), new).await?;
+    Ok(View(TokenCreated {
+        id: made.id,
+        token: made.token,
+        principal: principal.to_string(),
+        role: role.to_string(),
+        expires_at: expires_at.map(|at| at.to_string()),
+    }))
+}
+
+/// `GET /tokens`.
+pub(crate) async fn list(State(app): State<App>, _: Administrator) -> View<Page<TokenView>> {
+    let roster = app.engine.roster();
+    View(Page { items: roster.tokens().map(|token| shown(&roster, token)).collect(), next_cursor: None })
+}
+
+/// `POST /tokens/{token}/revoke`.
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    by: By,
+    At(token): At<String>,
+    OptionalJson(body): OptionalJson<StopRequest>,
+) -> Result<View<TokenView>, Refused> {
+    let by = by.claiming(body.source, body.user_id, body.message_id);
+    app.engine.revoke_token(by, token.clone()).await?;
+    let roster = app.engine.roster();
+    let known = roster.token(&token).map(|known| shown(&roster, known));
+    known.map(View).ok_or_else(|| Refusal::TokenNotFound { token }.into())
+}
+
+fn shown(roster: &Roster, token: &Token) -> TokenView {
+    let role = roster.principal(&token.principal).map(|principal| principal.role.to_string());
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    TokenView {
+        id: token.id.clone(),
+        principal: token.principal.to_string(),
+        role: role.unwrap_or_default(),
+        created_at: token.created_at.to_string(),
+        expires_at: time(token.expires_at),
+        revoked_at: time(token.revoked_at),
+    }
+}

@@ -1,0 +1,212 @@
+//! Opening a store: whose file it is, what has to be made again, and what is missing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use calt_core::digest::Digest;
+use calt_core::merkle::Frontier;
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+
+use crate::append::Chance;
+use crate::batch::Tally;
+use crate::checkpoint::Checkpointer;
+use crate::connection::open_writer;
+use crate::error::{OpenError, StoreError};
+use crate::files::{Files, orphans_set_aside, outputs_made_again};
+use crate::head::{Head, HeadFile};
+use crate::shared::Shared;
+use crate::writer::Writer;
+use crate::{log, projection, schema, search};
+
+/// Where a store lives.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The database file.
+    pub database: PathBuf,
+    /// The data root, with the sessions' directories below it.
+    pub data_root: PathBuf,
+}
+
+/// What was found and done when the store opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Events in the log.
+    pub events: u64,
+    /// Whether the log was empty: this is a first start.
+    pub is_new: bool,
+    /// Acknowledged events the log misses. Above 0 the store only reads, until [`accept_loss`].
+    pub missing_events: u64,
+    /// Session directories the log knew nothing of, moved to `<data-root>/orphaned/`.
+    pub orphaned: Vec<String>,
+    /// Artifacts that were missing and were made again from the log.
+    pub artifacts_made_again: usize,
+    /// Whether the read model had another form and was made again.
+    pub read_model_rebuilt: bool,
+    /// Whether the search index had another form and is being made again.
+    pub index_rebuilt: bool,
+}
+
+/// A store's parts before its writer runs.
+pub(crate) struct Opened {
+    pub(crate) writer: Writer,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) report: OpenReport,
+}
+
+pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
+    let path = &config.database;
+    let files_failed = |reason| OpenError::Files { path: config.data_root.clone(), reason };
+    let files = Files::open(&config.data_root).map_err(files_failed)?;
+    let mut connection = open_ours(path)?;
+    let mut report = OpenReport::default();
+    bring_up_to_date(&mut connection, &files, &mut report).map_err(|error| open_error(path, error))?;
+    let tally = read_tally(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
+    report.events = tally.frontier.size();
+    report.is_new = report.events == 0;
+    let head = check_head(path, &connection, &tally.frontier, &mut report)?;
+    recover_files(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
+    let roster = log::replay_roster(&connection).map_err(|error| open_error(path, error))?;
+    let indexed = search::indexed_up_to(&connection).ok();
+    let checkpointer = Checkpointer::start(path).map_err(|error| open_error(path, error.into()))?;
+    let last = tally.frontier.size() as i64;
+    let shared = Arc::new(Shared::new(path.clone(), files, roster, last, indexed.unwrap_or(-1)));
+    let writer = Writer {
+        connection,
+        shared: Arc::clone(&shared),
+        tally,
+        head: Some(head),
+        chance: Chance::new(),
+        scratch: Vec::new(),
+        checkpointer,
+        indexed,
+        #[cfg(feature = "test-faults")]
+        fail_next_commit: false,
+    };
+    Ok(Opened { writer, shared, report })
+}
+
+/// Takes a log that is shorter than what was acknowledged as it is: `calt record accept-loss`, with no daemon.
+///
+/// # Errors
+/// As for opening a store.
+pub fn accept_loss(config: &StoreConfig) -> Result<Head, OpenError> {
+    let path = &config.database;
+    let connection = open_ours(path)?;
+    let frontier = log::frontier_of_leaves(&connection).map_err(|error| open_error(path, error))?;
+    let head = Head::of(&frontier);
+    HeadFile::open(path)
+        .and_then(|mut file| file.reset(&head))
+        .map_err(|reason| OpenError::Files { path: HeadFile::path(path), reason })?;
+    Ok(head)
+}
+
+/// Opens the database for writing, unless it is somebody else's.
+fn open_ours(path: &Path) -> Result<Connection, OpenError> {
+    let database = |error: rusqlite::Error| open_error(path, error.into());
+    if path.exists() {
+        let looked = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database)?;
+        schema::recognise(&looked, path)?;
+    } else {
+        create_private(path).map_err(|reason| OpenError::Files { path: path.to_owned(), reason })?;
+    }
+    open_writer(path).map_err(database)
+}
+
+/// Makes the database file for its owner alone; `SQLite` gives WAL and shared memory the same permissions.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
+}
+
+fn open_error(path: &Path, error: StoreError) -> OpenError {
+    match error {
+        StoreError::Corrupt(reason) => OpenError::Corrupt { path: path.to_owned(), reason },
+        other @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Behind { .. } | StoreError::Busy) => {
+            OpenError::Database { path: path.to_owned(), reason: other.to_string() }
+        }
+    }
+}
+
+fn bring_up_to_date(connection: &mut Connection, files: &Files, report: &mut OpenReport) -> Result<(), StoreError> {
+    schema::migrate(connection)?;
+    let stale = schema::stale(connection)?;
+    if !stale.read_model && !stale.index {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let fresh = log::last_event(&transaction)? == 0;
+    if stale.read_model {
+        projection::rebuild(&transaction, files)?;
+    }
+    if stale.index {
+        schema::create_index(&transaction)?;
+    }
+    transaction.commit()?;
+    report.read_model_rebuilt = stale.read_model && !fresh;
+    report.index_rebuilt = stale.index && !fresh;
+    Ok(())
+}
+
+/// The numbers and the frontier as stored; when they do not fit the log, the read model is made again.
+fn read_tally(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<Tally, StoreError> {
+    let last = log::last_event(connection)?;
+    if let Some(tally) = stored_tally(connection)?
+        && tally.frontier.size() as i64 == last
+    {
+        return Ok(tally);
+    }
+    let transaction = connection.unchecked_transaction()?;
+    projection::rebuild(&transaction, files)?;
+    transaction.commit()?;
+    report.read_model_rebuilt = true;
+    stored_tally(connection)?
+        .filter(|tally| tally.frontier.size() as i64 == last)
+        .ok_or_else(|| StoreError::Corrupt(format!("its ids are not dense up to {last}")))
+}
+
+fn stored_tally(connection: &Connection) -> Result<Option<Tally>, StoreError> {
+    let row = connection
+        .query_row("SELECT size, peaks, next_run, next_artifact FROM log_state WHERE one = 1", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((size, peaks, next_run, next_artifact)) = row else { return Ok(None) };
+    let (peaks, rest) = peaks.as_chunks::<32>();
+    let frontier = Frontier::restore(size as u64, peaks.iter().copied().map(Digest::from_bytes).collect());
+    Ok(frontier.filter(|_| rest.is_empty()).map(|frontier| Tally { frontier, next_run, next_artifact }))
+}
+
+/// Compares the log with the side file.
+fn check_head(
+    path: &Path,
+    connection: &Connection,
+    frontier: &Frontier,
+    report: &mut OpenReport,
+) -> Result<HeadFile, OpenError> {
+    let files_failed = |reason| OpenError::Files { path: HeadFile::path(path), reason };
+    let mut file = HeadFile::open(path).map_err(files_failed)?;
+    let now = Head::of(frontier);
+    match file.read() {
+        Some(noted) if noted.last_id > now.last_id => report.missing_events = noted.last_id - now.last_id,
+        Some(noted) if noted.last_id == now.last_id && noted.root != now.root => {
+            let leaves = log::frontier_of_leaves(connection).map_err(|error| open_error(path, error))?;
+            let reason = if leaves.root() == noted.root {
+                "the stored frontier is not the tree's: delete the table `log_state`, and it is made again"
+            } else {
+                "the tree's root is not the one noted after the last commit: events were changed"
+            };
+            return Err(OpenError::Corrupt { path: path.to_owned(), reason: reason.to_owned() });
+        }
+        Some(_) | None => file.write(&now).map_err(files_failed)?,
+    }
+    Ok(file)
+}
+
+/// Puts files right, unless events are missing: their sessions' directories are no orphans.
+fn recover_files(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<(), StoreError> {
+    if report.missing_events == 0 {
+        report.orphaned = orphans_set_aside(connection, files)?;
+        report.artifacts_made_again = outputs_made_again(connection, files)?;
+    }
+    Ok(())
+}

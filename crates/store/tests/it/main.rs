@@ -1,0 +1,11 @@
+//! The store from outside: what is durable, what is found, what comes back.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests end at the first thing that is not so")]
+
+mod faults;
+mod files;
+mod log;
+mod opening;
+mod person;
+mod rebuild;
+mod runs;
+mod search;

@@ -1,0 +1,155 @@
+//! Search: English and Japanese, down to one character, and never a surprise.
+
+use std::time::Duration;
+
+use calt_core::id::EventId;
+use calt_store::{SearchQuery, Store};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::person::{Person, open};
+
+fn asked(text: &str) -> SearchQuery {
+    SearchQuery { text: Some(text.to_owned()), ..SearchQuery::default() }
+}
+
+fn found(store: &Store, query: &SearchQuery) -> Vec<i64> {
+    let page = store.search(query).unwrap();
+    assert_eq!(page.index_unusable, None);
+    page.items.iter().map(|event| event.id.0).collect()
+}
+
+async fn until_indexed(store: &Store) {
+    while store.counts().unwrap().index_tail != Some(0) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Texts whose goals are events 1, 2, 3 …
+async fn with_goals(store: &Store, goals: &[&str]) {
+    for (number, goal) in goals.iter().enumerate() {
+        Person::with_session(store, &format!("s{number}"), goal).await;
+    }
+}
+
+const GOALS: [&str; 6] = [
+    "Deploy the billing service, v2",
+    "データベースの移行計画を承認待ちにする",
+    "東京リージョンの設定を変更する。承認は不要",
+    "line one\nsecond \"quoted\" line; NEAR(a b) -x *",
+    "ﾃﾞｰﾀを確認 and redeploy billing",
+    "billed once",
+];
+
+#[tokio::test]
+async fn words_and_japanese_are_found_by_tail_and_by_index_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    with_goals(&store, &GOALS).await;
+    let cases: [(&str, &[i64]); 22] = [
+        ("billing", &[5, 1]),
+        ("bill", &[6, 5, 1]),
+        ("Bi", &[]),
+        ("v2", &[1]),
+        ("DEPLOY billing", &[1]),
+        ("eploy", &[]),
+        ("承", &[3, 2]),
+        ("承認", &[3, 2]),
+        ("承認待ち", &[2]),
+        ("認待", &[2]),
+        ("移行計画", &[2]),
+        ("画移", &[]),
+        ("データ", &[5, 2]),
+        ("データ billing", &[5]),
+        ("東京 承認", &[3]),
+        ("second", &[4]),
+        ("\"quoted\"", &[4]),
+        ("NEAR(a b)", &[4]),
+        ("-x", &[4]),
+        ("*", &[6, 5, 4, 3, 2, 1]),
+        ("", &[6, 5, 4, 3, 2, 1]),
+        ("session_created", &[6, 5, 4, 3, 2, 1]),
+    ];
+    for indexed in [false, true] {
+        if indexed {
+            until_indexed(&store).await;
+        }
+        for (text, expected) in cases {
+            assert_eq!(found(&store, &asked(text)), expected, "{text:?}, indexed: {indexed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_a_type_and_a_cursor_narrow_the_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    let person = Person::with_approved_plan(&store, "a", 30).await;
+    for step in 1..=30 {
+        person.must(Person::approval(step)).await;
+    }
+    let other = Person::with_approved_plan(&store, "b", 1).await;
+    for indexed in [false, true] {
+        if indexed {
+            until_indexed(&store).await;
+        }
+        let of = |session: &Person, event_type: Option<&str>, text: &str| SearchQuery {
+            session: Some(session.session.clone()),
+            event_type: event_type.map(str::to_owned),
+            ..asked(text)
+        };
+        assert_eq!(found(&store, &of(&other, None, "")), [36, 35, 34]);
+        assert_eq!(found(&store, &of(&other, Some("plan_approved"), "")), [36]);
+        assert_eq!(found(&store, &of(&other, None, "plan approved")), [36]);
+        assert_eq!(found(&store, &of(&other, Some("step_approved"), "")), Vec::<i64>::new());
+        let mut query = SearchQuery { limit: Some(12), ..of(&person, Some("step_approved"), "approved") };
+        let mut pages: Vec<i64> = Vec::new();
+        loop {
+            let page = store.search(&query).unwrap();
+            pages.extend(page.items.iter().map(|event| event.id.0));
+            let Some(cursor) = page.next_cursor else { break };
+            assert_eq!(page.items.len(), 12);
+            query.cursor = Some(cursor);
+        }
+        assert_eq!(pages, (4..=33).rev().collect::<Vec<_>>());
+    }
+    let all = SearchQuery { limit: Some(10_000), cursor: Some(EventId(3)), ..SearchQuery::default() };
+    assert_eq!(found(&store, &all), [2, 1]);
+}
+
+#[tokio::test]
+async fn the_whole_of_a_long_output_is_searched() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    let person = Person::with_approved_plan(&store, "a", 1).await;
+    let text = format!("{}\nneedle 設計変更 end", "hay ".repeat(40_000));
+    person.run(1, json!({ "content": text })).await;
+    for indexed in [false, true] {
+        if indexed {
+            until_indexed(&store).await;
+        }
+        for text in ["needle", "設計変更", "計"] {
+            let page = store.search(&asked(text)).unwrap();
+            let types: Vec<&str> = page.items.iter().map(|event| event.event_type.as_str()).collect();
+            assert_eq!(types, ["step_executed"], "{text}, indexed: {indexed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_an_index_the_log_is_read_appends_go_on_and_a_rebuild_repairs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    with_goals(&store, &GOALS[..3]).await;
+    until_indexed(&store).await;
+    Connection::open(store.database()).unwrap().execute_batch("DROP TABLE events_fts").unwrap();
+    Person::with_session(&store, "later", "承認 again").await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    Person::with_session(&store, "later2", "more").await;
+    let page = store.search(&asked("承認")).unwrap();
+    assert_eq!(page.items.iter().map(|event| event.id.0).collect::<Vec<_>>(), [4, 3, 2]);
+    assert!(page.index_unusable.is_some());
+    store.rebuild_index().await.unwrap();
+    until_indexed(&store).await;
+    assert_eq!(found(&store, &asked("承認")), [4, 3, 2]);
+}
