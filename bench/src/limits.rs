@@ -22,13 +22,17 @@ pub(crate) fn measure() -> Limits {
     let directory = tempfile::Builder::new().prefix("calt-bench-").tempdir().unwrap();
     let mut file = File::create(directory.path().join("append")).unwrap();
     let block = [7_u8; APPEND_BYTES];
-    let fsync = median((0..FSYNC_ROUNDS).map(|_| millis(|| {
-        file.write_all(&block).unwrap();
-        file.sync_data().unwrap();
-    })));
-    let spawn = median((0..SPAWN_ROUNDS).map(|_| millis(|| {
-        Command::new("/bin/true").stdin(Stdio::null()).output().unwrap();
-    })));
+    let fsync = median((0..FSYNC_ROUNDS).map(|_| {
+        millis(|| {
+            file.write_all(&block).unwrap();
+            file.sync_data().unwrap();
+        })
+    }));
+    let spawn = median((0..SPAWN_ROUNDS).map(|_| {
+        millis(|| {
+            Command::new("/bin/true").stdin(Stdio::null()).output().unwrap();
+        })
+    }));
     Limits { fsync, spawn }
 }
 

@@ -74,9 +74,12 @@ pub(crate) fn start(rounds: usize) {
         note("true ms", millis(|| quiet(&mut Command::new("/bin/true"))));
         note("calt --help ms", millis(|| quiet(Command::new(binary()).arg("--help"))));
         let data = directory.path().join("data");
-        note("calt tools list ms", millis(|| {
-            quiet(Command::new(binary()).args(["tools", "list"]).env("CALT_DATA_ROOT", &data));
-        }));
+        note(
+            "calt tools list ms",
+            millis(|| {
+                quiet(Command::new(binary()).args(["tools", "list"]).env("CALT_DATA_ROOT", &data));
+            }),
+        );
     }
     for name in ["calt --help ms", "calt tools list ms"] {
         let ratio = median(figures[name].clone()) / median(figures["true ms"].clone());
@@ -187,7 +190,8 @@ fn race(daemon: &Daemon) -> f64 {
 
 fn print(figures: &Figures) {
     for (name, values) in figures {
-        let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)));
+        let (least, most) =
+            values.iter().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)));
         println!("{name:<48} median {:>10.3}   [{least:.3} … {most:.3}]  n={}", median(values.clone()), values.len());
     }
 }

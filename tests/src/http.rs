@@ -57,7 +57,8 @@ pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], b
     let mut reader = BufReader::new(&mut stream);
     let (status, headers) = read_head(&mut reader);
     let mut bytes = Vec::new();
-    let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse::<u64>().unwrap());
+    let length =
+        headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse::<u64>().unwrap());
     match length {
         Some(length) => {
             reader.take(length).read_to_end(&mut bytes).unwrap();
@@ -70,7 +71,13 @@ pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], b
 }
 
 /// Opens a connection and sends a request; the answer is not read.
-pub(crate) fn open(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> TcpStream {
+pub(crate) fn open(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(ANSWER_SECONDS_MAX))).unwrap();
     let mut request = format!("{method} {path} HTTP/1.1\r\n");

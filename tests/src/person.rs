@@ -87,7 +87,10 @@ impl<'w> Person<'w> {
 
     /// Says yes to a plan.
     pub fn approve_plan(&self, session: &Session, version: u32) -> Reply {
-        self.post(&format!("/api/v1/sessions/{}/plans/{version}/approve", session.id), &json!({"approved_by": "story", "source": "api"}))
+        self.post(
+            &format!("/api/v1/sessions/{}/plans/{version}/approve", session.id),
+            &json!({"approved_by": "story", "source": "api"}),
+        )
     }
 
     /// Says no to a plan.
@@ -97,7 +100,10 @@ impl<'w> Person<'w> {
 
     /// Says yes to a step.
     pub fn approve(&self, session: &Session, step: &str) -> Reply {
-        self.post(&format!("/api/v1/sessions/{}/steps/{step}/approve", session.id), &json!({"approved_by": "story", "source": "api"}))
+        self.post(
+            &format!("/api/v1/sessions/{}/steps/{step}/approve", session.id),
+            &json!({"approved_by": "story", "source": "api"}),
+        )
     }
 
     /// Says yes to a step, naming the digest that was shown.

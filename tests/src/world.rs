@@ -136,7 +136,8 @@ impl World {
             assert!(Instant::now() < deadline, "the daemon does not listen: {}", self.daemon_log());
             std::thread::park_timeout(Duration::from_millis(5));
         };
-        let text = |name: &str| discovered[name].as_str().unwrap_or_else(|| panic!("no {name}: {discovered}")).to_owned();
+        let text =
+            |name: &str| discovered[name].as_str().unwrap_or_else(|| panic!("no {name}: {discovered}")).to_owned();
         *self.daemon.borrow_mut() = Some(Daemon { child, address: text("address"), token: text("token") });
     }
 
@@ -241,12 +242,11 @@ impl Drop for World {
             .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
             .and_then(|json| json["pid"].as_u64())
         {
-            let is_ours = std::fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|environment| {
-                    let root = self.data_root();
-                    let root = root.to_string_lossy();
-                    String::from_utf8_lossy(&environment).contains(root.as_ref())
-                });
+            let is_ours = std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+                let root = self.data_root();
+                let root = root.to_string_lossy();
+                String::from_utf8_lossy(&environment).contains(root.as_ref())
+            });
             if is_ours {
                 let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
             }

@@ -106,9 +106,11 @@ pub(crate) async fn stop(root: &Path) -> Result<Option<Found>, Fault> {
 
 fn make_private(root: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(|error| {
-        Fault::usage(format!("the data root `{}` cannot be made: {error}", root.display()))
-    })
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(root)
+        .map_err(|error| Fault::usage(format!("the data root `{}` cannot be made: {error}", root.display())))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the daemon in the background is the one process started here")]

@@ -132,7 +132,12 @@ impl Run<'_> {
                 Answer::No => return Err(no().await?),
                 Answer::Details => {
                     for detail in covered {
-                        eprintln!("{}", serde_json::to_string_pretty(detail).map(|text| calt_api::visible::visible(&text).into_owned()).unwrap_or_default());
+                        eprintln!(
+                            "{}",
+                            serde_json::to_string_pretty(detail)
+                                .map(|text| calt_api::visible::visible(&text).into_owned())
+                                .unwrap_or_default()
+                        );
                     }
                 }
                 Answer::Skip => {
@@ -230,7 +235,12 @@ fn digest(shown: &Value) -> Option<String> {
 fn isolation(covered: &[Value]) -> String {
     let tier = covered.iter().find(|detail| detail["effect"] == "spawns").and_then(|detail| detail["tier"].as_str());
     let mut lines: HashMap<&str, &str> = HashMap::new();
-    lines.insert("unbuilt", "Commands run in a process group of their own; the kernel's box is not built yet (isolation: unbuilt).\n");
-    tier.map(|tier| lines.get(tier).map_or_else(|| format!("Commands run with isolation {tier}.\n"), |line| (*line).to_owned()))
-        .unwrap_or_default()
+    lines.insert(
+        "unbuilt",
+        "Commands run in a process group of their own; the kernel's box is not built yet (isolation: unbuilt).\n",
+    );
+    tier.map(|tier| {
+        lines.get(tier).map_or_else(|| format!("Commands run with isolation {tier}.\n"), |line| (*line).to_owned())
+    })
+    .unwrap_or_default()
 }

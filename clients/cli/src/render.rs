@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use calt_api::visible::{visible, visible_line};
+use calt_api::visible::{columns, visible, visible_line};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ pub(crate) fn word(value: &Value) -> String {
 /// A table of the named fields of items.
 pub(crate) fn table(items: &[Value], columns: &[(&str, &str)]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_width(COLUMNS_DEFAULT);
     }
@@ -231,14 +231,10 @@ pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> Str
             let from = place.saturating_sub(SHOWN_CHARS_MAX / 2);
             let window: String = content.chars().skip(from).take(SHOWN_CHARS_MAX).collect();
             let before: String = content.chars().skip(from).take(place - from).collect();
-            let gap = unicode_columns(&visible_line(&before));
+            let gap = columns(&visible_line(&before));
             text.push_str(&format!("  | {}\n  | {}^\n", visible_line(&window), " ".repeat(gap)));
         }
         text.push_str(&format!("  fix: {}\n", word(&problem["fix"])));
     }
     text
-}
-
-fn unicode_columns(text: &str) -> usize {
-    calt_api::visible::columns(text)
 }

@@ -59,7 +59,8 @@ impl Client {
     /// [`Trouble::InputInvalid`] when the address has another form.
     pub fn new(base: &str, token: Option<String>) -> Result<Self, CallError> {
         let base = base.trim_end_matches('/');
-        let invalid = |reason: &str| Trouble::InputInvalid { what: format!("base URL `{base}`"), reason: reason.to_owned() };
+        let invalid =
+            |reason: &str| Trouble::InputInvalid { what: format!("base URL `{base}`"), reason: reason.to_owned() };
         if base.starts_with("https://") {
             return Err(invalid("TLS is not spoken here; use an http:// address on this machine, or a tunnel").into());
         }
@@ -154,13 +155,21 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn stream(&self, endpoint: &Endpoint, values: &[&str], after: Option<u64>) -> Result<EventStream, CallError> {
+    pub async fn stream(
+        &self,
+        endpoint: &Endpoint,
+        values: &[&str],
+        after: Option<u64>,
+    ) -> Result<EventStream, CallError> {
         let mut request = self.request(endpoint, values, &[]).header(ACCEPT, "text/event-stream");
         if let Some(after) = after {
             request = request.header("Last-Event-ID", after.to_string());
         }
         let response = self.answered(request).await?;
-        Ok(EventStream { bytes: Box::pin(response.bytes_stream().map(|piece| piece.map(|bytes| bytes.to_vec()))), buffer: Vec::new() })
+        Ok(EventStream {
+            bytes: Box::pin(response.bytes_stream().map(|piece| piece.map(|bytes| bytes.to_vec()))),
+            buffer: Vec::new(),
+        })
     }
 
     fn request(&self, endpoint: &Endpoint, values: &[&str], query: &[(&str, &str)]) -> reqwest::RequestBuilder {

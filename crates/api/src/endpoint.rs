@@ -124,7 +124,9 @@ mod tests {
     #[test]
     fn no_call_is_listed_twice() {
         for (place, endpoint) in ENDPOINTS.iter().enumerate() {
-            let twice = ENDPOINTS[place + 1..].iter().any(|other| (other.method, other.path) == (endpoint.method, endpoint.path));
+            let twice = ENDPOINTS[place + 1..]
+                .iter()
+                .any(|other| (other.method, other.path) == (endpoint.method, endpoint.path));
             assert!(!twice, "{} {}", endpoint.method.as_str(), endpoint.path);
         }
     }

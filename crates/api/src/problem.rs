@@ -265,7 +265,11 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
                 Some(step) => show(session, step),
                 None => Next::ShowPlan { session: session.to_string(), version: *version },
             };
-            (Code::DigestChanged, json!({"session": session, "what": what, "version": version, "actual": actual}), Some(next))
+            (
+                Code::DigestChanged,
+                json!({"session": session, "what": what, "version": version, "actual": actual}),
+                Some(next),
+            )
         }
         Refusal::ReferenceUnresolved { session, step, reference, reason, from } => {
             let args = json!({"session": session, "step": step, "reference": reference, "reason": reason});
@@ -285,9 +289,11 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
             let args = json!({"session": session, "step": step, "next": next});
             (Code::OutOfOrder, args, Some(Next::ExecuteStep { session: session.to_string(), step: next.to_string() }))
         }
-        Refusal::RunInProgress { session, step, run } => {
-            (Code::RunInProgress, json!({"session": session, "step": step, "run": run}), Some(Next::WaitRun { run: run.0 }))
-        }
+        Refusal::RunInProgress { session, step, run } => (
+            Code::RunInProgress,
+            json!({"session": session, "step": step, "run": run}),
+            Some(Next::WaitRun { run: run.0 }),
+        ),
         Refusal::AlreadyRan { session, step, run } => {
             let next = Next::ShowSession { session: session.to_string() };
             (Code::AlreadyRan, json!({"session": session, "step": step, "run": run}), Some(next))

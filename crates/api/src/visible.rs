@@ -17,11 +17,7 @@ const CLIP_MARK_COLUMNS: usize = 5;
 /// Makes control characters, escape sequences, bidi overrides and invisible characters visible;
 /// keeps `\n` and `\t`. A carriage return is shown even before `\n`: a changed line ending is a change.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    replace_chars(
-        text,
-        |c| hides(c) && !matches!(c, '\n' | '\t'),
-        write_visible,
-    )
+    replace_chars(text, |c| hides(c) && !matches!(c, '\n' | '\t'), write_visible)
 }
 
 /// Makes the same characters visible as [`visible`], and newlines and tabs too, so that the result is one line.
@@ -41,14 +37,18 @@ pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
     let chars = text.chars().count();
     let mut digits = 1;
     loop {
-        let (kept_bytes, kept_chars) =
-            prefix_within(text, columns.saturating_sub(CLIP_MARK_COLUMNS + digits));
+        let (kept_bytes, kept_chars) = prefix_within(text, columns.saturating_sub(CLIP_MARK_COLUMNS + digits));
         let cut = (chars - kept_chars).to_string();
         if cut.len() <= digits {
             return Cow::Owned(format!("{}… (+{cut})", &text[..kept_bytes]));
         }
         digits = cut.len();
     }
+}
+
+/// How many columns a line takes on a terminal (East Asian wide = 2).
+pub fn columns(text: &str) -> usize {
+    text.width()
 }
 
 /// Escapes the characters [`visible`] shows as `\uXXXX`, in a JSON text that is already serialized.
@@ -100,11 +100,7 @@ fn write_visible(out: &mut String, c: char) {
 }
 
 /// Copies `text` with every chosen character written anew; borrows when none is chosen.
-fn replace_chars(
-    text: &str,
-    chosen: impl Fn(char) -> bool,
-    write: impl Fn(&mut String, char),
-) -> Cow<'_, str> {
+fn replace_chars(text: &str, chosen: impl Fn(char) -> bool, write: impl Fn(&mut String, char)) -> Cow<'_, str> {
     let Some(first) = text.find(&chosen) else {
         return Cow::Borrowed(text);
     };
@@ -144,13 +140,8 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_borrowed() {
-        for text in [
-            "",
-            "plain",
-            "tab\tand\nline",
-            "日本語のテキスト、絵文字 ❤\u{fe0f} も",
-            "back\\slash",
-        ] {
+        for text in ["", "plain", "tab\tand\nline", "日本語のテキスト、絵文字 ❤\u{fe0f} も", "back\\slash"]
+        {
             assert!(matches!(visible(text), Cow::Borrowed(t) if t == text));
             assert!(matches!(escape_json(text), Cow::Borrowed(t) if t == text));
         }
@@ -159,19 +150,13 @@ mod tests {
 
     #[test]
     fn an_escape_sequence_is_shown() {
-        assert_eq!(
-            visible("a\u{1b}[2Jb\u{7}\u{9b}31m"),
-            "a\\u{1b}[2Jb\\u{7}\\u{9b}31m"
-        );
+        assert_eq!(visible("a\u{1b}[2Jb\u{7}\u{9b}31m"), "a\\u{1b}[2Jb\\u{7}\\u{9b}31m");
         assert_eq!(visible("\0\u{7f}"), "\\u{0}\\u{7f}");
     }
 
     #[test]
     fn a_bidi_override_is_shown() {
-        assert_eq!(
-            visible("if\u{202e} nimda\u{2066}x\u{2069}"),
-            "if\\u{202e} nimda\\u{2066}x\\u{2069}"
-        );
+        assert_eq!(visible("if\u{202e} nimda\u{2066}x\u{2069}"), "if\\u{202e} nimda\\u{2066}x\\u{2069}");
     }
 
     #[test]
@@ -181,10 +166,7 @@ mod tests {
 
     #[test]
     fn a_line_stays_one_line() {
-        assert_eq!(
-            visible_line("a\nb\tc\u{2028}d"),
-            "a\\u{a}b\\u{9}c\\u{2028}d"
-        );
+        assert_eq!(visible_line("a\nb\tc\u{2028}d"), "a\\u{a}b\\u{9}c\\u{2028}d");
     }
 
     #[test]
@@ -231,21 +213,14 @@ mod tests {
     #[test]
     fn a_clipped_text_says_how_much_is_gone() {
         assert_eq!(clip("abcdefghijkl", 10), "abcd… (+8)");
-        assert_eq!(
-            clip(&"x".repeat(120), 20),
-            format!("{}… (+108)", "x".repeat(12))
-        );
+        assert_eq!(clip(&"x".repeat(120), 20), format!("{}… (+108)", "x".repeat(12)));
         assert_eq!(clip("日本語のとても長い文章", 11), "日本… (+9)");
         assert_eq!(clip("abc", 0), "… (+3)");
     }
 
     #[test]
     fn a_clipped_text_keeps_within_its_columns() {
-        for text in [
-            "a".repeat(3000),
-            "漢字かな".repeat(700),
-            "e\u{301}".repeat(900),
-        ] {
+        for text in ["a".repeat(3000), "漢字かな".repeat(700), "e\u{301}".repeat(900)] {
             for columns in 10..200 {
                 let clipped = clip(&text, columns);
                 assert!(clipped.width() <= columns, "{columns}: {clipped}");
@@ -259,17 +234,11 @@ mod tests {
     #[test]
     fn serialized_json_keeps_its_meaning_when_escaped() {
         let value = serde_json::json!({"a\u{202e}": "x\u{7f}\u{85}\u{200b}\u{e0041}日本\n", "b": [1, "\\"]});
-        for json in [
-            value.to_string(),
-            serde_json::to_string_pretty(&value).unwrap(),
-        ] {
+        for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             let escaped = escape_json(&json);
             assert!(!escaped.chars().any(|c| hides(c) && c != '\n'));
             assert!(escaped.contains("\\u202e") && escaped.contains("\\udb40\\udc41"));
-            assert_eq!(
-                serde_json::from_str::<serde_json::Value>(&escaped).unwrap(),
-                value
-            );
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
         }
     }
 }

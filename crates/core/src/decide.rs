@@ -13,7 +13,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::event::{Fact, FileChange, FoundFile, Finding, How, Mode, NewEvent, PAYLOAD_BYTES_MAX, Profile, WorkspaceIdentity};
+use crate::event::{
+    Fact, FileChange, Finding, FoundFile, How, Mode, NewEvent, PAYLOAD_BYTES_MAX, Profile, WorkspaceIdentity,
+};
 use crate::id::{ArtifactId, RunId, SessionId, StepId};
 use crate::isolation::Tier;
 use crate::permit::Permit;

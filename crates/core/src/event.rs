@@ -176,13 +176,42 @@ pub enum Finding {
 #[serde(tag = "event_type", content = "facts", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields bear the names of the record format, where each is described")]
 pub enum Fact {
-    SessionCreated { mode: Mode, profile: Profile, workspace: WorkspaceIdentity },
-    PlanImported { version: u32, digest: Digest, masked_digest: Digest, document_digest: Digest, steps: Vec<StepFact> },
-    PlanApproved { version: u32, decision: DecisionFact },
-    PlanRejected { version: u32, decision: DecisionFact },
-    StepApproved { version: u32, step: StepId, covers: Covers, decision: DecisionFact },
-    StepRejected { version: u32, step: StepId, decision: DecisionFact },
-    StepSkipped { version: u32, step: StepId, decision: DecisionFact },
+    SessionCreated {
+        mode: Mode,
+        profile: Profile,
+        workspace: WorkspaceIdentity,
+    },
+    PlanImported {
+        version: u32,
+        digest: Digest,
+        masked_digest: Digest,
+        document_digest: Digest,
+        steps: Vec<StepFact>,
+    },
+    PlanApproved {
+        version: u32,
+        decision: DecisionFact,
+    },
+    PlanRejected {
+        version: u32,
+        decision: DecisionFact,
+    },
+    StepApproved {
+        version: u32,
+        step: StepId,
+        covers: Covers,
+        decision: DecisionFact,
+    },
+    StepRejected {
+        version: u32,
+        step: StepId,
+        decision: DecisionFact,
+    },
+    StepSkipped {
+        version: u32,
+        step: StepId,
+        decision: DecisionFact,
+    },
     StepStarted {
         version: u32,
         step: StepId,
@@ -222,17 +251,60 @@ pub enum Fact {
         applied: Vec<FileChange>,
         tier: Tier,
     },
-    StepInterrupted { version: u32, step: StepId, finding: Finding, files: Vec<FoundFile> },
-    StepExecutionRejected { version: u32, step: StepId, reason: String },
-    StepExecutionWarning { version: u32, step: StepId, reason: String },
-    ArtifactSaved { artifact: ArtifactId, step: StepId, kind: String, path: String, sha256: Digest, bytes: u64 },
-    SessionStopped { run: Option<RunId> },
-    SessionSucceeded { version: u32 },
-    DaemonStarted { version: String, binary_sha256: Digest, tier: Tier, config_sha256: Digest },
-    PersonAdded { principal: PrincipalId, kind: PrincipalKind, role: Role },
-    TokenCreated { token: String, principal: PrincipalId, hash: Digest, expires_at: Option<Timestamp> },
-    TokenRevoked { token: String },
-    AccessRefused { reason: String, count: u64 },
+    StepInterrupted {
+        version: u32,
+        step: StepId,
+        finding: Finding,
+        files: Vec<FoundFile>,
+    },
+    StepExecutionRejected {
+        version: u32,
+        step: StepId,
+        reason: String,
+    },
+    StepExecutionWarning {
+        version: u32,
+        step: StepId,
+        reason: String,
+    },
+    ArtifactSaved {
+        artifact: ArtifactId,
+        step: StepId,
+        kind: String,
+        path: String,
+        sha256: Digest,
+        bytes: u64,
+    },
+    SessionStopped {
+        run: Option<RunId>,
+    },
+    SessionSucceeded {
+        version: u32,
+    },
+    DaemonStarted {
+        version: String,
+        binary_sha256: Digest,
+        tier: Tier,
+        config_sha256: Digest,
+    },
+    PersonAdded {
+        principal: PrincipalId,
+        kind: PrincipalKind,
+        role: Role,
+    },
+    TokenCreated {
+        token: String,
+        principal: PrincipalId,
+        hash: Digest,
+        expires_at: Option<Timestamp>,
+    },
+    TokenRevoked {
+        token: String,
+    },
+    AccessRefused {
+        reason: String,
+        count: u64,
+    },
 }
 
 /// What a preview recorded, as digests.

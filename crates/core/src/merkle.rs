@@ -103,14 +103,8 @@ mod tests {
         // The first two test vectors of the certificate-transparency reference tree.
         let mut frontier = Frontier::default();
         frontier.append(leaf_hash(b""));
-        assert_eq!(
-            frontier.root().to_string(),
-            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
-        );
+        assert_eq!(frontier.root().to_string(), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
         frontier.append(leaf_hash(&[0]));
-        assert_eq!(
-            frontier.root().to_string(),
-            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
-        );
+        assert_eq!(frontier.root().to_string(), "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125");
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::event::Profile;
 use crate::id::{RunId, SessionId, StepId};
 use crate::isolation::{BoxSpec, Tier};
 use crate::toolbox::Effect;
@@ -67,6 +68,7 @@ pub enum Gate {
 #[must_use = "a permit that is dropped leaves a started run without an end"]
 pub struct Permit {
     pub(crate) session: SessionId,
+    pub(crate) profile: Profile,
     pub(crate) step: StepId,
     pub(crate) run: RunId,
     pub(crate) tool: String,
@@ -83,6 +85,11 @@ impl Permit {
     /// The session.
     pub const fn session(&self) -> &SessionId {
         &self.session
+    }
+
+    /// How strictly the session is held.
+    pub const fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// The step.
@@ -137,9 +144,18 @@ impl Permit {
 
     /// A permit of a test's own, for crates whose tests run tools without a log.
     #[cfg(feature = "test-permit")]
-    pub fn for_test(run: RunId, tool: &str, effect: Effect, inputs: &serde_json::Value, gate: Gate, files_digest: Option<Digest>) -> Self {
+    pub fn for_test(
+        run: RunId,
+        tool: &str,
+        effect: Effect,
+        inputs: &serde_json::Value,
+        gate: Gate,
+        files_digest: Option<Digest>,
+        box_spec: Option<BoxSpec>,
+    ) -> Self {
         Self {
             session: SessionId::parse("session_test").expect("a fixed id"),
+            profile: Profile::Strict,
             step: StepId::parse("test").expect("a fixed id"),
             run,
             tool: tool.to_owned(),
@@ -148,7 +164,7 @@ impl Permit {
             inputs_digest: crate::session::inputs_digest(inputs),
             files_digest,
             gate,
-            box_spec: None,
+            box_spec,
             tier: Tier::Unbuilt,
         }
     }

@@ -67,10 +67,9 @@ impl Act {
 pub const fn allows(role: Role, act: Act) -> bool {
     match role {
         Role::Viewer => matches!(act, Act::Read),
-        Role::Agent => matches!(
-            act,
-            Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::Execute | Act::StopOwnSession
-        ),
+        Role::Agent => {
+            matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::Execute | Act::StopOwnSession)
+        }
         Role::Relay => matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan),
         Role::Approver => !matches!(act, Act::Administer | Act::EndRuns),
         Role::Owner => !matches!(act, Act::EndRuns),
@@ -84,7 +83,14 @@ mod tests {
 
     #[test]
     fn an_agent_never_decides_confirms_or_administers() {
-        for act in [Act::Decide, Act::ConfirmHighRisk, Act::Administer, Act::CreateDevSession, Act::StopAnySession, Act::EndRuns] {
+        for act in [
+            Act::Decide,
+            Act::ConfirmHighRisk,
+            Act::Administer,
+            Act::CreateDevSession,
+            Act::StopAnySession,
+            Act::EndRuns,
+        ] {
             for role in [Role::Agent, Role::Viewer, Role::Relay] {
                 assert!(!allows(role, act), "{role} may {}", act.words());
             }

@@ -169,7 +169,12 @@ pub fn resolve(
 pub fn project_preview(output: &Value) -> Value {
     const COMPARED: [&str; 4] = ["path", "old_sha256", "new_sha256", "files"];
     let Value::Object(fields) = output else { return output.clone() };
-    COMPARED.iter().filter_map(|name| fields.get_key_value(*name)).map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
+    COMPARED
+        .iter()
+        .filter_map(|name| fields.get_key_value(*name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn select<'v>(output: &'v Value, fields: &[String]) -> Result<(&'v Value, String), String> {
@@ -211,7 +216,14 @@ mod tests {
             read("${steps.a-1.output.x.0}"),
             Reading::Reference { step: StepId::parse("a-1").unwrap(), fields: vec!["x".into(), "0".into()] }
         );
-        for malformed in ["see ${steps.a.output}", "${steps.a.output", "${steps.a.stdout}", "${steps..output}", "${steps.a.output.}", "${steps.a.output.x}${steps.a.output.x}"] {
+        for malformed in [
+            "see ${steps.a.output}",
+            "${steps.a.output",
+            "${steps.a.stdout}",
+            "${steps..output}",
+            "${steps.a.output.}",
+            "${steps.a.output.x}${steps.a.output.x}",
+        ] {
             assert_eq!(read(malformed), Reading::Malformed, "{malformed}");
         }
     }

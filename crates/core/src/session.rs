@@ -254,7 +254,9 @@ impl Session {
                 let run = event.run.ok_or("an end names no run")?;
                 self.run_ended(*version, step, run, Progress::Failed(run))
             }
-            Fact::StepExecutionRejected { .. } | Fact::StepExecutionWarning { .. } | Fact::ArtifactSaved { .. } => Ok(()),
+            Fact::StepExecutionRejected { .. } | Fact::StepExecutionWarning { .. } | Fact::ArtifactSaved { .. } => {
+                Ok(())
+            }
             Fact::SessionStopped { .. } => self.stopped(),
             Fact::SessionSucceeded { version } => self.succeeded(*version),
             Fact::DaemonStarted { .. }
@@ -283,7 +285,8 @@ impl Session {
         if index.len() != steps.len() || steps.is_empty() {
             return Err("step ids are unique and there is at least one");
         }
-        let steps = steps.iter().map(|planned| Step { planned: planned.clone(), progress: Progress::Pending }).collect();
+        let steps =
+            steps.iter().map(|planned| Step { planned: planned.clone(), progress: Progress::Pending }).collect();
         self.stage = Stage::AwaitingPlanApproval(Current { version, digest, steps, index, next: 0, running: None });
         Ok(())
     }
@@ -392,7 +395,10 @@ impl Session {
         };
         let place = plan.running.take().ok_or("no run is in progress")?;
         let entry = &mut plan.steps[place];
-        if plan.version != version || entry.planned.id != *step || !matches!(&entry.progress, Progress::Running(_, running) if *running == run) {
+        if plan.version != version
+            || entry.planned.id != *step
+            || !matches!(&entry.progress, Progress::Running(_, running) if *running == run)
+        {
             return Err("another run is in progress");
         }
         let failed = matches!(end, Progress::Failed(_));

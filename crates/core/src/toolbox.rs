@@ -69,6 +69,17 @@ pub struct Remark {
     pub message: String,
 }
 
+/// Inputs that fit the schema and can never be used all the same: the plan is refused for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// JSON pointer of the place, below the inputs.
+    pub pointer: String,
+    /// What is wrong, as one sentence fragment.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
 /// What the plan reader asks of one tool. Inputs may still hold references where a value would stand.
 pub trait ToolRules: Send + Sync {
     /// The tool's sheet.
@@ -79,6 +90,8 @@ pub trait ToolRules: Send + Sync {
     fn risk_floor(&self, inputs: &Value) -> Risk;
     /// The box a command of these inputs would run in; `None` for a tool that starts none.
     fn box_spec(&self, inputs: &Value) -> Option<crate::isolation::BoxSpec>;
+    /// What is wrong with inputs that fit the schema. Reads nothing.
+    fn misfits(&self, inputs: &Value) -> Vec<Misfit>;
     /// What the run would refuse, said ahead of it. Reads nothing.
     fn remarks(&self, inputs: &Value) -> Vec<Remark>;
 }

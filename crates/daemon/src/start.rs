@@ -119,6 +119,7 @@ async fn serve(settings: &Settings, background: bool, ending: CancellationToken)
         environment: EnvironmentToken::new(settings.token.as_deref()),
         ending: ending.clone(),
         settings: settings.report().to_vec(),
+        missing_events: report.store.missing_events,
     });
     ground.announce(address, &token, calt_engine::now())?;
     tracing::info!(

@@ -9,8 +9,9 @@ use calt_core::isolation::Tier;
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
+use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, Facts, Plan, Refusal, RunId, SessionId};
-use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError};
+use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
 use calt_tools::Toolkit;
 use tokio_util::task::TaskTracker;
 
@@ -114,8 +115,8 @@ impl Engine {
     /// # Errors
     /// [`OpenFault`] when the database is not this calt's, or the log cannot be written.
     pub async fn open(config: EngineConfig) -> Result<(Self, StartReport), OpenFault> {
-        let store_config = StoreConfig::new(config.database.clone(), config.data_root.clone());
-        let (store, report) = Store::open(store_config)?;
+        let store_config = StoreConfig { database: config.database.clone(), data_root: config.data_root.clone() };
+        let (store, report) = Store::open(&store_config)?;
         let engine = Self {
             inner: Arc::new(Inner {
                 store,
@@ -127,8 +128,8 @@ impl Engine {
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
-        let specs: Vec<_> = engine.toolkit().specs().cloned().collect();
-        engine.store().register_tools(&specs).await.map_err(Fault::from)?;
+        let tools = engine.toolkit().specs().map(tool_row).collect();
+        engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
         engine
             .submit_roster(RosterAction::DaemonStarted {
@@ -146,7 +147,9 @@ impl Engine {
         self.cancel_every_run();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
-        self.store().close().await;
+        let store = self.store().clone();
+        // A panic of the writer is in the daemon's own log already; there is nobody left to tell.
+        let _ = blocking(move || store.close()).await;
     }
 
     /// The store, for reads.
@@ -215,13 +218,7 @@ impl Engine {
     }
 
     pub(crate) fn facts(&self) -> Facts {
-        Facts {
-            now: chance::now(),
-            next_run: RunId(0),
-            next_artifact: ArtifactId(0),
-            tier: self.tier(),
-            step: None,
-        }
+        Facts { now: chance::now(), next_run: RunId(0), next_artifact: ArtifactId(0), tier: self.tier(), step: None }
     }
 
     pub(crate) fn mask(&self, text: Option<String>) -> Option<String> {
@@ -276,6 +273,15 @@ impl Asker {
     /// The daemon itself.
     pub fn daemon() -> Self {
         Self { caller: Caller::daemon(), claim: Claim::default() }
+    }
+}
+
+fn tool_row(spec: &ToolSpec) -> ToolRow {
+    ToolRow {
+        tool_name: spec.name.to_owned(),
+        permission_profile: spec.profile.to_owned(),
+        description: spec.description.to_owned(),
+        enabled: true,
     }
 }
 

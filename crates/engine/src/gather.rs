@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use calt_core::decide::StepFacts;
 use calt_core::event::FileChange;
+use calt_core::event::{files_digest, targets_digest};
 use calt_core::isolation::{BoxSpec, Tier};
 use calt_core::permit::{Covers, Gate};
 use calt_core::plan::PlannedStep;
 use calt_core::reference::{self, Unresolved};
 use calt_core::session::{StepSeal, StepStatus, inputs_digest, step_digest};
 use calt_core::toolbox::{Effect, Remark};
-use calt_core::event::{files_digest, targets_digest};
 use calt_core::{Digest, Plan, Refusal, RunId, SessionId, StepId};
 use calt_tools::Workspace;
 use serde_json::Value;
@@ -73,8 +73,13 @@ impl Engine {
     }
 
     fn read_newest_plan(&self, session: &SessionId) -> Result<Option<Arc<Plan>>, Fault> {
-        let Some(row) = self.store().newest_plan(session)? else { return Ok(None) };
-        let bytes = self.store().read_plan(session, row.version, &row.document_digest)?;
+        let Some(newest) = self.store().session(session)?.and_then(|row| row.plan_version) else { return Ok(None) };
+        let Some((row, _)) = self.store().plan(session, newest)? else { return Ok(None) };
+        let bytes = self
+            .store()
+            .files()
+            .read_plan(session, row.version, row.document_digest)
+            .map_err(|error| Fault::Internal(format!("plan v{newest} of {session} cannot be read: {error}")))?;
         let text = String::from_utf8(bytes).map_err(|error| Fault::Internal(error.to_string()))?;
         let draft = calt_core::plan::draft(&text, self.toolkit())
             .map_err(|problems| Fault::Internal(format!("plan v{} no longer reads: {problems:?}", row.version)))?;
@@ -140,9 +145,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::SessionNotFound`] or [`Refusal::StepNotFound`].
     pub async fn step_detail(&self, session: &SessionId, step: &StepId) -> Result<StepDetail, Fault> {
-        let (engine, id) = (self.clone(), session.clone());
-        let state = blocking(move || engine.store().session_state(&id)).await??;
-        let Some(state) = state else {
+        let Some(state) = self.store().session_state(session).await? else {
             return Err(Refusal::SessionNotFound { session: session.to_string() }.into());
         };
         let Some(gathered) = self.gather_all(session, step).await? else {
@@ -170,9 +173,9 @@ impl Engine {
             None if state.previewed_targets(&targets_digest(&gathered.facts.files)) => Gate::Stale,
             None => Gate::Missing,
         };
-        let diff = match (&gate, state.step_status(step)) {
-            (Gate::Recorded { run }, _) => self.recorded_diff(*run).await?,
-            (Gate::NotNeeded | Gate::Stale | Gate::Missing, _) => None,
+        let diff = match &gate {
+            Gate::Recorded { run } => self.recorded_diff(*run).await?,
+            Gate::NotNeeded | Gate::Stale | Gate::Missing => None,
         };
         let masked = |value: &Value| self.inner.masker.mask_json(value.clone()).value;
         let remarks = self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks);
@@ -206,6 +209,6 @@ impl Engine {
     async fn recorded_diff(&self, run: RunId) -> Result<Option<String>, Fault> {
         let engine = self.clone();
         let output = blocking(move || engine.store().run_output(run)).await??;
-        Ok(output.and_then(|output| output["diff"].as_str().map(str::to_owned)))
+        Ok(output.and_then(|recorded| recorded.output["diff"].as_str().map(str::to_owned)))
     }
 }

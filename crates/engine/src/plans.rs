@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use calt_core::decide::{Answer, ImportPlan};
+use calt_core::event::WorkspaceIdentity;
 use calt_core::isolation::BoxSpec;
 use calt_core::plan::{Draft, Plan, PlannedStep};
 use calt_core::session::{StepSeal, inputs_digest, step_digest};
 use calt_core::toolbox::{Remark, Risk};
-use calt_core::event::WorkspaceIdentity;
 use calt_core::{Action, Digest, Refusal, SessionId};
+use calt_store::StoreError;
 use serde_json::{Value, json};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
@@ -62,7 +63,7 @@ impl Engine {
                 masked: Arc::new(self.masked_plan(session, &plan)),
                 document_digest,
             };
-            self.store_plan(session, &plan, document, document_digest, &import).await?;
+            self.keep_document(session, version, document, document_digest).await?;
             match self.submit(by.clone(), session, Action::ImportPlan(import), self.facts()).await {
                 Ok((Answer::PlanImported { version, .. }, _)) => {
                     self.cache_plan(session, plan);
@@ -135,18 +136,16 @@ impl Engine {
     }
 
     /// The plan as submitted is what runs need; it is on disk before the event that names it.
-    async fn store_plan(
+    async fn keep_document(
         &self,
         session: &SessionId,
-        plan: &Plan,
+        version: u32,
         document: &str,
         digest: Digest,
-        import: &ImportPlan,
     ) -> Result<(), Fault> {
-        let (store, session, version) = (self.store().clone(), session.clone(), plan.version());
-        let (document, masked) = (document.to_owned(), Arc::clone(&import.masked));
-        blocking(move || store.write_plan(&session, version, &digest, document.as_bytes(), &masked)).await??;
-        Ok(())
+        let (store, session, document) = (self.store().clone(), session.clone(), document.to_owned());
+        let kept = blocking(move || store.files().write_plan(&session, version, digest, document.as_bytes())).await?;
+        Ok(kept.map_err(StoreError::from)?)
     }
 
     /// The canonical form, masked, with what an approver is shown of each step.

@@ -26,7 +26,7 @@ impl Engine {
                 .await??
             };
             let action = Action::InterruptRun { run, finding, files: found };
-            self.submit(Asker::daemon(), &session, action, self.facts()).await?;
+            let _no_permit = self.submit(Asker::daemon(), &session, action, self.facts()).await?;
             tracing::warn!(run.id = run.0, session.id = %session, "a run had no end when the daemon started; it is recorded as interrupted");
             ended.push(run);
         }

@@ -2,16 +2,15 @@
 //!
 //! A run belongs to the engine. The request that asked for it may go away; the run does not notice.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
 use calt_core::event::PAYLOAD_BYTES_MAX;
 use calt_core::plan::PlannedStep;
-use calt_core::{Action, Permit, Refusal, RunId, SessionId, StepId};
-use calt_store::Durability;
-use calt_tools::{Cancel, Ended, Limits, RunRoom, ToolFailure, ToolOutput, Workspace};
-use serde_json::{Value, json};
+use calt_core::{Action, Permit, RunId, SessionId, StepId};
+use calt_store::{Durability, Files, output_bytes};
+use calt_tools::{Cancel, FailureCode, Limits, RunRoom, ToolFailure, ToolOutput, Workspace};
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
@@ -182,42 +181,31 @@ impl Engine {
             }
         };
         let room = RunRoom::new(self.session_dir(&work.session).join("preimages").join(run.to_string()));
-        let Ended { result, .. } = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
-        let result = result.and_then(|output| self.holds(work, &workspace, output));
+        let result = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
+        let artifact = Files::artifact_name(run, &work.step.id);
+        let result = result.and_then(|output| holds(work, &workspace, &artifact, output));
         match result {
             Ok(output) => self.succeeded(run, work, output, started),
             Err(failure) => self.failed(failure, started.elapsed()),
         }
     }
 
-    /// The verify rule, on the unmasked output; without one, a command that exits non-zero failed.
-    fn holds(&self, work: &Work, workspace: &Workspace, output: ToolOutput) -> Result<ToolOutput, ToolFailure> {
-        let verdict = match &work.step.verify {
-            Some(rule) => verify::check(rule, &output, workspace).map_err(|reason| ("verify_failed", reason)),
-            None => match output.exit_code {
-                None | Some(0) => Ok(()),
-                Some(code) => Err(("step_failed", format!("the command exited with {code}"))),
-            },
-        };
-        match verdict {
-            Ok(()) => Ok(output),
-            Err((code, reason)) => Err(ToolFailure::after_the_fact(code, reason, output)),
-        }
-    }
-
     fn succeeded(&self, run: RunId, work: &Work, output: ToolOutput, started: Instant) -> RunEnd {
         let masked = self.inner.masker.mask_json(output.output);
-        let text = masked.value.to_string();
-        let durability = if text.len() + PAYLOAD_FRAME_BYTES <= PAYLOAD_BYTES_MAX {
+        let bytes = output_bytes(&masked.value);
+        let durability = if bytes.len() + PAYLOAD_FRAME_BYTES <= PAYLOAD_BYTES_MAX {
             Durability::RepeatsOutput
         } else {
             Durability::Own
         };
-        let written = self.store().write_artifact(&work.session, run, &work.step.id, text.as_bytes(), durability);
+        let written = self.store().files().write_artifact(&work.session, run, &work.step.id, &bytes, durability);
         let file = match written {
             Ok(file) => file,
             Err(error) => {
-                let mut failure = ToolFailure::plain("artifact_unwritable", format!("the artifact could not be written: {error}"));
+                let mut failure = ToolFailure::plain(
+                    FailureCode::ArtifactUnwritable,
+                    format!("the artifact could not be written: {error}"),
+                );
                 failure.applied = output.applied;
                 return self.failed(failure, started.elapsed());
             }
@@ -242,7 +230,7 @@ impl Engine {
 
     fn failed(&self, failure: ToolFailure, elapsed: Duration) -> RunEnd {
         RunEnd::Failed(Box::new(Failure {
-            code: failure.code().to_owned(),
+            code: failure.code().as_str().to_owned(),
             error: self.inner.masker.mask_text(&failure.message).into_owned(),
             duration_ms: millis(elapsed),
             exit_code: failure.exit_code,
@@ -250,6 +238,23 @@ impl Engine {
             applied: failure.applied,
             output: failure.output.map(|output| self.inner.masker.mask_json(output).value),
         }))
+    }
+}
+
+/// The verify rule, on the unmasked output; without one, a command that exits non-zero failed.
+fn holds(work: &Work, workspace: &Workspace, artifact: &str, output: ToolOutput) -> Result<ToolOutput, ToolFailure> {
+    let verdict = match &work.step.verify {
+        Some(rule) => {
+            verify::check(rule, &output, workspace, artifact).map_err(|reason| (FailureCode::VerifyFailed, reason))
+        }
+        None => match output.exit_code {
+            None | Some(0) => Ok(()),
+            Some(code) => Err((FailureCode::StepFailed, format!("the command exited with {code}"))),
+        },
+    };
+    match verdict {
+        Ok(()) => Ok(output),
+        Err((code, reason)) => Err(ToolFailure::after_the_fact(code, reason, output)),
     }
 }
 

@@ -3,6 +3,7 @@
 use calt_core::decide::{Answer, CreateSession, Verdict};
 use calt_core::event::{How, Mode, Profile, WorkspaceIdentity};
 use calt_core::{Action, Digest, Refusal, SessionId, StepId, Timestamp};
+use calt_store::StoreError;
 use calt_tools::Workspace;
 
 use crate::chance;
@@ -80,7 +81,7 @@ impl Engine {
         let directory = self.session_dir(&id);
         let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(&id), id.clone());
         blocking(move || -> Result<(), Fault> {
-            store.create_session_directories(&made_for)?;
+            store.files().make_session(&made_for).map_err(StoreError::from)?;
             Workspace::create(&workspace).map_err(|error| io_fault("cannot make workspace", &workspace, &error))?;
             Ok(())
         })

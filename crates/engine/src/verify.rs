@@ -1,18 +1,18 @@
 //! What must hold after a tool has run. Rules look at the unmasked text.
 
 use calt_core::plan::{Verify, VerifyKind};
-use calt_tools::{ToolOutput, Workspace};
+use calt_tools::{ToolOutput, Workspace, matches_glob};
 use regex::RegexBuilder;
 use serde_json_path::JsonPath;
 
 /// Largest compiled regular expression, in bytes.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
-/// Checks one rule.
+/// Checks one rule. `artifact` is the name of the artifact that a succeeding run leaves behind.
 ///
 /// # Errors
 /// A sentence that says what did not hold.
-pub(crate) fn check(rule: &Verify, output: &ToolOutput, workspace: &Workspace) -> Result<(), String> {
+pub(crate) fn check(rule: &Verify, output: &ToolOutput, workspace: &Workspace, artifact: &str) -> Result<(), String> {
     let holds = match rule.kind {
         VerifyKind::ExitCode => exit_code(&rule.expr, output.exit_code)?,
         VerifyKind::Regex => RegexBuilder::new(&rule.expr)
@@ -21,13 +21,16 @@ pub(crate) fn check(rule: &Verify, output: &ToolOutput, workspace: &Workspace) -
             .map_err(|error| format!("verify: the regular expression does not compile: {error}"))?
             .is_match(&output.observation),
         VerifyKind::Jsonpath => {
-            let path = JsonPath::parse(&rule.expr)
-                .map_err(|error| format!("verify: the JSONPath does not parse: {error}"))?;
+            let path =
+                JsonPath::parse(&rule.expr).map_err(|error| format!("verify: the JSONPath does not parse: {error}"))?;
             !path.query(&output.output).is_empty()
         }
-        VerifyKind::ArtifactExists => workspace
-            .exists(&rule.expr)
-            .map_err(|error| format!("verify: `{}` cannot be looked for: {error}", rule.expr))?,
+        VerifyKind::ArtifactExists => {
+            matches_glob(&rule.expr, artifact)
+                || workspace
+                    .exists(&rule.expr)
+                    .map_err(|error| format!("verify: `{}` cannot be looked for: {error}", rule.expr))?
+        }
     };
     if holds { Ok(()) } else { Err(format!("verify: {} does not hold: `{}`", kind_words(rule.kind), rule.expr)) }
 }

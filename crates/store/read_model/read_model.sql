@@ -56,7 +56,7 @@ CREATE TABLE plans (
 ) STRICT;
 
 CREATE TABLE steps (
-    id           INTEGER PRIMARY KEY,
+    id           INTEGER PRIMARY KEY, -- plan_id * 1024 + position: the same however often it is made again
     session_id   TEXT    NOT NULL REFERENCES sessions (id),
     plan_id      INTEGER NOT NULL REFERENCES plans (id),
     version      INTEGER NOT NULL,

@@ -102,9 +102,7 @@ fn is_canonical(value: &Value) -> bool {
         }
         Value::Array(items) => items.iter().all(is_canonical),
         Value::Object(fields) => {
-            fields.keys().all(|key| key.is_ascii())
-                && fields.keys().is_sorted()
-                && fields.values().all(is_canonical)
+            fields.keys().all(|key| key.is_ascii()) && fields.keys().is_sorted() && fields.values().all(is_canonical)
         }
     }
 }
@@ -168,15 +166,14 @@ pub(crate) fn insert_event(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calt_core::event::{Fact, SCHEMA, WorkspaceIdentity, Mode, Profile};
+    use calt_core::event::{Fact, Mode, Profile, SCHEMA, WorkspaceIdentity};
     use calt_core::id::{EventId, RunId};
     use calt_core::principal::PrincipalId;
     use calt_core::time::Timestamp;
     use proptest::prelude::*;
 
     fn envelope(texts: (String, String, String), numbers: (i64, u64, u64), session: bool) -> Envelope {
-        let workspace =
-            WorkspaceIdentity::Attach { name: texts.0.clone(), inode: numbers.1, born_micros: numbers.0 };
+        let workspace = WorkspaceIdentity::Attach { name: texts.0.clone(), inode: numbers.1, born_micros: numbers.0 };
         Envelope {
             id: EventId(numbers.0.abs() + 1),
             session: session.then(|| SessionId::parse("session_a").unwrap()),

@@ -85,6 +85,11 @@ impl Files {
         Ok(())
     }
 
+    /// What the artifact of a run's output is called.
+    pub fn artifact_name(run: RunId, step: &StepId) -> String {
+        format!("{run}-{step}.json")
+    }
+
     /// Writes an artifact of a run. An output's file is written with [`output_bytes`].
     ///
     /// # Errors
@@ -98,7 +103,7 @@ impl Files {
         durability: Durability,
     ) -> io::Result<ArtifactFile> {
         let directory = self.session(session).join("artifacts");
-        let file_name = format!("{run}-{step}.json");
+        let file_name = Self::artifact_name(run, step);
         let path = directory.join(&file_name);
         let written = match durability {
             Durability::RepeatsOutput => write(&path, bytes).map(drop),

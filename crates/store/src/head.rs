@@ -64,10 +64,7 @@ impl HeadFile {
             return None;
         }
         let (id, root) = content.split_at(8);
-        Some(Head {
-            last_id: u64::from_le_bytes(id.try_into().ok()?),
-            root: Digest::from_bytes(root.try_into().ok()?),
-        })
+        Some(Head { last_id: u64::from_le_bytes(id.try_into().ok()?), root: Digest::from_bytes(root.try_into().ok()?) })
     }
 
     pub(crate) fn write(&mut self, head: &Head) -> std::io::Result<()> {

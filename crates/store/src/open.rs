@@ -104,7 +104,8 @@ pub fn accept_loss(config: &StoreConfig) -> Result<Head, OpenError> {
 fn open_ours(path: &Path) -> Result<Connection, OpenError> {
     let database = |error: rusqlite::Error| open_error(path, error.into());
     if path.exists() {
-        let looked = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database)?;
+        let looked =
+            Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database)?;
         schema::recognise(&looked, path)?;
     } else {
         create_private(path).map_err(|reason| OpenError::Files { path: path.to_owned(), reason })?;

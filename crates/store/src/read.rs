@@ -1,13 +1,11 @@
 //! What can be asked of the read model.
 
-mod rows;
-mod questions;
 mod metrics;
+mod questions;
+mod rows;
 
 pub use metrics::Counts;
-pub use rows::{
-    ApprovalRow, ArtifactRow, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
-};
+pub use rows::{ApprovalRow, ArtifactRow, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun};
 
 pub(crate) use questions::{tools, write_tools};
 

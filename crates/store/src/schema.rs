@@ -29,10 +29,9 @@ pub(crate) struct Stale {
 /// Refuses a database that is not ours, before anything is written to it.
 pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let number = |sql: &str| {
-        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| OpenError::Database {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(|error| OpenError::Database { path: path.to_owned(), reason: error.to_string() })
     };
     let application = number("PRAGMA application_id")?;
     let tables = number("SELECT COUNT(*) FROM sqlite_schema")?;

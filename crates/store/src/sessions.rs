@@ -31,7 +31,11 @@ struct Warm {
 }
 
 enum Entry {
-    Settled { session: Arc<Session>, bytes: usize, used: u64 },
+    Settled {
+        session: Arc<Session>,
+        bytes: usize,
+        used: u64,
+    },
     /// The writer has it, in a batch that is not committed.
     Taken,
 }

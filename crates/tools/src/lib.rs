@@ -1,1 +1,26 @@
-//! Placeholder while the crate is being laid out.
+//! What can be done: the closed registry of six tools, the only code that touches a workspace.
+//!
+//! Architecture invariant: a tool is used through [`run`] alone, and [`run`] takes a permit by value.
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod change;
+mod command;
+mod diff;
+mod failure;
+mod limits;
+mod patch;
+mod recover;
+mod room;
+mod run;
+mod toolkit;
+mod workspace;
+mod write;
+
+pub use failure::{FailureCode, ToolFailure};
+pub use limits::{Cancel, Limits};
+pub use recover::inspect_interrupted;
+pub use room::RunRoom;
+pub use run::{ToolOutput, run, survey};
+pub use toolkit::{Interpreter, ProgramReport, Toolkit};
+pub use workspace::{Workspace, matches_glob};

@@ -26,7 +26,8 @@ fn the_whole_loop_in_the_earlier_dialect() {
         }
         world.request(method, path, &headers, body.as_deref().map(str::as_bytes)).expect(200).json()
     };
-    let session = call("POST", "/api/v1/sessions", Some(&json!({"goal": "g", "mode": "normal", "safety_profile": "strict"})));
+    let session =
+        call("POST", "/api/v1/sessions", Some(&json!({"goal": "g", "mode": "normal", "safety_profile": "strict"})));
     holds(&session, &["id", "goal", "mode", "safety_profile", "status", "plan_version", "created_at", "updated_at"]);
     assert_eq!((session["status"].as_str(), &session["plan_version"]), (Some("pending"), &Value::Null));
     let id = session["id"].as_str().unwrap();
@@ -62,7 +63,8 @@ fn the_whole_loop_in_the_earlier_dialect() {
     holds(&found["items"][0], &["id", "event_type", "summary", "payload_text", "source", "user_id", "created_at"]);
     assert_eq!(found["items"][0]["summary"], "step s1 executed");
     let newest = call("GET", &format!("{base}/events/search"), None);
-    let summaries: Vec<_> = newest["items"].as_array().unwrap().iter().map(|item| item["summary"].as_str().unwrap().to_owned()).collect();
+    let summaries: Vec<_> =
+        newest["items"].as_array().unwrap().iter().map(|item| item["summary"].as_str().unwrap().to_owned()).collect();
     for words in ["session created", "plan v1 imported", "plan v1 approved", "step s0 approved", "step s0 executed"] {
         assert!(summaries.contains(&words.to_owned()), "no `{words}` in {summaries:?}");
     }

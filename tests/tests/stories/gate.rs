@@ -13,7 +13,9 @@ fn without_plan_approval_nothing_runs() {
     assert_eq!(agent.run(&session, "a").line(), "409 plan_not_approved → approve_plan");
     assert_eq!(ada.approve(&session, "a").line(), "409 plan_not_approved → approve_plan");
     let refused = agent.run(&session, "a");
-    assert!(refused.json()["detail"].as_str().unwrap().contains("plan and step approvals are required before execution"));
+    assert!(
+        refused.json()["detail"].as_str().unwrap().contains("plan and step approvals are required before execution")
+    );
     assert_eq!(refused.header("content-type"), Some("application/problem+json"));
 }
 
@@ -25,7 +27,9 @@ fn without_step_approval_nothing_runs() {
     ada.approve_plan(&session, 1).expect(200);
     let refused = agent.run(&session, "a");
     assert_eq!(refused.line(), "409 step_not_approved → approve_step");
-    assert!(refused.json()["detail"].as_str().unwrap().contains("plan and step approvals are required before execution"));
+    assert!(
+        refused.json()["detail"].as_str().unwrap().contains("plan and step approvals are required before execution")
+    );
 }
 
 #[test]
@@ -44,7 +48,15 @@ fn with_both_it_runs_once_and_the_second_call_is_refused() {
     assert_eq!(again.json()["args"]["run"], ran["run_id"]);
     assert_eq!(
         world.owner().events(&session),
-        ["session_created", "plan_imported", "plan_approved", "step_approved", "step_started", "step_executed", "artifact_saved"]
+        [
+            "session_created",
+            "plan_imported",
+            "plan_approved",
+            "step_approved",
+            "step_started",
+            "step_executed",
+            "artifact_saved"
+        ]
     );
 }
 
@@ -110,7 +122,12 @@ fn strict_approves_only_what_is_resolved() {
     ada.approve_plan(&session, 1).expect(200);
     let early = ada.approve(&session, "w");
     assert_eq!(early.json()["code"], "reference_unresolved");
-    assert!(early.json()["detail"].as_str().unwrap().contains("step input reference could not be resolved: ${steps.p.output}"));
+    assert!(
+        early.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("step input reference could not be resolved: ${steps.p.output}")
+    );
     ada.carry_out(&session, "p");
     ada.carry_out(&session, "w");
     assert_eq!(std::fs::read_to_string(world.workspace(&session.id).join("a.txt")).unwrap(), "one\n");

@@ -14,7 +14,11 @@ fn an_agent_cannot_decide_whatever_it_claims() {
     let base = format!("/api/v1/sessions/{}", session.id);
     for path in ["plans/1/approve", "plans/1/reject", "steps/a/approve", "steps/a/reject", "steps/a/skip"] {
         let refused = agent.post(&format!("{base}/{path}"), &claim);
-        assert_eq!((refused.status, refused.json()["code"].as_str().unwrap().to_owned()), (403, "not_allowed".to_owned()), "{path}");
+        assert_eq!(
+            (refused.status, refused.json()["code"].as_str().unwrap().to_owned()),
+            (403, "not_allowed".to_owned()),
+            "{path}"
+        );
     }
     assert_eq!(agent.post("/api/v1/tokens", &json!({"name": "me", "role": "owner"})).status, 403);
     assert_eq!(agent.post("/api/v1/sessions", &json!({"safety_profile": "dev"})).status, 403);
@@ -29,7 +33,8 @@ fn a_claimed_name_never_replaces_the_principal() {
     let path = format!("/api/v1/sessions/{}/plans/1/approve", session.id);
     ada.post(&path, &json!({"approved_by": "boss@corp", "source": "discord"})).expect(200);
     let page = ada.get(&format!("/api/v1/sessions/{}/events?after=0", session.id)).json();
-    let approved = page["items"].as_array().unwrap().iter().find(|event| event["event_type"] == "plan_approved").unwrap().clone();
+    let approved =
+        page["items"].as_array().unwrap().iter().find(|event| event["event_type"] == "plan_approved").unwrap().clone();
     assert_eq!(approved["principal"], "ada");
     assert_eq!(approved["user_id"], "boss@corp");
     assert_eq!(approved["source"], "discord");
@@ -61,8 +66,11 @@ fn an_agent_stops_only_its_own_sessions() {
 fn a_wrong_missing_or_revoked_token_is_refused() {
     let world = World::start();
     let owner = world.owner();
-    assert_eq!(world.request("GET", "/api/v1/tools", &[], None).line(), "401 token_missing");
-    assert_eq!(world.request("GET", "/api/v1/tools", &[("Authorization", "Bearer x")], None).json()["code"], "token_invalid");
+    assert_eq!(world.request("GET", "/api/v1/tools", &[], None).line(), "401 token_missing → give_token");
+    assert_eq!(
+        world.request("GET", "/api/v1/tools", &[("Authorization", "Bearer x")], None).json()["code"],
+        "token_invalid"
+    );
     assert_eq!(world.request("GET", "/openapi.json", &[], None).status, 401);
     let made = owner.post("/api/v1/tokens", &json!({"name": "short-lived", "role": "viewer"})).expect(200).json();
     let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
@@ -84,7 +92,12 @@ fn the_variable_is_a_token_of_the_owner_and_is_not_stored() {
     let world = World::with(&[("CALT_DAEMON_TOKEN", "a-token-from-the-environment")]);
     let bearer = "Bearer a-token-from-the-environment";
     assert_eq!(world.request("GET", "/api/v1/tokens", &[("Authorization", bearer)], None).status, 200);
-    let made = world.request("POST", "/api/v1/sessions", &[("Authorization", bearer), ("Content-Type", "application/json")], Some(b"{}"));
+    let made = world.request(
+        "POST",
+        "/api/v1/sessions",
+        &[("Authorization", bearer), ("Content-Type", "application/json")],
+        Some(b"{}"),
+    );
     assert_eq!(made.status, 200, "{}", made.text());
     assert_eq!(world.end(), 0);
     for file in crate::secrets::files_below(&world.data_root()) {

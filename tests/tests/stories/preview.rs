@@ -19,7 +19,8 @@ fn previewed(ada: &Person<'_>) -> Session {
 fn an_apply_without_a_preview_fails() {
     let world = World::start();
     let ada = world.person("ada");
-    let step = json!({"id": "w", "title": "w", "tool": "write_file_apply", "inputs": {"path": "a.txt", "content": "one\n"}});
+    let step =
+        json!({"id": "w", "title": "w", "tool": "write_file_apply", "inputs": {"path": "a.txt", "content": "one\n"}});
     let session = ada.propose(&plan(1, &[step.clone()]));
     ada.approve_plan(&session, 1).expect(200);
     ada.approve(&session, "w").expect(200);
@@ -86,6 +87,7 @@ fn a_matching_preview_is_applied_whole_and_keeps_the_mode() {
     assert_eq!(applied["output"]["applied"], true);
     assert_eq!(std::fs::read_to_string(&target).unwrap(), "one\n");
     assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o751);
-    let left: Vec<_> = std::fs::read_dir(world.workspace(&session.id)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(world.workspace(&session.id)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["a.txt"], "no temporary file is left");
 }

@@ -58,7 +58,8 @@ fn a_secret_appears_nowhere_and_preview_then_apply_still_writes_it() {
     replies.push(ada.get(&format!("/api/v1/sessions/{}/events?after=0", session.id)).text());
     replies.push(ada.get(&format!("/api/v1/sessions/{}/events/search", session.id)).text());
     for artifact in ada.get(&format!("/api/v1/sessions/{}/artifacts", session.id)).json()["items"].as_array().unwrap() {
-        replies.push(ada.get(&format!("/api/v1/sessions/{}/artifacts/{}", session.id, artifact["id"])).expect(200).text());
+        replies
+            .push(ada.get(&format!("/api/v1/sessions/{}/artifacts/{}", session.id, artifact["id"])).expect(200).text());
     }
     let printed = world.calt(&["logs", "search", "--session", &session.id, "env"]);
     replies.push(printed.stdout);
@@ -75,7 +76,11 @@ fn a_secret_appears_nowhere_and_preview_then_apply_still_writes_it() {
     for file in files_below(world.home()).into_iter().filter(|path| !holds_true_bytes(path)) {
         let bytes = std::fs::read(&file).unwrap();
         for secret in [FILE_SECRET, PLAN_SECRET] {
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{} holds a secret", file.display());
+            assert!(
+                !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
+                "{} holds a secret",
+                file.display()
+            );
         }
         looked_at += 1;
     }
@@ -93,7 +98,10 @@ fn calts_own_files_are_for_their_owner_alone() {
     ada.carry_out(&session, "w");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&world.data_root()), 0o700);
-    for file in files_below(&world.data_root()).iter().filter(|path| !path.components().any(|part| part.as_os_str() == "workspace")) {
+    for file in files_below(&world.data_root())
+        .iter()
+        .filter(|path| !path.components().any(|part| part.as_os_str() == "workspace"))
+    {
         assert_eq!(mode(file), 0o600, "{}", file.display());
     }
 }

@@ -8,9 +8,7 @@ use crate::{command, look, plan};
 /// Whether a process with this word in its command line is alive.
 pub(crate) fn alive(marker: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
-        std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| {
-            String::from_utf8_lossy(&line).contains(marker)
-        })
+        std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
     })
 }
 
@@ -49,7 +47,11 @@ fn stop_during_a_run_kills_it_and_the_session_stays_cancelled() {
     assert_eq!(stops, 1);
     let started: i64 = world
         .database()
-        .query_row("SELECT COUNT(*) FROM events WHERE session_id = ?1 AND event_type = 'step_started'", params![session.id], |row| row.get(0))
+        .query_row(
+            "SELECT COUNT(*) FROM events WHERE session_id = ?1 AND event_type = 'step_started'",
+            params![session.id],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(started, 1);
 }
@@ -68,6 +70,6 @@ fn a_step_that_takes_too_long_fails_and_its_process_is_gone() {
     let ran = ada.run(&session, "a").expect(200).json();
     assert_eq!(ran["status"], "failed");
     assert!(!alive(&marker));
-    let failed = ada.search(&session, "tool_timeout");
-    assert_eq!(failed, ["step_failed"]);
+    assert!(ran["error"].as_str().unwrap().starts_with("tool_timeout: "), "{ran}");
+    assert_eq!(ada.search(&session, "tool_timeout step_failed"), ["step_failed"]);
 }

@@ -18,7 +18,10 @@ pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<
             let page: Value = context.fetch(&client, &endpoint::LIST_ARTIFACTS, &[&session], &[]).await?;
             context.show(&page, |page| {
                 let items = page["items"].as_array().cloned().unwrap_or_default();
-                render::table(&items, &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256"), ("PATH", "path")])
+                render::table(
+                    &items,
+                    &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256"), ("PATH", "path")],
+                )
             })
         }
         ArtifactsCommand::Get { session, artifact, output } => {

@@ -12,9 +12,7 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     let client = context.client().await?;
     let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
     let plan: Value = match shown["plan_version"].as_u64() {
-        Some(version) => {
-            context.fetch(&client, &endpoint::SHOW_PLAN, &[session, &version.to_string()], &[]).await?
-        }
+        Some(version) => context.fetch(&client, &endpoint::SHOW_PLAN, &[session, &version.to_string()], &[]).await?,
         None => Value::Null,
     };
     let query = [("q", ""), ("limit", "20")];
@@ -25,7 +23,12 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     context.show(&answer, |_| {
         let mut text = format!("{session} is {}\n{why}\n", render::word(&shown["status"]));
         for step in steps(&plan) {
-            text.push_str(&format!("  {:<10} {} — {}\n", render::word(&step["status"]), id(step), render::word(&step["title"])));
+            text.push_str(&format!(
+                "  {:<10} {} — {}\n",
+                render::word(&step["status"]),
+                id(step),
+                render::word(&step["title"])
+            ));
         }
         match &next {
             Some(next) => text.push_str(&format!("next: {next}\n")),
@@ -39,9 +42,11 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
 fn why(session: &Value, newest_first: &[Value]) -> String {
     let last = |kinds: &[&str]| {
         newest_first.iter().find(|event| kinds.iter().any(|kind| event["event_type"] == **kind)).map(|event| {
-            let payload: Value = event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let payload: Value =
+                event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             let reason = ["error", "reason"].iter().find_map(|name| payload[*name].as_str().map(str::to_owned));
-            let reason = reason.map(|reason| format!(": {}", calt_api::visible::visible_line(&reason))).unwrap_or_default();
+            let reason =
+                reason.map(|reason| format!(": {}", calt_api::visible::visible_line(&reason))).unwrap_or_default();
             format!("{} by {}{reason}", render::word(&event["summary"]), render::word(&event["principal"]))
         })
     };
@@ -51,8 +56,10 @@ fn why(session: &Value, newest_first: &[Value]) -> String {
         "awaiting_step_approval" => "The plan is approved; the next step waits to be approved or executed.".to_owned(),
         "running" => "A step is running.".to_owned(),
         "succeeded" => "Every step succeeded or was left out.".to_owned(),
-        "failed" => last(&["step_failed", "step_interrupted", "step_rejected", "plan_rejected"])
-            .map_or_else(|| "A step failed.".to_owned(), |why| format!("Because: {why}. Only a new plan version leads on.")),
+        "failed" => last(&["step_failed", "step_interrupted", "step_rejected", "plan_rejected"]).map_or_else(
+            || "A step failed.".to_owned(),
+            |why| format!("Because: {why}. Only a new plan version leads on."),
+        ),
         "cancelled" => last(&["session_stopped"]).unwrap_or_else(|| "It was stopped.".to_owned()),
         other => other.to_owned(),
     }

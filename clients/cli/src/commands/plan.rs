@@ -21,7 +21,10 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
                 for missing in checked["missing"].as_array().map(Vec::as_slice).unwrap_or_default() {
                     text.push_str(&format!("\nmissing here: {}\n", render::word(&missing["message"])));
                 }
-                text.push_str(&format!("\nThe plan can be imported. Isolation here: {}.\n", render::word(&checked["tier"])));
+                text.push_str(&format!(
+                    "\nThe plan can be imported. Isolation here: {}.\n",
+                    render::word(&checked["tier"])
+                ));
                 text
             })
         }
@@ -31,7 +34,11 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let imported = client.call::<Value>(&endpoint::IMPORT_PLAN, &[&session], &[], Body::Document(&text)).await;
             let imported = imported.map_err(|error| explained(error, &plan.display().to_string(), &text))?;
             context.show(&imported, |plan| {
-                format!("{}\nhint: calt plan approve {session} {}\n", render::plan(plan), render::word(&plan["version"]))
+                format!(
+                    "{}\nhint: calt plan approve {session} {}\n",
+                    render::plan(plan),
+                    render::word(&plan["version"])
+                )
             })
         }
         PlanCommand::Show { session, version } => {
@@ -47,8 +54,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
                 eprint!("{shown}");
             }
             let body = context.decision("prompt", plan["digest"].as_str().map(str::to_owned), &shown);
-            let decided: Value =
-                client.send(&endpoint::APPROVE_PLAN, &[&session, &version.to_string()], &body).await?;
+            let decided: Value = client.send(&endpoint::APPROVE_PLAN, &[&session, &version.to_string()], &body).await?;
             context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))
         }
         PlanCommand::Reject { session, version, reason } => {
@@ -90,7 +96,9 @@ pub(crate) async fn check_text(
     session: Option<&str>,
 ) -> Result<Value, Fault> {
     let checked = match session {
-        Some(session) => client.call::<Value>(&endpoint::CHECK_PLAN_IN_SESSION, &[session], &[], Body::Document(text)).await,
+        Some(session) => {
+            client.call::<Value>(&endpoint::CHECK_PLAN_IN_SESSION, &[session], &[], Body::Document(text)).await
+        }
         None => client.call::<Value>(&endpoint::CHECK_PLAN, &[], &[], Body::Document(text)).await,
     };
     let checked = checked.map_err(|error| explained(error, name, text))?;

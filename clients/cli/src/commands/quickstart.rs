@@ -42,7 +42,9 @@ pub(crate) async fn run(context: &Context, plan: Option<PathBuf>, yes: bool) -> 
     let imported = imported.map_err(|error| super::plan::explained(error, &name, &text))?;
     let first = imported["steps"][0]["id"].as_str().unwrap_or_default().to_owned();
     if !context.json() {
-        eprintln!("First, one refusal. The plan is imported, nobody has approved it, and we try to execute its first step:\n");
+        eprintln!(
+            "First, one refusal. The plan is imported, nobody has approved it, and we try to execute its first step:\n"
+        );
     }
     let refused = client.send::<Value>(&endpoint::EXECUTE_STEP, &[&session, &first], &json!({})).await;
     match refused {

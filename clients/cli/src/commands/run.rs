@@ -36,7 +36,11 @@ pub(crate) async fn run(context: &Context, arguments: RunArguments) -> Result<()
     done
 }
 
-async fn create(context: &Context, client: &calt_api::client::Client, arguments: &RunArguments) -> Result<String, Fault> {
+async fn create(
+    context: &Context,
+    client: &calt_api::client::Client,
+    arguments: &RunArguments,
+) -> Result<String, Fault> {
     let body = json!({
         "mode": if arguments.dry_run { "dry_run" } else { "normal" },
         "safety_profile": arguments.profile.word(),
@@ -100,7 +104,10 @@ async fn execute(run: &Run<'_>, step: &Value, place: usize, total: usize) -> Res
     }
     let session: Value = run.context.fetch(&run.client, &endpoint::SHOW_SESSION, &[&run.session], &[]).await?;
     let next = serde_json::from_value(session["next"].clone()).ok();
-    Err(Fault::Work { message: format!("step {name} {}: {}", render::word(&ended["state"]), render::word(&ended["error"])), next })
+    Err(Fault::Work {
+        message: format!("step {name} {}: {}", render::word(&ended["state"]), render::word(&ended["error"])),
+        next,
+    })
 }
 
 fn say(run: &Run<'_>, text: &str) {
@@ -129,14 +136,16 @@ async fn print_record(run: &Run<'_>) -> Result<(), Fault> {
     let (mut events, mut after) = (Vec::new(), "0".to_owned());
     loop {
         let query = [("after", after.as_str()), ("limit", "500")];
-        let page: Result<Value, CallError> = run.context.fetch(client, &endpoint::SESSION_EVENTS, &[session], &query).await;
+        let page: Result<Value, CallError> =
+            run.context.fetch(client, &endpoint::SESSION_EVENTS, &[session], &query).await;
         let page = page?;
         let items = page["items"].as_array().cloned().unwrap_or_default();
         let Some(last) = items.last() else { break };
         after = last["seq"].to_string();
         events.extend(items);
     }
-    let artifacts: Value = run.context.fetch(client, &endpoint::LIST_ARTIFACTS, &[session], &[("limit", "500")]).await?;
+    let artifacts: Value =
+        run.context.fetch(client, &endpoint::LIST_ARTIFACTS, &[session], &[("limit", "500")]).await?;
     if run.context.json() {
         render::data(&json!({"session": shown, "events": events, "artifacts": artifacts["items"]}));
         return Ok(());
@@ -150,7 +159,12 @@ async fn print_record(run: &Run<'_>) -> Result<(), Fault> {
         text.push_str("\nArtifacts\n");
         for item in items.iter().rev() {
             let sha256 = render::word(&item["sha256"]);
-            text.push_str(&format!("{:>5}  {}  {}\n", render::word(&item["id"]), sha256.get(..12).unwrap_or(&sha256), render::word(&item["path"])));
+            text.push_str(&format!(
+                "{:>5}  {}  {}\n",
+                render::word(&item["id"]),
+                sha256.get(..12).unwrap_or(&sha256),
+                render::word(&item["path"])
+            ));
         }
     }
     text.push_str(&format!("\nSearch it: calt logs search --session {session} WORD\n"));

@@ -33,7 +33,9 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
                 "source": context.source(),
             });
             let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
-            context.show(&made, |made| format!("{}hint: calt plan import {} PLAN\n", render::pairs(made, FIELDS), render::word(&made["id"])))
+            context.show(&made, |made| {
+                format!("{}hint: calt plan import {} PLAN\n", render::pairs(made, FIELDS), render::word(&made["id"]))
+            })
         }
         SessionCommand::List { status } => {
             let query: Vec<(&str, &str)> = status.iter().map(|status| ("status", status.as_str())).collect();
@@ -43,7 +45,16 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
                 if items.is_empty() {
                     return "No sessions yet. Make one with: calt run PLAN\n".to_owned();
                 }
-                render::table(&items, &[("SESSION", "id"), ("STATUS", "status"), ("PLAN", "plan_version"), ("GOAL", "goal"), ("UPDATED", "updated_at")])
+                render::table(
+                    &items,
+                    &[
+                        ("SESSION", "id"),
+                        ("STATUS", "status"),
+                        ("PLAN", "plan_version"),
+                        ("GOAL", "goal"),
+                        ("UPDATED", "updated_at"),
+                    ],
+                )
             })
         }
         SessionCommand::Show { session } => {
@@ -51,7 +62,8 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             context.show(&shown, |shown| render::pairs(shown, FIELDS))
         }
         SessionCommand::Stop { session } => {
-            let stopped: Value = client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
+            let stopped: Value =
+                client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
             context.show(&stopped, |_| format!("session {session} stopped; nothing more runs in it\n"))
         }
     }

@@ -31,7 +31,12 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[&session, &step], &body).await?;
             let ended = look::wait(&client, &started).await?;
             context.show(&ended, |ended| {
-                format!("step {step} {} (run {})\n{}", render::word(&ended["state"]), ended["run_id"], render::output(&ended["output"]))
+                format!(
+                    "step {step} {} (run {})\n{}",
+                    render::word(&ended["state"]),
+                    ended["run_id"],
+                    render::output(&ended["output"])
+                )
             })?;
             if ended["state"] == "succeeded" {
                 return Ok(());
@@ -41,7 +46,10 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             if context.json() {
                 return Err(Fault::Quiet(Fault::exit_of_failed_work()));
             }
-            Err(Fault::Work { message: format!("step {step} {}: {}", render::word(&ended["state"]), render::word(&ended["error"])), next })
+            Err(Fault::Work {
+                message: format!("step {step} {}: {}", render::word(&ended["state"]), render::word(&ended["error"])),
+                next,
+            })
         }
     }
 }

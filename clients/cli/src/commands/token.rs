@@ -23,7 +23,16 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             let page: Value = context.fetch(&client, &endpoint::LIST_TOKENS, &[], &[]).await?;
             context.show(&page, |page| {
                 let items = page["items"].as_array().cloned().unwrap_or_default();
-                render::table(&items, &[("TOKEN", "id"), ("PRINCIPAL", "principal"), ("ROLE", "role"), ("EXPIRES", "expires_at"), ("REVOKED", "revoked_at")])
+                render::table(
+                    &items,
+                    &[
+                        ("TOKEN", "id"),
+                        ("PRINCIPAL", "principal"),
+                        ("ROLE", "role"),
+                        ("EXPIRES", "expires_at"),
+                        ("REVOKED", "revoked_at"),
+                    ],
+                )
             })
         }
         TokenCommand::Revoke { token } => {

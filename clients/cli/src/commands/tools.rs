@@ -15,7 +15,10 @@ pub(crate) async fn run(context: &Context, command: ToolsCommand) -> Result<(), 
             let page: Value = context.fetch(&client, &endpoint::LIST_TOOLS, &[], &[]).await?;
             context.show(&page, |page| {
                 let items = page["items"].as_array().cloned().unwrap_or_default();
-                render::table(&items, &[("TOOL", "tool_name"), ("MAY TOUCH", "permission_profile"), ("WHAT IT DOES", "description")])
+                render::table(
+                    &items,
+                    &[("TOOL", "tool_name"), ("MAY TOUCH", "permission_profile"), ("WHAT IT DOES", "description")],
+                )
             })
         }
         ToolsCommand::Permissions { tool } => {
@@ -23,7 +26,13 @@ pub(crate) async fn run(context: &Context, command: ToolsCommand) -> Result<(), 
             context.show(&shown, |shown| {
                 let mut text = render::pairs(
                     shown,
-                    &[("tool", "tool_name"), ("may touch", "permission_profile"), ("effect", "effect"), ("enabled", "enabled"), ("what", "description")],
+                    &[
+                        ("tool", "tool_name"),
+                        ("may touch", "permission_profile"),
+                        ("effect", "effect"),
+                        ("enabled", "enabled"),
+                        ("what", "description"),
+                    ],
                 );
                 text.push_str("inputs\n");
                 let required = shown["input_schema"]["required"].as_array().cloned().unwrap_or_default();

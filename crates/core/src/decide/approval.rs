@@ -13,7 +13,12 @@ use crate::session::{Progress, Session, Stage, Step};
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: u64 = 4_000;
 
-pub(super) fn approve_plan(session: &Session, command: &Command, version: u32, verdict: &Verdict) -> Result<Decision, Refusal> {
+pub(super) fn approve_plan(
+    session: &Session,
+    command: &Command,
+    version: u32,
+    verdict: &Verdict,
+) -> Result<Decision, Refusal> {
     let digest = newest_plan(session, version, verdict)?;
     match session.stage() {
         Stage::AwaitingPlanApproval(_) => {}
@@ -33,7 +38,12 @@ pub(super) fn approve_plan(session: &Session, command: &Command, version: u32, v
     Ok(Decision::accept(decided(version, None, verdict), vec![approved]))
 }
 
-pub(super) fn reject_plan(session: &Session, command: &Command, version: u32, verdict: &Verdict) -> Result<Decision, Refusal> {
+pub(super) fn reject_plan(
+    session: &Session,
+    command: &Command,
+    version: u32,
+    verdict: &Verdict,
+) -> Result<Decision, Refusal> {
     let digest = newest_plan(session, version, verdict)?;
     reason(verdict)?;
     match session.stage() {
@@ -74,12 +84,8 @@ pub(super) fn approve_step(
         Progress::Rejected => return Err(ran(session, step, None)),
         Progress::Skipped(by) => return Err(skipped(session, step, by)),
     }
-    let fact = Fact::StepApproved {
-        version,
-        step: step.clone(),
-        covers,
-        decision: decision_fact(command, verdict, digest),
-    };
+    let fact =
+        Fact::StepApproved { version, step: step.clone(), covers, decision: decision_fact(command, verdict, digest) };
     let approved = decision_event(fact, format!("step {step} approved"), command, verdict);
     Ok(Decision::accept(decided(version, Some(step), verdict), vec![approved]))
 }
@@ -138,7 +144,13 @@ fn newest_plan(session: &Session, version: u32, verdict: &Verdict) -> Result<Dig
     }
     if verdict.digest.is_some_and(|digest| digest != plan.digest) {
         let what = format!("plan v{version}");
-        return Err(Refusal::DigestChanged { session: session.id().clone(), what, step: None, version, actual: plan.digest });
+        return Err(Refusal::DigestChanged {
+            session: session.id().clone(),
+            what,
+            step: None,
+            version,
+            actual: plan.digest,
+        });
     }
     Ok(plan.digest)
 }

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::approval::{closed, find_step, gathered_for, resolved};
 use super::{Answer, Command, Decision, Facts, Failure, RunEnd, StepFacts, Success, event};
-use crate::event::{Fact, FileChange, FoundFile, Finding, Mode, NewEvent, PAYLOAD_BYTES_MAX, PreviewFact, Profile, files_digest, targets_digest};
+use crate::event::{
+    Fact, FileChange, Finding, FoundFile, Mode, NewEvent, PAYLOAD_BYTES_MAX, PreviewFact, Profile, files_digest,
+    targets_digest,
+};
 use crate::id::{RunId, StepId};
 use crate::permit::{Covers, Gate, Grant, Permit};
 use crate::refusal::Refusal;
@@ -26,7 +29,9 @@ pub(super) fn start_step(
         Ready(grant) => grant,
     };
     let gathered = gathered_for(session, entry, facts)?;
-    let refused = |refusal: Refusal, reason: &str| Ok(Decision::refuse_on_record(refusal, rejection(version, entry, reason, masked_inputs)));
+    let refused = |refusal: Refusal, reason: &str| {
+        Ok(Decision::refuse_on_record(refusal, rejection(version, entry, reason, masked_inputs)))
+    };
     let digest = match resolved(session, entry, facts) {
         Ok(digest) => digest,
         Err(refusal) => {
@@ -45,7 +50,13 @@ pub(super) fn start_step(
     };
     if shown != grant.digest || box_changed(entry, gathered) {
         let what = format!("step `{step}`");
-        let refusal = Refusal::DigestChanged { session: session.id().clone(), what, step: Some(step.clone()), version, actual: shown };
+        let refusal = Refusal::DigestChanged {
+            session: session.id().clone(),
+            what,
+            step: Some(step.clone()),
+            version,
+            actual: shown,
+        };
         return refused(refusal, "digest_changed");
     }
     if session.profile() == Profile::Strict && entry.planned.risk == Risk::High && !confirm_high_risk {
@@ -57,7 +68,8 @@ pub(super) fn start_step(
         return refused(refusal, "dry_run_apply_blocked");
     }
     if isolation_is_missing(session, entry, facts) {
-        let refusal = Refusal::IsolationUnavailable { session: session.id().clone(), step: step.clone(), tier: facts.tier };
+        let refusal =
+            Refusal::IsolationUnavailable { session: session.id().clone(), step: step.clone(), tier: facts.tier };
         return refused(refusal, "isolation_unavailable");
     }
     if let Some(next) = session.next_step().filter(|next| *next != step) {
@@ -87,12 +99,19 @@ pub(super) fn start_step(
     let run = facts.next_run;
     let mut events = Vec::new();
     if entry.planned.effect == Effect::Writes && facts.tier == crate::isolation::Tier::None {
-        let warning = Fact::StepExecutionWarning { version, step: step.clone(), reason: "isolation_unavailable".to_owned() };
-        events.push(event(warning, Some(run), format!("step {step} runs without isolation"), &json!({"step_id": step})));
+        let warning =
+            Fact::StepExecutionWarning { version, step: step.clone(), reason: "isolation_unavailable".to_owned() };
+        events.push(event(
+            warning,
+            Some(run),
+            format!("step {step} runs without isolation"),
+            &json!({"step_id": step}),
+        ));
     }
     events.push(event(fact, Some(run), format!("step {step} started"), &fitting(payload)));
     let permit = Permit {
         session: session.id().clone(),
+        profile: session.profile(),
         step: step.clone(),
         run,
         tool: entry.planned.tool.clone(),
@@ -189,7 +208,14 @@ pub(super) fn finish_run(session: &Session, run: RunId, end: &RunEnd, facts: &Fa
     Ok(Decision::accept(Answer::RunEnded { run }, events))
 }
 
-fn succeeded(session: &Session, version: u32, entry: &Step, run: RunId, success: &Success, facts: &Facts) -> Vec<NewEvent> {
+fn succeeded(
+    session: &Session,
+    version: u32,
+    entry: &Step,
+    run: RunId,
+    success: &Success,
+    facts: &Facts,
+) -> Vec<NewEvent> {
     let step = &entry.planned.id;
     let mut payload = json!({
         "step_id": step,
@@ -296,7 +322,10 @@ pub(super) fn interrupt_run(
     };
     let fact = Fact::StepInterrupted { version, step: step.clone(), finding, files: files.to_vec() };
     let payload = json!({"step_id": step, "finding": finding, "files": files, "error": format!("interrupted: the daemon ended during the run; {words}")});
-    Ok(Decision::accept(Answer::RunEnded { run }, vec![event(fact, Some(run), format!("step {step} interrupted"), &fitting(payload))]))
+    Ok(Decision::accept(
+        Answer::RunEnded { run },
+        vec![event(fact, Some(run), format!("step {step} interrupted"), &fitting(payload))],
+    ))
 }
 
 pub(super) fn stop(session: &Session) -> Result<Decision, Refusal> {

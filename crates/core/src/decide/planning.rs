@@ -28,8 +28,7 @@ pub(super) fn create_session(
     bounded("the goal", create.goal.as_deref(), GOAL_CHARS_MAX)?;
     bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
     bounded("the origin", create.origin.as_deref(), LABEL_CHARS_MAX)?;
-    let fact =
-        Fact::SessionCreated { mode: create.mode, profile: create.profile, workspace: create.workspace.clone() };
+    let fact = Fact::SessionCreated { mode: create.mode, profile: create.profile, workspace: create.workspace.clone() };
     let payload = json!({
         "goal": create.goal,
         "mode": create.mode,

@@ -111,7 +111,10 @@ fn create_token(
     match roster.principal(principal) {
         Some(known) if known.role != role => {
             let what = format!("principal `{principal}`");
-            return Err(Refusal::InputInvalid { what, reason: format!("it has the role `{}`, not `{role}`", known.role) });
+            return Err(Refusal::InputInvalid {
+                what,
+                reason: format!("it has the role `{}`, not `{role}`", known.role),
+            });
         }
         Some(_) => {}
         None => {
@@ -121,7 +124,12 @@ fn create_token(
                 Role::Viewer | Role::Approver | Role::Owner | Role::Daemon => PrincipalKind::Person,
             };
             let fact = Fact::PersonAdded { principal: principal.clone(), kind, role };
-            events.push(event(fact, None, format!("{role} {principal} added"), &json!({"principal": principal, "role": role})));
+            events.push(event(
+                fact,
+                None,
+                format!("{role} {principal} added"),
+                &json!({"principal": principal, "role": role}),
+            ));
         }
     }
     let fact = Fact::TokenCreated { token: token.to_owned(), principal: principal.clone(), hash, expires_at };

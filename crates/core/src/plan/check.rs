@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::expand::{CHANGE_ID_CHARS_MAX, Written, expand};
 use super::read::{Document, Entry, Node, NodeKind, Place, shown};
 use super::{
-    Draft, PlanProblem, PlannedStep, STEP_TIMEOUT_SECONDS, STEP_TIMEOUT_SECONDS_DEFAULT, STEPS_MAX, VERSION_MAX, Verify,
-    VerifyKind,
+    Draft, PlanProblem, PlannedStep, STEP_TIMEOUT_SECONDS, STEP_TIMEOUT_SECONDS_DEFAULT, STEPS_MAX, VERSION_MAX,
+    Verify, VerifyKind,
 };
 use crate::id::{STEP_ID_CHARS_MAX, StepId};
 use crate::reference::{self, Reference};
@@ -28,8 +28,17 @@ const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
 const PLAN_KEYS: &[&str] = &["version", "title", "plan_title", "session_goal", "ref", "steps"];
 const STEP_KEYS: &[&str] = &[
-    "id", "title", "tool", "risk", "inputs", "change", "preconditions", "postconditions", "expected_observation",
-    "verify", "timeout_sec",
+    "id",
+    "title",
+    "tool",
+    "risk",
+    "inputs",
+    "change",
+    "preconditions",
+    "postconditions",
+    "expected_observation",
+    "verify",
+    "timeout_sec",
 ];
 
 /// The code of every problem, with what it means.
@@ -72,6 +81,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("input_range", "A number outside its range."),
     ("input_empty", "An input that must hold something."),
     ("input_length", "An input over its limit."),
+    ("input_misfit", "Inputs that fit the schema and can never be used."),
     ("change_and_tool", "Both `change` and `tool` or `inputs`."),
     ("timeout_range", "A timeout outside 1 to 120 seconds, or not literal."),
     ("conditions", "Pre- or postconditions that are not a list of texts."),
@@ -172,10 +182,17 @@ fn version(root: &Node, problems: &mut Problems) -> Option<u32> {
             return None;
         }
     };
-    let version = number.and_then(|number| u32::try_from(number).ok()).filter(|number| (1..=VERSION_MAX).contains(number));
+    let version =
+        number.and_then(|number| u32::try_from(number).ok()).filter(|number| (1..=VERSION_MAX).contains(number));
     if version.is_none() {
         let message = format!("`version` is {}", entry.value.value());
-        problems.add("version_range", "/version", entry.value.place, message, format!("write an integer from 1 to {VERSION_MAX}, or leave it out for the next number"));
+        problems.add(
+            "version_range",
+            "/version",
+            entry.value.place,
+            message,
+            format!("write an integer from 1 to {VERSION_MAX}, or leave it out for the next number"),
+        );
     }
     version
 }
@@ -183,7 +200,13 @@ fn version(root: &Node, problems: &mut Problems) -> Option<u32> {
 fn title(root: &Node, problems: &mut Problems) -> Option<String> {
     match (root.get("title"), root.get("plan_title")) {
         (Some(_), Some(second)) => {
-            problems.add("title_twice", "/plan_title", second.key_place, "both `title` and `plan_title`".to_owned(), "keep `title`");
+            problems.add(
+                "title_twice",
+                "/plan_title",
+                second.key_place,
+                "both `title` and `plan_title`".to_owned(),
+                "keep `title`",
+            );
             None
         }
         (Some(_), None) => required_text(root, "title", "", TITLE_CHARS_MAX, problems),
@@ -194,7 +217,13 @@ fn title(root: &Node, problems: &mut Problems) -> Option<String> {
 
 fn steps(root: &Node, toolbox: &dyn Toolbox, problems: &mut Problems) -> Vec<PlannedStep> {
     let Some(entry) = root.get("steps") else {
-        problems.add("missing_key", "", root.place, "`steps` is missing".to_owned(), "add `steps:` with at least one step");
+        problems.add(
+            "missing_key",
+            "",
+            root.place,
+            "`steps` is missing".to_owned(),
+            "add `steps:` with at least one step",
+        );
         return Vec::new();
     };
     let NodeKind::List(written) = &entry.value.kind else {
@@ -237,7 +266,13 @@ fn change_form(step: &Node, pointer: &str, problems: &mut Problems) {
     match change.value.get("files") {
         None => {
             let message = "`files` is missing in `change`".to_owned();
-            problems.add("missing_key", &format!("{pointer}/change"), change.value.place, message, "write `change: {files: [{path: …, content: …}]}`");
+            problems.add(
+                "missing_key",
+                &format!("{pointer}/change"),
+                change.value.place,
+                message,
+                "write `change: {files: [{path: …, content: …}]}`",
+            );
         }
         Some(_) => known_keys(&change.value, &["files"], &format!("{pointer}/change"), "`change`", problems),
     }
@@ -245,7 +280,13 @@ fn change_form(step: &Node, pointer: &str, problems: &mut Problems) {
         && id.chars().count() > CHANGE_ID_CHARS_MAX
     {
         let place = step.place_of("/id");
-        problems.add("step_id", &format!("{pointer}/id"), place, format!("the id of a `change` has {} characters", id.chars().count()), format!("at most {CHANGE_ID_CHARS_MAX}, so that `_preview` fits behind it"));
+        problems.add(
+            "step_id",
+            &format!("{pointer}/id"),
+            place,
+            format!("the id of a `change` has {} characters", id.chars().count()),
+            format!("at most {CHANGE_ID_CHARS_MAX}, so that `_preview` fits behind it"),
+        );
     }
 }
 
@@ -253,10 +294,18 @@ fn change_form(step: &Node, pointer: &str, problems: &mut Problems) {
 fn step_ids(steps: &[Written], problems: &mut Problems) -> HashMap<StepId, usize> {
     let mut ids = HashMap::new();
     for (place, Written { node, pointer }) in steps.iter().enumerate() {
-        let Some(id) = node.get("id").and_then(|entry| entry.value.value().as_str().and_then(StepId::parse)) else { continue };
+        let Some(id) = node.get("id").and_then(|entry| entry.value.value().as_str().and_then(StepId::parse)) else {
+            continue;
+        };
         if ids.contains_key(&id) {
             let at = node.place_of("/id");
-            problems.add("duplicate_step", &format!("{pointer}/id"), at, format!("step `{id}` stands twice"), "give each step an id of its own");
+            problems.add(
+                "duplicate_step",
+                &format!("{pointer}/id"),
+                at,
+                format!("step `{id}` stands twice"),
+                "give each step an id of its own",
+            );
         } else {
             ids.insert(id, place);
         }
@@ -321,17 +370,34 @@ fn id(node: &Node, pointer: &str, problems: &mut Problems) -> Option<StepId> {
     let id = StepId::parse(&text);
     if id.is_none() {
         let message = format!("`{}` is not a step id", shown(&text));
-        problems.add("step_id", &format!("{pointer}/id"), node.place_of("/id"), message, format!("use 1 to {STEP_ID_CHARS_MAX} of A-Z a-z 0-9 _ -"));
+        problems.add(
+            "step_id",
+            &format!("{pointer}/id"),
+            node.place_of("/id"),
+            message,
+            format!("use 1 to {STEP_ID_CHARS_MAX} of A-Z a-z 0-9 _ -"),
+        );
     }
     id
 }
 
-fn tool<'t>(node: &Node, pointer: &str, toolbox: &'t dyn Toolbox, problems: &mut Problems) -> Option<&'t dyn ToolRules> {
+fn tool<'t>(
+    node: &Node,
+    pointer: &str,
+    toolbox: &'t dyn Toolbox,
+    problems: &mut Problems,
+) -> Option<&'t dyn ToolRules> {
     let name = required_text(node, "tool", pointer, TITLE_CHARS_MAX, problems)?;
     let rules = toolbox.tool(&name);
     if rules.is_none() {
         let message = format!("tool `{}` does not exist", shown(&name));
-        problems.add("unknown_tool", &format!("{pointer}/tool"), node.place_of("/tool"), message, suggestion(&name, toolbox.names()));
+        problems.add(
+            "unknown_tool",
+            &format!("{pointer}/tool"),
+            node.place_of("/tool"),
+            message,
+            suggestion(&name, toolbox.names()),
+        );
     }
     rules
 }
@@ -344,7 +410,13 @@ fn risk(node: &Node, pointer: &str, problems: &mut Problems) -> Option<Risk> {
         Some("medium") => Some(Risk::Medium),
         Some("high") => Some(Risk::High),
         Some(_) | None => {
-            problems.add("unknown_risk", &format!("{pointer}/risk"), entry.value.place, format!("`risk` is {value}"), "write low, medium or high");
+            problems.add(
+                "unknown_risk",
+                &format!("{pointer}/risk"),
+                entry.value.place,
+                format!("`risk` is {value}"),
+                "write low, medium or high",
+            );
             None
         }
     }
@@ -353,10 +425,19 @@ fn risk(node: &Node, pointer: &str, problems: &mut Problems) -> Option<Risk> {
 fn timeout(node: &Node, pointer: &str, problems: &mut Problems) -> u32 {
     let Some(entry) = node.get("timeout_sec") else { return STEP_TIMEOUT_SECONDS_DEFAULT };
     let value = entry.value.value();
-    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| STEP_TIMEOUT_SECONDS.contains(seconds));
+    let seconds = value
+        .as_u64()
+        .and_then(|seconds| u32::try_from(seconds).ok())
+        .filter(|seconds| STEP_TIMEOUT_SECONDS.contains(seconds));
     seconds.unwrap_or_else(|| {
         let message = format!("`timeout_sec` is {}", shown(&value.to_string()));
-        problems.add("timeout_range", &format!("{pointer}/timeout_sec"), entry.value.place, message, "write an integer from 1 to 120");
+        problems.add(
+            "timeout_range",
+            &format!("{pointer}/timeout_sec"),
+            entry.value.place,
+            message,
+            "write an integer from 1 to 120",
+        );
         STEP_TIMEOUT_SECONDS_DEFAULT
     })
 }
@@ -371,24 +452,54 @@ fn conditions(node: &Node, name: &str, pointer: &str, problems: &mut Problems) -
     };
     texts.unwrap_or_else(|| {
         let message = format!("`{name}` is not a list of at most {CONDITIONS_MAX} texts");
-        problems.add("conditions", &format!("{pointer}/{name}"), entry.value.place, message, format!("write `{name}: [\"…\"]`"));
+        problems.add(
+            "conditions",
+            &format!("{pointer}/{name}"),
+            entry.value.place,
+            message,
+            format!("write `{name}: [\"…\"]`"),
+        );
         Vec::new()
     })
 }
 
 /// Inputs apart from `meta`, checked against the tool's schema.
-fn inputs(node: &Node, rules: Option<&dyn ToolRules>, pointer: &str, problems: &mut Problems) -> (Value, Option<Value>) {
+fn inputs(
+    node: &Node,
+    rules: Option<&dyn ToolRules>,
+    pointer: &str,
+    problems: &mut Problems,
+) -> (Value, Option<Value>) {
     let pointer = format!("{pointer}/inputs");
     let empty = Node { kind: NodeKind::Mapping(Vec::new()), place: node.place };
     let given = node.get("inputs").map_or(&empty, |entry| &entry.value);
     let NodeKind::Mapping(entries) = &given.kind else {
-        problems.add("wrong_type", &pointer, given.place, format!("`inputs` is {}, not a mapping", kind_words(given)), "write `inputs: {…}`");
+        problems.add(
+            "wrong_type",
+            &pointer,
+            given.place,
+            format!("`inputs` is {}, not a mapping", kind_words(given)),
+            "write `inputs: {…}`",
+        );
         return (Value::Object(Map::new()), None);
     };
     let (meta, own): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.key == "meta");
     let own = Node { kind: NodeKind::Mapping(own.into_iter().cloned().collect()), place: given.place };
     if let Some(rules) = rules {
-        check_inputs(&own, &rules.spec().input_schema, &pointer, &format!("`inputs` of `{}`", rules.spec().name), problems);
+        let known = problems.len();
+        check_inputs(
+            &own,
+            &rules.spec().input_schema,
+            &pointer,
+            &format!("`inputs` of `{}`", rules.spec().name),
+            problems,
+        );
+        if problems.len() == known {
+            for misfit in rules.misfits(&own.value()) {
+                let at = node.place_of(&format!("/inputs{}", misfit.pointer));
+                problems.add("input_misfit", &format!("{pointer}{}", misfit.pointer), at, misfit.message, misfit.fix);
+            }
+        }
     }
     (own.value(), meta.first().map(|entry| entry.value.value()))
 }
@@ -404,22 +515,46 @@ fn references(
     let (references, malformed) = reference::collect(inputs);
     let at = |below: &str| node.place_of(&format!("/inputs{below}"));
     for below in malformed {
-        problems.add("reference_form", &format!("{pointer}/inputs{below}"), at(&below), "a text with `${steps.` that is no reference".to_owned(), "a reference is the whole text: ${steps.<id>.output} or ${steps.<id>.output.<field>}");
+        problems.add(
+            "reference_form",
+            &format!("{pointer}/inputs{below}"),
+            at(&below),
+            "a text with `${steps.` that is no reference".to_owned(),
+            "a reference is the whole text: ${steps.<id>.output} or ${steps.<id>.output.<field>}",
+        );
     }
     for reference in &references {
         let below = reference.pointer.as_str();
         let full = format!("{pointer}/inputs{below}");
         if below == "/timeout_sec" {
-            problems.add("timeout_range", &full, at(below), "`timeout_sec` is a reference".to_owned(), "write it as a number");
+            problems.add(
+                "timeout_range",
+                &full,
+                at(below),
+                "`timeout_sec` is a reference".to_owned(),
+                "write it as a number",
+            );
         }
         match ids.get(&reference.step) {
             None => {
                 let message = format!("`{reference}` refers to step `{}`, which is not in this plan", reference.step);
-                problems.add("reference_unknown", &full, at(below), message, suggestion(reference.step.as_str(), ids.keys().map(StepId::as_str)));
+                problems.add(
+                    "reference_unknown",
+                    &full,
+                    at(below),
+                    message,
+                    suggestion(reference.step.as_str(), ids.keys().map(StepId::as_str)),
+                );
             }
             Some(target) if *target >= place => {
                 let message = format!("`{reference}` refers to step `{}`, which does not come earlier", reference.step);
-                problems.add("reference_later", &full, at(below), message, "refer to an earlier step, or move this one behind it");
+                problems.add(
+                    "reference_later",
+                    &full,
+                    at(below),
+                    message,
+                    "refer to an earlier step, or move this one behind it",
+                );
             }
             Some(_) => {}
         }
@@ -449,7 +584,12 @@ fn verify(node: &Node, effect: Effect, pointer: &str, problems: &mut Problems) -
         Some("regex") => VerifyKind::Regex,
         Some("jsonpath") => VerifyKind::Jsonpath,
         Some("artifact_exists") => VerifyKind::ArtifactExists,
-        Some(_) | None => return wrong("`type` of `verify` is none of its kinds".to_owned(), "use exit_code, regex, jsonpath or artifact_exists"),
+        Some(_) | None => {
+            return wrong(
+                "`type` of `verify` is none of its kinds".to_owned(),
+                "use exit_code, regex, jsonpath or artifact_exists",
+            );
+        }
     };
     let Some(expr) = text("expr").filter(|expr| !expr.trim().is_empty()) else {
         return wrong("`expr` of `verify` is not a text".to_owned(), "write it in quotes");
@@ -467,14 +607,21 @@ fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &
         }
         VerifyKind::ExitCode => {
             let fits = |word: &str| word.trim().parse::<u16>().is_ok_and(|code| code <= 255);
-            if expr.split(',').all(fits) { Ok(()) } else { Err((format!("`{}` is not a list of exit codes", shown(expr)), "write for instance \"0\" or \"0,1\"")) }
+            if expr.split(',').all(fits) {
+                Ok(())
+            } else {
+                Err((format!("`{}` is not a list of exit codes", shown(expr)), "write for instance \"0\" or \"0,1\""))
+            }
         }
         VerifyKind::Regex => match RegexBuilder::new(expr).size_limit(REGEX_BYTES_MAX).build() {
             Ok(_) => Ok(()),
             Err(error) => {
                 let cause = error.to_string();
                 let cause = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                Err((format!("the regular expression does not compile: {cause}"), "mend it; the syntax has no look-around and no back-references"))
+                Err((
+                    format!("the regular expression does not compile: {cause}"),
+                    "mend it; the syntax has no look-around and no back-references",
+                ))
             }
         },
         VerifyKind::Jsonpath if !expr.starts_with('$') => {
@@ -483,7 +630,11 @@ fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &
         VerifyKind::Jsonpath => Ok(()),
         VerifyKind::ArtifactExists => {
             let outside = expr.starts_with('/') || expr.split('/').any(|part| part == "..");
-            if outside { Err((format!("`{}` leaves the workspace", shown(expr)), "write a path or glob below the workspace")) } else { Ok(()) }
+            if outside {
+                Err((format!("`{}` leaves the workspace", shown(expr)), "write a path or glob below the workspace"))
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -503,11 +654,23 @@ fn previews_in_order(steps: &[PlannedStep], written: &[Written], problems: &mut 
             Effect::Writes => {
                 for path in paths {
                     let earlier = applied.insert(path.clone(), place);
-                    let fresh = |first: usize| previewed.get(&path).is_some_and(|places| places.iter().any(|at| *at > first));
+                    let fresh =
+                        |first: usize| previewed.get(&path).is_some_and(|places| places.iter().any(|at| *at > first));
                     if let Some(first) = earlier.filter(|first| !fresh(*first)) {
                         let Written { node, pointer } = &written[place];
-                        let message = format!("`{}` is written a second time by step `{}`, and no preview stands after step `{}`", shown(&path), step.id, steps[first].id);
-                        problems.add("preview_before_apply", pointer, node.place, message, "put a preview of the second write between the two applies");
+                        let message = format!(
+                            "`{}` is written a second time by step `{}`, and no preview stands after step `{}`",
+                            shown(&path),
+                            step.id,
+                            steps[first].id
+                        );
+                        problems.add(
+                            "preview_before_apply",
+                            pointer,
+                            node.place,
+                            message,
+                            "put a preview of the second write between the two applies",
+                        );
                     }
                 }
             }
@@ -545,7 +708,13 @@ fn known_keys(node: &Node, known: &[&str], pointer: &str, what: &str, problems: 
             ("unknown_key", suggestion(&entry.key, known.iter().copied()))
         };
         let message = format!("`{}` is not a field of {what}", shown(&entry.key));
-        problems.add(code, &format!("{pointer}/{}", entry.key.replace('~', "~0").replace('/', "~1")), entry.key_place, message, fix);
+        problems.add(
+            code,
+            &format!("{pointer}/{}", entry.key.replace('~', "~0").replace('/', "~1")),
+            entry.key_place,
+            message,
+            fix,
+        );
     }
 }
 
@@ -556,7 +725,13 @@ fn required_text(node: &Node, name: &str, pointer: &str, chars_max: usize, probl
     }
     let text = optional_text(node, name, pointer, chars_max, problems)?;
     if text.trim().is_empty() {
-        problems.add("empty_text", &format!("{pointer}/{name}"), node.place_of(&format!("/{name}")), format!("`{name}` is empty"), "say something");
+        problems.add(
+            "empty_text",
+            &format!("{pointer}/{name}"),
+            node.place_of(&format!("/{name}")),
+            format!("`{name}` is empty"),
+            "say something",
+        );
         return None;
     }
     Some(text)
@@ -591,7 +766,8 @@ pub(super) fn suggestion<'n>(given: &str, known: impl IntoIterator<Item = &'n st
     const NAMES_SHOWN_MAX: usize = 12;
     const DISTANCE_MAX: usize = 3;
     let mut known: Vec<&str> = known.into_iter().collect();
-    let nearest = known.iter().map(|name| (distance(given, name), *name)).min().filter(|(distance, _)| *distance <= DISTANCE_MAX);
+    let nearest =
+        known.iter().map(|name| (distance(given, name), *name)).min().filter(|(distance, _)| *distance <= DISTANCE_MAX);
     if let Some((_, name)) = nearest {
         return format!("did you mean `{name}`?");
     }

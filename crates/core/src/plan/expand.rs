@@ -59,10 +59,12 @@ const APPLY_KEYS: &[&str] =
 /// One half of a `change` step, as if it had been written that way.
 fn half(step: &Node, phase: &str, keep: &[&str]) -> Node {
     let at = step.place;
-    let text = |name: &str| step.get(name).and_then(|entry| match &entry.value.kind {
-        NodeKind::Scalar(Value::String(text)) => Some((text.clone(), entry.value.place)),
-        NodeKind::Scalar(_) | NodeKind::List(_) | NodeKind::Mapping(_) => None,
-    });
+    let text = |name: &str| {
+        step.get(name).and_then(|entry| match &entry.value.kind {
+            NodeKind::Scalar(Value::String(text)) => Some((text.clone(), entry.value.place)),
+            NodeKind::Scalar(_) | NodeKind::List(_) | NodeKind::Mapping(_) => None,
+        })
+    };
     let mut entries = Vec::new();
     for (name, suffix) in [("id", format!("_{phase}")), ("title", format!(" ({phase})"))] {
         match text(name) {
@@ -85,7 +87,11 @@ fn half(step: &Node, phase: &str, keep: &[&str]) -> Node {
         inputs.push(entry("preview", at, json!(format!("${{steps.{id}_preview.output}}"))));
     }
     let place = step.get("change").map_or(at, |change| change.value.place);
-    entries.push(Entry { key: "inputs".to_owned(), key_place: place, value: Node { kind: NodeKind::Mapping(inputs), place } });
+    entries.push(Entry {
+        key: "inputs".to_owned(),
+        key_place: place,
+        value: Node { kind: NodeKind::Mapping(inputs), place },
+    });
     if let NodeKind::Mapping(fields) = &step.kind {
         let others = fields.iter().filter(|field| {
             let expanded = ["id", "title", "change", "tool", "inputs"].contains(&field.key.as_str());

@@ -72,7 +72,13 @@ fn scalar(value: &Value, node: &Node, schema: &Value, pointer: &str, what: &str,
                 (None, Some(most)) => format!("of at most {most}"),
                 (None, None) => String::new(),
             };
-            problems.add("input_range", pointer, node.place, format!("{what} is {value}"), format!("write a number {range}"));
+            problems.add(
+                "input_range",
+                pointer,
+                node.place,
+                format!("{what} is {value}"),
+                format!("write a number {range}"),
+            );
         }
     }
     if let Some(text) = value.as_str() {
@@ -81,7 +87,13 @@ fn scalar(value: &Value, node: &Node, schema: &Value, pointer: &str, what: &str,
             problems.add("input_empty", pointer, node.place, format!("{what} is too short"), "write a longer text");
         }
         if let Some(most) = schema["maxLength"].as_u64().filter(|most| chars > *most) {
-            problems.add("input_length", pointer, node.place, format!("{what} has {chars} characters"), format!("at most {most} are allowed"));
+            problems.add(
+                "input_length",
+                pointer,
+                node.place,
+                format!("{what} has {chars} characters"),
+                format!("at most {most} are allowed"),
+            );
         }
     }
 }
@@ -92,11 +104,23 @@ fn list(items: &[Node], node: &Node, schema: &Value, pointer: &str, what: &str, 
         problems.add("input_empty", pointer, node.place, format!("{what} has {count} entries"), "add one");
     }
     if let Some(most) = schema["maxItems"].as_u64().filter(|most| count > *most) {
-        problems.add("input_length", pointer, node.place, format!("{what} has {count} entries"), format!("at most {most} are allowed"));
+        problems.add(
+            "input_length",
+            pointer,
+            node.place,
+            format!("{what} has {count} entries"),
+            format!("at most {most} are allowed"),
+        );
     }
     if schema["items"].is_object() {
         for (place, item) in items.iter().enumerate() {
-            check(item, &schema["items"], &format!("{pointer}/{place}"), &format!("entry {} of {what}", place + 1), problems);
+            check(
+                item,
+                &schema["items"],
+                &format!("{pointer}/{place}"),
+                &format!("entry {} of {what}", place + 1),
+                problems,
+            );
         }
     }
 }
@@ -123,7 +147,13 @@ fn mapping(node: &Node, schema: &Value, pointer: &str, what: &str, problems: &mu
     for required in schema["required"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let Some(name) = required.as_str() else { continue };
         if !entries.iter().any(|entry| entry.key == name) {
-            problems.add("missing_input", pointer, node.place, format!("`{name}` is missing in {what}"), format!("add `{name}:`"));
+            problems.add(
+                "missing_input",
+                pointer,
+                node.place,
+                format!("`{name}` is missing in {what}"),
+                format!("add `{name}:`"),
+            );
         }
     }
 }
@@ -158,7 +188,8 @@ fn type_words(wanted: &Value) -> String {
     match wanted {
         Value::String(name) => word(name).to_owned(),
         Value::Array(names) => {
-            let words: Vec<_> = names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(word).collect();
+            let words: Vec<_> =
+                names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(word).collect();
             words.join(" or ")
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => "a value".to_owned(),

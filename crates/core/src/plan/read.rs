@@ -70,9 +70,9 @@ impl Node {
         match &self.kind {
             NodeKind::Scalar(value) => value.clone(),
             NodeKind::List(items) => items.iter().map(Self::value).collect(),
-            NodeKind::Mapping(entries) => {
-                Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.value())).collect::<Map<_, _>>())
-            }
+            NodeKind::Mapping(entries) => Value::Object(
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.value())).collect::<Map<_, _>>(),
+            ),
         }
     }
 
@@ -145,7 +145,12 @@ impl<'t> Reader<'t> {
             match event {
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
-                    return Err(refuse("several_documents", place, "a second document begins here".to_owned(), "a plan is one document; remove the `---` and what follows"));
+                    return Err(refuse(
+                        "several_documents",
+                        place,
+                        "a second document begins here".to_owned(),
+                        "a plan is one document; remove the `---` and what follows",
+                    ));
                 }
                 Event::DocumentStart(..) => {}
                 Event::StreamEnd => break,
@@ -153,7 +158,12 @@ impl<'t> Reader<'t> {
             }
         }
         let Some(root) = root.filter(|root| root.kind != NodeKind::Scalar(Value::Null)) else {
-            return Err(refuse("empty_document", START, "the document is empty".to_owned(), "a plan has at least `title` and `steps`"));
+            return Err(refuse(
+                "empty_document",
+                START,
+                "the document is empty".to_owned(),
+                "a plan has at least `title` and `steps`",
+            ));
         };
         match root.kind {
             NodeKind::Mapping(_) => Ok(root),
@@ -181,10 +191,20 @@ impl<'t> Reader<'t> {
     fn node(&mut self, event: Event<'t>, at: Place, depth: usize) -> Read<Node> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            return Err(refuse("too_many_values", at, format!("more than {NODES_MAX} values"), "split the work into several plans"));
+            return Err(refuse(
+                "too_many_values",
+                at,
+                format!("more than {NODES_MAX} values"),
+                "split the work into several plans",
+            ));
         }
         if depth > NESTING_MAX {
-            return Err(refuse("nested_too_deep", at, format!("nested deeper than {NESTING_MAX} levels"), "make it flatter"));
+            return Err(refuse(
+                "nested_too_deep",
+                at,
+                format!("nested deeper than {NESTING_MAX} levels"),
+                "make it flatter",
+            ));
         }
         let (kind, anchor) = match event {
             Event::Alias(target) => return self.alias(target, at),
@@ -211,12 +231,22 @@ impl<'t> Reader<'t> {
 
     fn alias(&mut self, target: usize, at: Place) -> Read<Node> {
         let Some(node) = self.anchors.get(&target) else {
-            return Err(refuse("unknown_alias", at, "the alias names nothing that is complete".to_owned(), "write the value out"));
+            return Err(refuse(
+                "unknown_alias",
+                at,
+                "the alias names nothing that is complete".to_owned(),
+                "write the value out",
+            ));
         };
         let node = Node { kind: node.kind.clone(), place: at };
         self.aliased += node.count();
         if self.aliased > ALIASED_NODES_MAX {
-            return Err(refuse("too_many_aliases", at, format!("aliases add more than {ALIASED_NODES_MAX} values"), "write the values out"));
+            return Err(refuse(
+                "too_many_aliases",
+                at,
+                format!("aliases add more than {ALIASED_NODES_MAX} values"),
+                "write the values out",
+            ));
         }
         Ok(node)
     }
@@ -255,7 +285,12 @@ impl<'t> Reader<'t> {
         if let Event::Scalar(text, ScalarStyle::Plain, _, _) = &event
             && text == "<<"
         {
-            return Err(refuse("merge_key", at, "a merge key `<<`".to_owned(), "write the fields out, so that an approver sees them"));
+            return Err(refuse(
+                "merge_key",
+                at,
+                "a merge key `<<`".to_owned(),
+                "write the fields out, so that an approver sees them",
+            ));
         }
         match self.node(event, at, depth + 1)?.kind {
             NodeKind::Scalar(Value::String(key)) => Ok(key),
@@ -290,8 +325,14 @@ fn plain(text: &str, at: Place) -> Read<Value> {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
         "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
         "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" => {
-            return Err(refuse("number_not_finite", at, format!("`{text}` is not a finite number"), "write a finite number, or put it in quotes"));
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf"
+        | "-.INF" => {
+            return Err(refuse(
+                "number_not_finite",
+                at,
+                format!("`{text}` is not a finite number"),
+                "write a finite number, or put it in quotes",
+            ));
         }
         _ => {}
     }
@@ -315,7 +356,12 @@ fn plain(text: &str, at: Place) -> Read<Value> {
     if is_float(digits) {
         let number = text.parse::<f64>().ok().and_then(Number::from_f64);
         return number.map(Value::Number).ok_or_else(|| {
-            refuse("number_not_finite", at, format!("`{text}` is not a finite number"), "write a finite number, or put it in quotes")
+            refuse(
+                "number_not_finite",
+                at,
+                format!("`{text}` is not a finite number"),
+                "write a finite number, or put it in quotes",
+            )
         });
     }
     Ok(Value::String(text.to_owned()))
@@ -355,7 +401,12 @@ fn is_float(digits: &str) -> bool {
 fn no_tag(tag: Option<String>, at: Place) -> Read<()> {
     match tag {
         None => Ok(()),
-        Some(tag) => Err(refuse("tag", at, format!("a tag `{}`", shown(&tag)), "remove it; values are read by the core schema alone")),
+        Some(tag) => Err(refuse(
+            "tag",
+            at,
+            format!("a tag `{}`", shown(&tag)),
+            "remove it; values are read by the core schema alone",
+        )),
     }
 }
 

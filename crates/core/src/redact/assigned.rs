@@ -229,8 +229,9 @@ impl<'t> Assigned<'t> {
     fn quoted(&mut self, place: Place<'t>, quote: Quote, content: usize) -> usize {
         let (content, after) = closing_quote(self.text, content, quote);
         self.judge(place, content);
-        // A shell joins `"a"b` to one word.
-        if self.text.as_bytes().get(after).is_some_and(|b| joins(*b)) {
+        // A shell joins `"a"b` to one word, and a secret may begin with two quotes.
+        let goes_on = |b: &u8| b.is_ascii_graphic() && !b",;)]}>.\"'`\\<".contains(b);
+        if self.text.as_bytes().get(after).is_some_and(goes_on) {
             return self.bare(Place { between: Between::Equals, ..place }, after);
         }
         after
@@ -342,12 +343,6 @@ impl<'t> Assigned<'t> {
             self.found.push(value);
         }
     }
-}
-
-/// True for signs that go on with a word whose first part was quoted.
-const fn joins(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'#' | b'/' | b'+' | b'=' | b'@' | b'!' | b'$' | b'%' | b'^' | b'~' | b'*' | b'_' | b'-')
 }
 
 const fn is_name_byte(b: u8) -> bool {

@@ -257,11 +257,9 @@ fn is_reference(value: &str) -> bool {
     };
     // Digits only at the end of a word: a secret may begin with `$` too.
     let shouted = |name: &str| {
-        name.split('_').all(|word| {
-            word.trim_end_matches(|c: char| c.is_ascii_digit())
-                .bytes()
-                .all(|b| b.is_ascii_uppercase())
-        }) && name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+        name.split('_')
+            .all(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()).bytes().all(|b| b.is_ascii_uppercase()))
+            && name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
     };
     inside("${{", "}}").or_else(|| inside("{{", "}}")).is_some_and(dotted)
         || inside("${", "}").is_some_and(|name| dotted(name) && !name.contains('-'))

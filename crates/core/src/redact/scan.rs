@@ -84,13 +84,8 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
 /// The places of all secrets in a text, in any order; they may overlap.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
     let Keywords { automaton, leads } = &*KEYWORDS;
-    let mut scan = Scan {
-        text,
-        assigned: Assigned::new(text),
-        shapes: Shapes::new(text),
-        format_end: 0,
-        found: Vec::new(),
-    };
+    let mut scan =
+        Scan { text, assigned: Assigned::new(text), shapes: Shapes::new(text), format_end: 0, found: Vec::new() };
     // The automaton is walked by hand: its own iterator takes twice as long over harmless text.
     let Ok(mut state) = automaton.start_state(Anchored::No) else {
         return Vec::new();

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
+use calt_api::Trouble;
 use calt_api::views::HealthView;
 
 use super::{Reader, read};
@@ -17,10 +18,13 @@ pub(crate) async fn alive() -> View<HealthView> {
     view("ok")
 }
 
-/// `GET /readyz`: the log can be read, and the daemon is not ending.
+/// `GET /readyz`: the log can be read and written, and the daemon is not ending.
 pub(crate) async fn ready(State(app): State<App>) -> Result<View<HealthView>, Refused> {
     if app.ending.is_cancelled() {
-        return Err(calt_api::Trouble::Stopping.into());
+        return Err(Trouble::Stopping.into());
+    }
+    if app.missing_events > 0 {
+        return Err(Trouble::LogBehind { missing: app.missing_events }.into());
     }
     read(&app, calt_engine::store::Store::counts).await?;
     Ok(view("ok"))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use calt_daemon::Options;
 
 /// Longest a daemon may take to be there or gone.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -30,7 +30,7 @@ fn options(root: &Path, config: &Path) -> Options {
 fn a_second_daemon_is_refused_and_an_idle_one_ends_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.toml");
-    std::fs::write(&config, "[server]\nidle_seconds = 1\n").unwrap();
+    std::fs::write(&config, "[server]\nidle_seconds = 3\n").unwrap();
     let root = folder.path().join("data");
     let first = options(&root, &config);
     let living = std::thread::spawn(move || calt_daemon::run(&first));

@@ -1,4 +1,5 @@
 //! The daemon's router, in this process: auth, problems, streams, documents.
+#![allow(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 
 mod access;
 mod bodies;

@@ -70,9 +70,9 @@ fn insert_step(
     let text = shown.map_or_else(|| json!({ "id": step.id, "tool": step.tool }).to_string(), Value::to_string);
     connection
         .prepare_cached(
-            "INSERT INTO steps (session_id, plan_id, version, position, step_key, title, tool_name, status, risk,
+            "INSERT INTO steps (id, session_id, plan_id, version, position, step_key, title, tool_name, status, risk,
                                 effect, digest, run_id, payload_json)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', ?8, ?9, ?10, NULL, ?11)",
+             VALUES (?2 * 1024 + ?4, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', ?8, ?9, ?10, NULL, ?11)",
         )?
         .execute(params![
             plan.session.as_str(),

@@ -27,10 +27,8 @@ pub(crate) fn rebuild(connection: &Connection, files: &Files) -> Result<(), Stor
     let next = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let next_run = next("SELECT COALESCE(MAX(id), 0) + 1 FROM runs")?;
     let next_artifact = next("SELECT COALESCE(MAX(id), 0) + 1 FROM artifacts")?;
-    connection.execute(
-        "INSERT INTO log_state (one, size, peaks, next_run, next_artifact) VALUES (1, 0, x'', 1, 1)",
-        [],
-    )?;
+    connection
+        .execute("INSERT INTO log_state (one, size, peaks, next_run, next_artifact) VALUES (1, 0, x'', 1, 1)", [])?;
     write_log_state(connection, &frontier, next_run, next_artifact)?;
     Ok(())
 }

@@ -38,9 +38,8 @@ impl Store {
                 );
                 return many(connection, &sql, params![status, before, limit], SessionRow::read);
             }
-            let sql = format!(
-                "SELECT {columns} FROM sessions WHERE created_event < ?1 ORDER BY created_event DESC LIMIT ?2"
-            );
+            let sql =
+                format!("SELECT {columns} FROM sessions WHERE created_event < ?1 ORDER BY created_event DESC LIMIT ?2");
             many(connection, &sql, params![before, limit], SessionRow::read)
         })
     }
@@ -108,14 +107,10 @@ impl Store {
         limit: Option<u32>,
         cursor: Option<RunId>,
     ) -> Result<Vec<RunRow>, StoreError> {
-        let sql = format!(
-            "SELECT {} FROM runs WHERE session_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-            RunRow::COLUMNS
-        );
+        let sql =
+            format!("SELECT {} FROM runs WHERE session_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3", RunRow::COLUMNS);
         let before = cursor.map_or(i64::MAX, |cursor| cursor.0);
-        self.ask(|connection| {
-            many(connection, &sql, params![session.as_str(), before, rows(limit)], RunRow::read)
-        })
+        self.ask(|connection| many(connection, &sql, params![session.as_str(), before, rows(limit)], RunRow::read))
     }
 
     /// Runs that have no end, oldest first.
@@ -159,9 +154,7 @@ impl Store {
             ArtifactRow::COLUMNS
         );
         let after = cursor.map_or(0, |cursor| cursor.0);
-        self.ask(|connection| {
-            many(connection, &sql, params![session.as_str(), after, rows(limit)], ArtifactRow::read)
-        })
+        self.ask(|connection| many(connection, &sql, params![session.as_str(), after, rows(limit)], ArtifactRow::read))
     }
 
     /// Artifacts of a run.

@@ -40,9 +40,7 @@ impl Terms {
 
 /// Up to which event the index has come.
 pub(crate) fn indexed_up_to(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT last_id FROM index_state WHERE one = 1")?
-        .query_row([], |row| row.get(0))?)
+    Ok(connection.prepare_cached("SELECT last_id FROM index_state WHERE one = 1")?.query_row([], |row| row.get(0))?)
 }
 
 /// Takes the next events into the index, in a transaction of the caller; gives up to which event it came.
@@ -232,7 +230,10 @@ mod tests {
             document.restart();
             document.take_in(text);
             connection
-                .execute("INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)", params![id as i64 + 1, document.finish()])
+                .execute(
+                    "INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)",
+                    params![id as i64 + 1, document.finish()],
+                )
                 .unwrap();
         }
         connection

@@ -140,7 +140,10 @@ mod tests {
         assert_eq!(pieces("Step_001 was APPROVED!"), ["step", "001", "was", "approved"]);
         assert_eq!(pieces("プランv2を承認しました。"), ["[プラン]", "v2", "[を承認しました]"]);
         assert_eq!(pieces("ﾃﾞｰﾀﾍﾞｰｽ Ｆｕｌｌ１２"), ["[データベース]", "full12"]);
-        assert_eq!(pieces("caf\u{65}\u{301} Café ПРИВЕТ"), ["café", "café", "привет"].map(|word| word.nfkc().collect::<String>()));
+        assert_eq!(
+            pieces("caf\u{65}\u{301} Café ПРИВЕТ"),
+            ["café", "café", "привет"].map(|word| word.nfkc().collect::<String>())
+        );
         assert_eq!(pieces("한국어 검색"), ["[한국어]", "[검색]"]);
         assert_eq!(pieces("葛\u{E0100}城・承認"), ["[葛城]", "[承認]"]);
         assert_eq!(pieces("สวัสดี ok"), ["สวัสดี".nfkc().collect::<String>(), "ok".to_owned()]);

@@ -70,7 +70,10 @@ async fn every_event_is_numbered_sealed_and_in_the_tree() {
             "artifact_saved"
         ]
     );
-    assert_eq!(store.events_after(&person.session, 3, 2).unwrap().iter().map(|row| row.seq).collect::<Vec<_>>(), [Some(4), Some(5)]);
+    assert_eq!(
+        store.events_after(&person.session, 3, 2).unwrap().iter().map(|row| row.seq).collect::<Vec<_>>(),
+        [Some(4), Some(5)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -98,7 +101,7 @@ async fn what_many_ask_at_once_is_all_there_and_each_in_order() {
         person.await.unwrap();
     }
     assert_eq!(check_log(&store).len(), 24 * 23);
-    assert_eq!(store.committed().borrow().0, 24 * 23);
+    store.committed().wait_for(|newest| newest.0 == 24 * 23).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -159,5 +162,9 @@ async fn the_text_of_an_event_may_go_when_a_redaction_names_it() {
     let cleared = "UPDATE events SET salt = NULL, summary = '', payload_text = '' WHERE id = ?1";
     assert_eq!(connection.execute(cleared, [1]).unwrap(), 1);
     assert!(connection.execute(cleared, [2]).is_err());
-    assert!(connection.execute("UPDATE events SET salt = NULL, summary = 'other', payload_text = '' WHERE id = 1", []).is_err());
+    assert!(
+        connection
+            .execute("UPDATE events SET salt = NULL, summary = 'other', payload_text = '' WHERE id = 1", [])
+            .is_err()
+    );
 }

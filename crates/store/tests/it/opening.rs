@@ -43,8 +43,15 @@ fn a_database_that_is_not_ours_is_refused_and_left_alone() {
     assert!(earlier.to_string().contains("is the database of an earlier calt"), "{earlier}");
     assert!(matches!(refused("CREATE TABLE notes (id TEXT)"), OpenError::Foreign { .. }));
     assert!(matches!(refused("PRAGMA application_id = 7"), OpenError::Foreign { .. }));
-    std::fs::write(&config.database, "not a database at all, but longer than a header of one hundred bytes, so that it is read as one.").unwrap();
-    assert!(matches!(Store::open(&config).map(drop).unwrap_err(), OpenError::Corrupt { .. } | OpenError::Database { .. }));
+    std::fs::write(
+        &config.database,
+        "not a database at all, but longer than a header of one hundred bytes, so that it is read as one.",
+    )
+    .unwrap();
+    assert!(matches!(
+        Store::open(&config).map(drop).unwrap_err(),
+        OpenError::Corrupt { .. } | OpenError::Database { .. }
+    ));
 }
 
 #[test]

@@ -35,7 +35,12 @@ pub struct Person {
 }
 
 pub fn owner() -> Caller {
-    Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner, assurance: Assurance::Token }
+    Caller {
+        principal: PrincipalId::owner(),
+        kind: PrincipalKind::Person,
+        role: Role::Owner,
+        assurance: Assurance::Token,
+    }
 }
 
 pub fn facts() -> Facts {

@@ -77,7 +77,9 @@ async fn the_views_say_what_they_are_called() {
     person.finish(run, failed("it broke")).await.outcome.unwrap();
     let connection = Connection::open(store.database()).unwrap();
     let row = |sql: &str| {
-        connection.query_row(sql, [], |row| Ok((row.get::<_, Value>(0)?, row.get::<_, Value>(1)?, row.get::<_, Value>(2)?))).unwrap()
+        connection
+            .query_row(sql, [], |row| Ok((row.get::<_, Value>(0)?, row.get::<_, Value>(1)?, row.get::<_, Value>(2)?)))
+            .unwrap()
     };
     let tool = Value::Text("read_file".into());
     assert_eq!(

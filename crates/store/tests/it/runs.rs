@@ -1,7 +1,7 @@
 //! Runs: what is recorded of them, what can be read back, what recovery finds.
 
-use calt_core::event::Finding;
 use calt_core::decide::Action;
+use calt_core::event::Finding;
 use calt_core::principal::Caller;
 use calt_store::{Durability, ToolRow, output_bytes};
 use serde_json::json;
@@ -85,19 +85,19 @@ async fn a_stop_cancels_what_waits_and_a_newer_version_leaves_the_older_as_it_wa
     let (store, _) = open(directory.path());
     let person = Person::with_approved_plan(&store, "a", 2).await;
     person.run(1, json!({})).await;
-    person.import(plan(2, 3, "Again")).await;
+    person.import(plan(2, 4, "Again")).await;
     person.approve_plan(2).await;
-    person.must(Person::approval(1)).await;
-    person.must(Action::SkipStep { step: step_id(2), verdict: verdict(Some("not needed")) }).await;
+    person.must(Person::approval(3)).await;
+    person.must(Action::SkipStep { step: step_id(4), verdict: verdict(Some("not needed")) }).await;
     person.must(Action::Stop).await;
     let statuses = |version| {
         let (_, steps) = store.plan(&person.session, version).unwrap().unwrap();
         steps.into_iter().map(|step| step.status).collect::<Vec<_>>()
     };
     assert_eq!(statuses(1), ["succeeded", "pending"]);
-    assert_eq!(statuses(2), ["cancelled", "skipped", "cancelled"]);
+    assert_eq!(statuses(2), ["cancelled", "cancelled", "cancelled", "skipped"]);
     assert_eq!(store.step(&person.session, &step_id(1)).unwrap().unwrap().version, 2);
-    let decisions = store.approvals(&person.session, 2, Some(&step_id(2))).unwrap();
+    let decisions = store.approvals(&person.session, 2, Some(&step_id(4))).unwrap();
     assert_eq!((decisions[0].decision.as_str(), decisions[0].reason.as_deref()), ("skipped", Some("not needed")));
     let listed = store.sessions(&calt_store::SessionList { status: Some("cancelled".into()), ..Default::default() });
     assert_eq!(listed.unwrap().len(), 1);
@@ -118,6 +118,7 @@ async fn the_tools_stand_in_the_database() {
     assert_eq!(store.tools().unwrap(), [tool]);
     let person = Person::with_session(&store, "a", "x").await;
     store.files().make_session(&person.session).unwrap();
-    let own = store.files().write_artifact(&person.session, calt_core::RunId(1), &step_id(1), b"x", Durability::Own).unwrap();
+    let own =
+        store.files().write_artifact(&person.session, calt_core::RunId(1), &step_id(1), b"x", Durability::Own).unwrap();
     assert_eq!(own.bytes, 1);
 }

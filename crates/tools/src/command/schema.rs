@@ -1,0 +1,488 @@
+//! Argument schemas: for each program the options it may be given, in exact spellings.
+//!
+//! Some options run or write things (`find -exec`, `rg --pre`, `git diff --output`). A list of what is
+//! forbidden would miss one; these are lists of what is allowed.
+
+use super::program::Program;
+
+/// A command that may run: a program, and its arguments as they will be passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    pub(crate) program: Program,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// How an option is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// Nothing.
+    Nothing,
+    /// A value, in the next word or behind `=` (long) or directly behind (short).
+    Value,
+}
+use Takes::{Nothing, Value};
+
+struct Schema {
+    options: &'static [(&'static str, Takes)],
+    /// Single letters that may be joined (`-la`).
+    letters: &'static str,
+    /// Whether a bare word is a path, which must stay in the workspace. The first one of `rg` is a pattern.
+    first_is_pattern: bool,
+}
+
+const LS: Schema = Schema {
+    options: &[
+        ("--all", Nothing),
+        ("--almost-all", Nothing),
+        ("--human-readable", Nothing),
+        ("--recursive", Nothing),
+        ("--reverse", Nothing),
+        ("--size", Nothing),
+        ("--sort", Value),
+        ("--time-style", Value),
+        ("--full-time", Nothing),
+        ("--classify", Nothing),
+        ("--directory", Nothing),
+        ("--inode", Nothing),
+    ],
+    letters: "1aAlhRrtSFdipsn",
+    first_is_pattern: false,
+};
+const CAT: Schema = Schema {
+    options: &[
+        ("--number", Nothing),
+        ("--number-nonblank", Nothing),
+        ("--show-all", Nothing),
+        ("--show-ends", Nothing),
+        ("--show-tabs", Nothing),
+        ("--squeeze-blank", Nothing),
+    ],
+    letters: "nbAETsvet",
+    first_is_pattern: false,
+};
+const RG: Schema = Schema {
+    options: &[
+        ("--ignore-case", Nothing),
+        ("--smart-case", Nothing),
+        ("--case-sensitive", Nothing),
+        ("--fixed-strings", Nothing),
+        ("--word-regexp", Nothing),
+        ("--line-regexp", Nothing),
+        ("--line-number", Nothing),
+        ("--no-line-number", Nothing),
+        ("--count", Nothing),
+        ("--count-matches", Nothing),
+        ("--files", Nothing),
+        ("--files-with-matches", Nothing),
+        ("--files-without-match", Nothing),
+        ("--only-matching", Nothing),
+        ("--invert-match", Nothing),
+        ("--multiline", Nothing),
+        ("--hidden", Nothing),
+        ("--no-ignore", Nothing),
+        ("--json", Nothing),
+        ("--no-heading", Nothing),
+        ("--heading", Nothing),
+        ("--with-filename", Nothing),
+        ("--no-filename", Nothing),
+        ("--column", Nothing),
+        ("--stats", Nothing),
+        ("--glob", Value),
+        ("--iglob", Value),
+        ("--type", Value),
+        ("--type-not", Value),
+        ("--max-count", Value),
+        ("--max-depth", Value),
+        ("--context", Value),
+        ("--after-context", Value),
+        ("--before-context", Value),
+        ("--regexp", Value),
+        ("--sort", Value),
+        ("--color", Value),
+        ("-e", Value),
+        ("-g", Value),
+        ("-t", Value),
+        ("-T", Value),
+        ("-m", Value),
+        ("-A", Value),
+        ("-B", Value),
+        ("-C", Value),
+    ],
+    letters: "iSsFwxnNclovUuHI",
+    first_is_pattern: true,
+};
+const GIT_STATUS: Schema = Schema {
+    options: &[
+        ("--short", Nothing),
+        ("--branch", Nothing),
+        ("--porcelain", Nothing),
+        ("--porcelain=v1", Nothing),
+        ("--porcelain=v2", Nothing),
+        ("--long", Nothing),
+        ("--ignored", Nothing),
+        ("--untracked-files", Nothing),
+        ("--untracked-files=no", Nothing),
+        ("--untracked-files=normal", Nothing),
+        ("--untracked-files=all", Nothing),
+        ("-uno", Nothing),
+        ("-uall", Nothing),
+        ("-unormal", Nothing),
+    ],
+    letters: "sbz",
+    first_is_pattern: false,
+};
+const GIT_DIFF: Schema = Schema {
+    options: &[
+        ("--stat", Nothing),
+        ("--numstat", Nothing),
+        ("--shortstat", Nothing),
+        ("--name-only", Nothing),
+        ("--name-status", Nothing),
+        ("--cached", Nothing),
+        ("--staged", Nothing),
+        ("--summary", Nothing),
+        ("--patch", Nothing),
+        ("--no-patch", Nothing),
+        ("--word-diff", Nothing),
+        ("--no-color", Nothing),
+        ("--no-renames", Nothing),
+        ("--find-renames", Nothing),
+        ("--minimal", Nothing),
+        ("--patience", Nothing),
+        ("--histogram", Nothing),
+        ("--ignore-all-space", Nothing),
+        ("--ignore-space-change", Nothing),
+        ("--ignore-blank-lines", Nothing),
+        ("--check", Nothing),
+        ("--exit-code", Nothing),
+        ("--quiet", Nothing),
+        ("--unified", Value),
+        ("--diff-filter", Value),
+        ("-U", Value),
+    ],
+    letters: "pwbsz",
+    first_is_pattern: false,
+};
+const PYTEST: Schema = Schema {
+    options: &[
+        ("--quiet", Nothing),
+        ("--verbose", Nothing),
+        ("--exitfirst", Nothing),
+        ("--collect-only", Nothing),
+        ("--no-header", Nothing),
+        ("--no-summary", Nothing),
+        ("--showlocals", Nothing),
+        ("--durations", Value),
+        ("--maxfail", Value),
+        ("--tb", Value),
+        ("-k", Value),
+        ("-m", Value),
+        ("-r", Value),
+        ("-vv", Nothing),
+        ("-qq", Nothing),
+    ],
+    letters: "qvxsl",
+    first_is_pattern: false,
+};
+
+/// Tests and actions of `find` that neither run, nor write, nor read names from elsewhere.
+const FIND: &[(&str, usize)] = &[
+    ("-name", 1),
+    ("-iname", 1),
+    ("-path", 1),
+    ("-ipath", 1),
+    ("-regex", 1),
+    ("-iregex", 1),
+    ("-type", 1),
+    ("-size", 1),
+    ("-maxdepth", 1),
+    ("-mindepth", 1),
+    ("-mtime", 1),
+    ("-mmin", 1),
+    ("-atime", 1),
+    ("-ctime", 1),
+    ("-newer", 1),
+    ("-perm", 1),
+    ("-links", 1),
+    ("-printf", 1),
+    ("-regextype", 1),
+    ("-empty", 0),
+    ("-executable", 0),
+    ("-readable", 0),
+    ("-writable", 0),
+    ("-print", 0),
+    ("-print0", 0),
+    ("-ls", 0),
+    ("-prune", 0),
+    ("-quit", 0),
+    ("-not", 0),
+    ("!", 0),
+    ("-a", 0),
+    ("-and", 0),
+    ("-o", 0),
+    ("-or", 0),
+    ("(", 0),
+    (")", 0),
+    ("-depth", 0),
+    ("-xdev", 0),
+    ("-mount", 0),
+    ("-true", 0),
+    ("-false", 0),
+];
+
+/// Checks a command's words; the error names the word and why.
+pub(crate) fn check(words: &[String]) -> Result<Allowed, String> {
+    let Some((first, rest)) = words.split_first() else { return Err("there is no command".to_owned()) };
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err("a NUL character".to_owned());
+    }
+    match first.as_str() {
+        "ls" => fits(Program::Ls, &LS, rest),
+        "cat" => fits(Program::Cat, &CAT, rest),
+        "rg" => fits(Program::Rg, &RG, rest),
+        "find" => find(rest),
+        "git" => git(rest),
+        "python" => pytest(rest),
+        other if other.contains('/') => Err(format!("`{other}`: programs are named, not given by path")),
+        other => Err(format!("`{other}` is none of ls, cat, rg, find, git status, git diff, python -m pytest")),
+    }
+}
+
+fn fits(program: Program, schema: &Schema, words: &[String]) -> Result<Allowed, String> {
+    Ok(Allowed { program, arguments: checked(program.word(), schema, words)? })
+}
+
+fn checked(name: &str, schema: &Schema, words: &[String]) -> Result<Vec<String>, String> {
+    let mut arguments = Vec::new();
+    let (mut rest, mut only_paths, mut bare) = (words.iter(), false, 0);
+    // With a pattern given by option every bare word of `rg` is a path.
+    let pattern_given = words
+        .iter()
+        .any(|word| ["-e", "--regexp", "--files"].contains(&word.as_str()) || word.starts_with("--regexp="));
+    while let Some(word) = rest.next() {
+        arguments.push(word.clone());
+        if only_paths || !word.starts_with('-') || word == "-" {
+            let is_pattern = schema.first_is_pattern && !pattern_given && bare == 0;
+            bare += 1;
+            if !is_pattern {
+                within(word)?;
+            }
+            continue;
+        }
+        if word == "--" {
+            only_paths = true;
+            continue;
+        }
+        let (option, joined) = match word.split_once('=') {
+            Some((option, _)) if word.starts_with("--") && !schema.options.iter().any(|(known, _)| known == word) => {
+                (option, true)
+            }
+            _ => (word.as_str(), false),
+        };
+        match schema.options.iter().find(|(known, _)| *known == option) {
+            Some((_, Nothing)) if !joined => {}
+            Some((_, Value)) if joined => {}
+            Some((_, Value)) => match rest.next() {
+                Some(value) => arguments.push(value.clone()),
+                None => return Err(format!("option `{option}` of {name} needs a value")),
+            },
+            Some((_, Nothing)) => return Err(format!("option `{option}` of {name} takes no value")),
+            None if is_letters(schema, word) || is_short_with_value(schema, word) => {}
+            None => return Err(format!("option `{word}` of {name} is not allowed")),
+        }
+    }
+    Ok(arguments)
+}
+
+fn is_letters(schema: &Schema, word: &str) -> bool {
+    let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-') && !letters.is_empty());
+    letters.is_some_and(|letters| letters.chars().all(|letter| schema.letters.contains(letter)))
+}
+
+/// `-A3`, `-U5`: a short option with its value directly behind it; digits only, so that nothing hides there.
+fn is_short_with_value(schema: &Schema, word: &str) -> bool {
+    let Some((option, value)) = word.split_at_checked(2) else { return false };
+    let known = schema.options.iter().any(|(known, takes)| *known == option && *takes == Value);
+    known && !option.starts_with("--") && !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn find(words: &[String]) -> Result<Allowed, String> {
+    let (mut arguments, mut rest, mut expression) = (Vec::new(), words.iter(), false);
+    while let Some(word) = rest.next() {
+        arguments.push(word.clone());
+        let starts_expression = word.starts_with('-') || ["!", "(", ")"].contains(&word.as_str());
+        if !starts_expression && !expression {
+            within(word)?;
+            continue;
+        }
+        expression = true;
+        let Some((_, values)) = FIND.iter().find(|(known, _)| *known == word) else {
+            return Err(format!("`{word}` of find is not allowed"));
+        };
+        for _ in 0..*values {
+            match rest.next() {
+                Some(value) => {
+                    if word == "-newer" {
+                        within(value)?;
+                    }
+                    arguments.push(value.clone());
+                }
+                None => return Err(format!("`{word}` of find needs a value")),
+            }
+        }
+    }
+    Ok(Allowed { program: Program::Find, arguments })
+}
+
+fn git(words: &[String]) -> Result<Allowed, String> {
+    let Some((command, rest)) = words.split_first() else { return Err("`git` alone does nothing".to_owned()) };
+    let (schema, extra): (&Schema, &[&str]) = match command.as_str() {
+        "status" => (&GIT_STATUS, &[]),
+        "diff" => (&GIT_DIFF, &["--no-ext-diff", "--no-textconv"]),
+        other => return Err(format!("`git {other}` is not allowed; only git status and git diff are")),
+    };
+    let own = checked(&format!("git {command}"), schema, rest)?;
+    // Everything of a repository's configuration that would run a program is turned off. An external diff
+    // is turned off by its own option: an empty `diff.external` would make git fail.
+    let settings = [
+        "core.fsmonitor=",
+        "core.hooksPath=/dev/null",
+        "safe.directory=*",
+        "core.pager=cat",
+        "submodule.recurse=false",
+    ];
+    let mut arguments = vec!["--no-pager".to_owned()];
+    for setting in settings {
+        arguments.extend(["-c".to_owned(), setting.to_owned()]);
+    }
+    arguments.push(command.clone());
+    arguments.extend(extra.iter().map(|word| (*word).to_owned()));
+    arguments.extend(own);
+    Ok(Allowed { program: Program::Git, arguments })
+}
+
+fn pytest(words: &[String]) -> Result<Allowed, String> {
+    let [dash_m, module, rest @ ..] = words else {
+        return Err("`python` runs only as `python -m pytest`".to_owned());
+    };
+    if dash_m != "-m" || module != "pytest" {
+        return Err(format!("`python {dash_m} {module}` is not allowed; only `python -m pytest` is"));
+    }
+    let mut arguments: Vec<String> =
+        ["-P", "-m", "pytest", "-p", "no:cacheprovider"].iter().map(|word| (*word).to_owned()).collect();
+    arguments.extend(checked("pytest", &PYTEST, rest)?);
+    Ok(Allowed { program: Program::Python, arguments })
+}
+
+/// A path that stays in the workspace as far as its text can tell; the box must hold the rest.
+fn within(path: &str) -> Result<(), String> {
+    if path.starts_with('/') {
+        return Err(format!("`{path}` is absolute: outside the workspace"));
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Err(format!("`{path}` goes up with `..`: outside the workspace"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::split;
+    use super::*;
+
+    fn run(command: &str) -> Result<Allowed, String> {
+        check(&split(command)?)
+    }
+
+    #[test]
+    fn useful_commands_are_allowed() {
+        for command in [
+            "ls",
+            "ls -la sub",
+            "ls --sort=time -1",
+            "cat a.txt b.txt",
+            "cat -n a",
+            "rg -n 'fn main' src",
+            "rg -e x -A3 .",
+            "rg --glob '*.rs' TODO",
+            "find . -name '*.md' -maxdepth 2",
+            "find src '(' -type f -o -type d ')'",
+            "git status --porcelain",
+            "git status -sb",
+            "git diff --stat",
+            "git diff -U5 -- a.txt",
+            "python -m pytest -q",
+            "python -m pytest -q -k 'a or b' tests/test_x.py --maxfail=1",
+        ] {
+            assert!(run(command).is_ok(), "{command}: {:?}", run(command));
+        }
+    }
+
+    #[test]
+    fn what_runs_or_writes_is_refused() {
+        for command in [
+            "find . -delete",
+            "find . -exec id ';'",
+            "find . -ok id ';'",
+            "find . -execdir id ';'",
+            "find . -fprint x",
+            "find . -fls x",
+            "find . -fprintf x y",
+            "find -files0-from x",
+            "find / -name x",
+            "find .. -name x",
+            "rg --pre sh x",
+            "rg --pre=sh x",
+            "rg --hostname-bin x y",
+            "rg -z x",
+            "rg --search-zip x",
+            "rg -f pats .",
+            "rg --pre-glob x y",
+            "rg x /etc",
+            "rg x ../..",
+            "git diff --no-index /dev/null x",
+            "git diff --output=x",
+            "git diff --output x",
+            "git diff --ext-diff",
+            "git diff --textconv",
+            "git -c core.fsmonitor=x status",
+            "git log",
+            "git diff -O/etc/passwd",
+            "git diff --outp=x",
+            "git",
+            "python -c 'x'",
+            "python x.py",
+            "python -m pip",
+            "python -m pytest -p x",
+            "python -m pytest --basetemp=x",
+            "python -m pytest --junitxml=x",
+            "python -m pytest -c x",
+            "python -m pytest --rootdir=x",
+            "/bin/cat a.txt",
+            "env cat a",
+            "lsx",
+            "sh -c id",
+            "cat /etc/passwd",
+            "ls /root",
+            "cat ../x",
+            "ls --hyperlink",
+            "X=1 ls",
+            "",
+        ] {
+            assert!(run(command).is_err(), "{command}: {:?}", run(command));
+        }
+    }
+
+    #[test]
+    fn git_is_run_with_everything_off_that_runs_programs() {
+        let diff = run("git diff").unwrap().arguments;
+        assert!(diff.windows(2).any(|pair| pair == ["-c", "core.fsmonitor="]));
+        assert!(diff.contains(&"--no-ext-diff".to_owned()) && diff.contains(&"--no-textconv".to_owned()));
+        let status = run("git status").unwrap().arguments;
+        assert_eq!(
+            status.iter().filter(|word| *word == "-c").count(),
+            status.iter().filter(|word| word.contains('=')).count()
+        );
+        assert_eq!(status.last().map(String::as_str), Some("status"));
+    }
+}
