@@ -1,6 +1,6 @@
 //! The clock and chance: what core is told and never asks.
 
-use calt_core::{SessionId, Timestamp};
+use calt_core::{Digest, SessionId, Timestamp};
 
 /// Bytes of chance in a token.
 const TOKEN_BYTES: usize = 32;
@@ -30,6 +30,6 @@ pub(crate) fn token_id() -> String {
 pub(crate) fn token() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; TOKEN_BYTES];
     getrandom::fill(&mut bytes)?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("calt_{digits}"))
+    // A digest is 32 bytes too, and knows how to write them.
+    Ok(format!("calt_{}", Digest::from_bytes(bytes)))
 }

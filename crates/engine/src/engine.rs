@@ -291,8 +291,8 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 pub(crate) fn io_fault(what: &str, path: &Path, error: &std::io::Error) -> Fault {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Fault::Store(StoreError::Full),
-        _ => Fault::Internal(format!("{what} `{}`: {error}", path.display())),
+    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+        return Fault::Store(StoreError::Full);
     }
+    Fault::Internal(format!("{what} `{}`: {error}", path.display()))
 }

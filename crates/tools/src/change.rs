@@ -172,25 +172,25 @@ fn planned(
     after: Option<Vec<u8>>,
     mode: Option<u32>,
 ) -> Result<PlannedFile, ToolFailure> {
-    let new_bytes = after.clone().unwrap_or_default();
+    let (old_exists, new_exists) = (old.is_some(), after.is_some());
+    let new_bytes = after.unwrap_or_default();
     if new_bytes.len() > WRITTEN_BYTES_MAX {
         let message = format!("`{path}` would have {} bytes; the limit is {WRITTEN_BYTES_MAX}", new_bytes.len());
         return Err(ToolFailure::plain(FailureCode::TooLarge, message));
     }
-    let old_mode = old.as_ref().map(|found| found.mode);
+    let (old_mode, old_owner) = (old.as_ref().map(|found| found.mode), old.as_ref().map(|found| found.owner));
+    let old_inode = old.as_ref().map_or(0, |found| found.inode);
     let new_mode = mode.or(old_mode).unwrap_or(NEW_FILE_MODE) & 0o777;
-    let old_bytes = old.as_ref().map(|found| found.bytes.clone()).unwrap_or_default();
+    let old_bytes = old.map(|found| found.bytes).unwrap_or_default();
     let change = FileChange {
         path: path.to_string(),
         from: from.map(ToString::to_string),
         old_sha256: Digest::of_bytes(&old_bytes),
         new_sha256: Digest::of_bytes(&new_bytes),
-        old_exists: old.is_some(),
-        new_exists: after.is_some(),
+        old_exists,
+        new_exists,
         mode: format!("{new_mode:04o}"),
     };
-    let old_inode = old.as_ref().map_or(0, |found| found.inode);
-    let old_owner = old.as_ref().map(|found| found.owner);
     Ok(PlannedFile { change, old_bytes, new_bytes, old_mode, new_mode, old_inode, old_owner })
 }
 

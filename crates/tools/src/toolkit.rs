@@ -34,6 +34,7 @@ pub struct ProgramReport {
 pub struct Toolkit {
     programs: Arc<Programs>,
     rules: Vec<Rules>,
+    tier: Tier,
 }
 
 /// Where the programs that commands may name lie, as found at start.
@@ -61,12 +62,12 @@ impl Toolkit {
         let programs = Arc::new(Programs { found: found.into(), python_roots: roots.unwrap_or_default() });
         let rules =
             CATALOG.iter().map(|tool| Rules { tool: *tool, spec: tool.sheet(), programs: Arc::clone(&programs) });
-        Self { rules: rules.collect(), programs }
+        Self { rules: rules.collect(), programs, tier: Tier::Unbuilt }
     }
 
     /// How much of a box this machine holds up.
     pub const fn tier(&self) -> Tier {
-        Tier::Unbuilt
+        self.tier
     }
 
     /// The sheet of every tool, in the order they are listed.

@@ -21,7 +21,7 @@ fn an_apply_without_a_preview_fails() {
     let ada = world.person("ada");
     let step =
         json!({"id": "w", "title": "w", "tool": "write_file_apply", "inputs": {"path": "a.txt", "content": "one\n"}});
-    let session = ada.propose(&plan(1, &[step.clone()]));
+    let session = ada.propose(&plan(1, std::slice::from_ref(&step)));
     ada.approve_plan(&session, 1).expect(200);
     ada.approve(&session, "w").expect(200);
     let ran = ada.run(&session, "w").expect(200).json();

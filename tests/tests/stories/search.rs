@@ -46,11 +46,8 @@ fn newest_first_with_a_cursor() {
         for item in page["items"].as_array().unwrap() {
             seen.push(item["summary"].as_str().unwrap().to_owned());
         }
-        match &page["next_cursor"] {
-            serde_json::Value::Null => break,
-            serde_json::Value::String(next) => cursor = Some(next.clone()),
-            next => cursor = Some(next.to_string()),
-        }
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = Some(next.to_owned());
     }
     let expected: Vec<_> = (1..=7).rev().map(|version| format!("plan v{version} imported")).collect();
     assert_eq!(seen, expected);

@@ -55,7 +55,7 @@ impl Tool for ApplyPatch {
             Value::Null => Effect::Previews,
             Value::String(mode) if mode == "preview" => Effect::Previews,
             // A reference, too, counts as the wider effect.
-            _ => Effect::Writes,
+            Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Effect::Writes,
         }
     }
 
@@ -81,7 +81,7 @@ impl Tool for ApplyPatch {
                     misfits.push(misfit("/files", "`files` is empty", "name at least one file"));
                 }
                 misfits.extend(
-                    files.iter().enumerate().flat_map(|(place, file)| file_misfit(file, &format!("/files/{place}"))),
+                    files.iter().enumerate().filter_map(|(place, file)| file_misfit(file, &format!("/files/{place}"))),
                 );
             }
             (Value::String(text), Value::Null) if !text.contains("${steps.") => {
