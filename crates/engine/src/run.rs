@@ -2,6 +2,8 @@
 //!
 //! A run belongs to the engine. The request that asked for it may go away; the run does not notice.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
@@ -11,6 +13,7 @@ use calt_core::{Action, Permit, RunId, SessionId, StepId};
 use calt_store::{Durability, Files, output_bytes};
 use calt_tools::{Cancel, FailureCode, Limits, RunRoom, ToolFailure, ToolOutput, Workspace};
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
@@ -19,16 +22,34 @@ use crate::verify;
 /// Room an event's payload needs around an output, in bytes.
 const PAYLOAD_FRAME_BYTES: usize = 2 * 1024;
 
+/// How a run ended, as its end in the log has it: for whoever waited for it.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// Whether it did its work.
+    pub succeeded: bool,
+    /// What it gave, masked.
+    pub output: Value,
+    /// Why it failed, masked.
+    pub error: Option<String>,
+    /// Paths of the artifacts it left behind.
+    pub artifacts: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
 /// A run in progress.
 #[derive(Clone)]
 pub(crate) struct Running {
     cancel: Cancel,
-    ended: watch::Sender<bool>,
+    ended: watch::Sender<Option<Ending>>,
 }
+
+/// A run is over; `None` when its end could not be recorded.
+type Ending = Option<Arc<RunOutcome>>;
 
 impl Running {
     fn new() -> Self {
-        Self { cancel: Cancel::new(), ended: watch::Sender::new(false) }
+        Self { cancel: Cancel::new(), ended: watch::Sender::new(None) }
     }
 }
 
@@ -51,10 +72,12 @@ impl Engine {
         step: &StepId,
         confirm_high_risk: bool,
     ) -> Result<RunId, Fault> {
-        // A task of its own: were the caller to go away between commit and run, the permit would be lost.
+        // A thread of its own from gathering to the end in the log: were the caller to go away between commit
+        // and run, the permit would be lost, and each change of threads would cost as much as a commit.
         let (started, answer) = oneshot::channel();
         let (engine, session, step) = (self.clone(), session.clone(), step.clone());
-        self.inner.tasks.spawn(async move {
+        let runtime = Handle::current();
+        let whole_run = async move {
             match engine.submit_start(by, &session, &step, confirm_high_risk).await {
                 Ok((run, permit, work)) => {
                     let running = engine.running(run);
@@ -65,7 +88,8 @@ impl Engine {
                     let _ = started.send(Err(fault));
                 }
             }
-        });
+        };
+        self.inner.tasks.spawn_blocking(move || runtime.block_on(whole_run));
         answer.await.map_err(|_| Fault::Internal("the task that starts a run ended early".to_owned()))?
     }
 
@@ -93,16 +117,17 @@ impl Engine {
         }
     }
 
-    /// Waits until a run has its end in the log. Returns at once for one that has, or that never was.
-    pub async fn run_end(&self, run: RunId) {
-        let ended = {
+    /// Waits until a run has its end in the log, and says what it was.
+    ///
+    /// `None` at once for a run that had ended before, or that never was: the log knows more.
+    pub async fn run_end(&self, run: RunId) -> Option<Arc<RunOutcome>> {
+        let mut ended = {
             let runs = self.inner.runs.lock().expect("no holder of this lock panics");
-            runs.get(&run).map(|running| running.ended.subscribe())
+            runs.get(&run)?.ended.subscribe()
         };
-        if let Some(mut ended) = ended {
-            // An error means that the sender is gone, and with it the run.
-            let _ = ended.wait_for(|ended| *ended).await;
-        }
+        // An error means that the sender is gone, and with it the run.
+        let ending = ended.wait_for(Option::is_some).await.ok()?;
+        ending.clone().flatten()
     }
 
     /// How many runs are in progress.
@@ -117,7 +142,7 @@ impl Engine {
         let engine = self.clone();
         let row = blocking(move || engine.store().run(run)).await??;
         if row.is_none_or(|row| row.status != "running") {
-            self.forget(run);
+            self.forget(run, None);
             return Ok(());
         }
         self.run_end(run).await;
@@ -136,37 +161,30 @@ impl Engine {
         runs.entry(run).or_insert_with(Running::new).clone()
     }
 
-    fn forget(&self, run: RunId) {
+    fn forget(&self, run: RunId, outcome: Ending) {
         let removed = self.inner.runs.lock().expect("no holder of this lock panics").remove(&run);
         if let Some(running) = removed {
-            running.ended.send_replace(true);
+            running.ended.send_replace(Some(outcome));
         }
     }
 
-    /// Runs the tool and puts its end into the log.
+    /// Runs the tool, on this very thread, and puts its end into the log.
     async fn see_through(&self, permit: Permit, work: Work, running: Running) {
-        let run = permit.run();
-        let session = work.session.clone();
-        let engine = self.clone();
-        let end = blocking(move || engine.execute(permit, &work, &running.cancel)).await;
-        let end = end.unwrap_or_else(|fault| {
-            tracing::error!(run.id = run.0, session.id = %session, "a tool broke down: {fault}");
-            RunEnd::Failed(Box::new(Failure {
-                code: "internal".to_owned(),
-                error: "the tool broke down; the daemon's own log says more".to_owned(),
-                duration_ms: 0,
-                exit_code: None,
-                cancelled: false,
-                applied: Vec::new(),
-                output: None,
-            }))
+        let (run, started) = (permit.run(), Instant::now());
+        let tried = catch_unwind(AssertUnwindSafe(|| self.execute(permit, &work, &running.cancel)));
+        let end = tried.unwrap_or_else(|_| {
+            tracing::error!(run.id = run.0, session.id = %work.session, "a tool panicked");
+            let message = "internal: the tool broke down; the daemon's own log says more";
+            self.failed(ToolFailure::plain(FailureCode::Internal, message), started.elapsed())
         });
+        let outcome = Arc::new(outcome(&end));
         let action = Action::FinishRun { run, end };
-        if let Err(fault) = self.submit(Asker::daemon(), &session, action, self.facts()).await {
+        let recorded = self.submit(Asker::daemon(), &work.session, action, self.facts()).await;
+        if let Err(fault) = &recorded {
             // The run stays without an end; the next start of the daemon finds it and says what happened.
-            tracing::error!(run.id = run.0, session.id = %session, "the end of a run could not be recorded: {fault}");
+            tracing::error!(run.id = run.0, session.id = %work.session, "the end of a run could not be recorded: {fault}");
         }
-        self.forget(run);
+        self.forget(run, recorded.is_ok().then_some(outcome));
     }
 
     fn execute(&self, permit: Permit, work: &Work, cancel: &Cancel) -> RunEnd {
@@ -255,6 +273,25 @@ fn holds(work: &Work, workspace: &Workspace, artifact: &str, output: ToolOutput)
     match verdict {
         Ok(()) => Ok(output),
         Err((code, reason)) => Err(ToolFailure::after_the_fact(code, reason, output)),
+    }
+}
+
+fn outcome(end: &RunEnd) -> RunOutcome {
+    match end {
+        RunEnd::Succeeded(success) => RunOutcome {
+            succeeded: true,
+            output: success.output.clone(),
+            error: None,
+            artifacts: vec![success.artifact.path.clone()],
+            duration_ms: success.duration_ms,
+        },
+        RunEnd::Failed(failure) => RunOutcome {
+            succeeded: false,
+            output: failure.output.clone().unwrap_or_default(),
+            error: Some(failure.error.clone()),
+            artifacts: Vec::new(),
+            duration_ms: failure.duration_ms,
+        },
     }
 }
 

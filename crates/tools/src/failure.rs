@@ -29,6 +29,7 @@ pub enum FailureCode {
     VerifyFailed,
     StepFailed,
     ArtifactUnwritable,
+    Internal,
 }
 
 impl FailureCode {
@@ -55,6 +56,7 @@ impl FailureCode {
             Self::VerifyFailed => "verify_failed",
             Self::StepFailed => "step_failed",
             Self::ArtifactUnwritable => "artifact_unwritable",
+            Self::Internal => "internal",
         }
     }
 }

@@ -8,7 +8,7 @@ use calt_api::views::{DecisionRequest, ExecuteReply, ExecuteRequest, StepDecided
 use calt_engine::core::permit::{Covers, Gate};
 use calt_engine::core::{RunId, SessionId, StepId};
 use calt_engine::store::{ApprovalRow, StepRow};
-use calt_engine::{StepDetail, StepVerdict};
+use calt_engine::{RunOutcome, StepDetail, StepVerdict};
 use serde_json::json;
 
 use super::plans::{decision_id, plain, words};
@@ -85,8 +85,8 @@ pub(crate) async fn execute(
     if prefers_an_early_answer(&headers) {
         return started(&app, run).await;
     }
-    app.engine.run_end(run).await;
-    Ok(View(ended(&app, run, &session, &step).await?).into_response())
+    let outcome = app.engine.run_end(run).await;
+    Ok(View(ended(&app, run, outcome.as_deref(), &session, &step).await?).into_response())
 }
 
 async fn decide(
@@ -123,7 +123,26 @@ async fn started(app: &App, run: RunId) -> Result<Response<Body>, Refused> {
     Ok(response)
 }
 
-async fn ended(app: &App, run: RunId, session: &SessionId, step: &StepId) -> Result<ExecuteReply, Refused> {
+async fn ended(
+    app: &App,
+    run: RunId,
+    outcome: Option<&RunOutcome>,
+    session: &SessionId,
+    step: &StepId,
+) -> Result<ExecuteReply, Refused> {
+    // What the run gave is at hand when it was waited for; otherwise the log has it.
+    if let Some(outcome) = outcome {
+        return Ok(ExecuteReply {
+            session_id: session.to_string(),
+            step_id: step.to_string(),
+            status: if outcome.succeeded { "succeeded" } else { "failed" }.to_owned(),
+            run_id: run.0,
+            output: outcome.output.clone(),
+            error: outcome.error.clone(),
+            artifacts: outcome.artifacts.clone(),
+            duration_ms: Some(outcome.duration_ms),
+        });
+    }
     let view = runs::view(app, run).await?;
     if view.state == "running" {
         return Err(Refused::internal("the end of a run could not be recorded"));
