@@ -26,6 +26,7 @@ mod stream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub use calt_engine::tools::HELPER_WORD;
 pub use settings::{Setting, SettingsFault};
 
 /// What stands in an in-process test instead of a listening daemon.
@@ -51,6 +52,11 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// A daemon that a client started: it takes a free port and ends by itself when idle.
     pub background: bool,
+}
+
+/// Serves as the helper that builds boxes, until the daemon that started it is gone.
+pub fn serve_as_helper() -> ExitCode {
+    u8::try_from(calt_engine::tools::serve_as_helper()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Runs the daemon until it is told to end.

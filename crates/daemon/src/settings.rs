@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use calt_engine::core::isolation::Tier;
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use crate::Options;
 use crate::limits::IDLE_SECONDS_DEFAULT;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 11] = [
+pub(crate) const KEYS: [&str; 14] = [
     "auth.token",
+    "isolation.run_as",
+    "isolation.tests_without_namespaces",
+    "isolation.tier_max",
     "log.level",
     "server.allow_remote",
     "server.allowed_hosts",
@@ -93,6 +97,9 @@ pub(crate) struct Settings {
     pub(crate) token: Option<String>,
     pub(crate) log_level: String,
     pub(crate) python: Option<Python>,
+    pub(crate) tier_max: Tier,
+    pub(crate) run_as: Option<(u32, u32)>,
+    pub(crate) tests_without_namespaces: bool,
     report: Vec<Setting>,
 }
 
@@ -153,6 +160,12 @@ impl Settings {
             return Err(invalid(PYTHON_ROOTS, "`toolchain.python.interpreter` is missing"));
         }
         let python = interpreter.map(|interpreter| Python { interpreter, roots });
+        let tier_max = pick.value("isolation.tier_max", Tier::Full.to_string(), Value::into_string)?;
+        let tier_max =
+            [Tier::Full, Tier::KernelFilter, Tier::None].into_iter().find(|tier| tier.to_string() == tier_max);
+        let tier_max = tier_max.ok_or_else(|| invalid("isolation.tier_max", "it is full, kernel-filter or none"))?;
+        let run_as = pick.optional("isolation.run_as")?.map(|text| user("isolation.run_as", &text)).transpose()?;
+        let tests_without_namespaces = pick.value("isolation.tests_without_namespaces", false, Value::into_bool)?;
         let report = pick.report;
         Ok(Self {
             host,
@@ -165,6 +178,9 @@ impl Settings {
             token,
             log_level,
             python,
+            tier_max,
+            run_as,
+            tests_without_namespaces,
             report,
         })
     }
@@ -242,6 +258,16 @@ impl Pick<'_> {
         if let Some(setting) = self.report.iter_mut().find(|setting| setting.key == key) {
             setting.value = path.display().to_string();
         }
+    }
+}
+
+/// `UID:GID`, both numbers and neither root's.
+fn user(key: &str, text: &str) -> Result<(u32, u32), SettingsFault> {
+    let ids = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    match ids {
+        Some((uid @ 1.., gid @ 1..)) => Ok((uid, gid)),
+        Some(_) => Err(invalid(key, "commands never run as root")),
+        None => Err(invalid(key, "write it as numbers, UID:GID")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use calt_engine::core::Digest;
+use calt_engine::tools::Isolation;
 use calt_engine::{Engine, EngineConfig, Fault, OpenFault, StartReport};
 use rustix::process::umask;
 use tokio::net::TcpListener;
@@ -170,6 +171,12 @@ fn engine_config(settings: &Settings) -> EngineConfig {
         database: settings.db_path.clone(),
         data_root: settings.data_root.clone(),
         python,
+        isolation: Isolation {
+            tier_max: settings.tier_max,
+            run_as: settings.run_as,
+            tests_without_namespaces: settings.tests_without_namespaces,
+            ..Isolation::default()
+        },
         secrets: settings.token.iter().cloned().collect(),
         config_sha256: Digest::of_bytes(settings.canonical().as_bytes()),
         binary_sha256: own_digest(),

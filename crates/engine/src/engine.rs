@@ -12,7 +12,7 @@ use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
-use calt_tools::Toolkit;
+use calt_tools::{Isolation, LayerVerdict, Toolkit};
 use tokio_util::task::TaskTracker;
 
 use crate::chance;
@@ -32,6 +32,8 @@ pub struct EngineConfig {
     pub data_root: PathBuf,
     /// The python to run tests with, when it is not python3 on the fixed path.
     pub python: Option<calt_tools::Interpreter>,
+    /// What the owner says about isolation.
+    pub isolation: Isolation,
     /// Exact values to mask wherever they appear.
     pub secrets: Vec<String>,
     /// SHA-256 of the configuration in force.
@@ -116,11 +118,17 @@ impl Engine {
     /// [`OpenFault`] when the database is not this calt's, or the log cannot be written.
     pub async fn open(config: EngineConfig) -> Result<(Self, StartReport), OpenFault> {
         let store_config = StoreConfig { database: config.database.clone(), data_root: config.data_root.clone() };
+        let (python, isolation) = (config.python.clone(), config.isolation.clone());
+        let toolkit = tokio::task::spawn_blocking(move || Toolkit::find(python, isolation));
         let (store, report) = Store::open(&store_config)?;
+        let toolkit = toolkit.await.map_err(|error| Fault::Internal(error.to_string()))?;
+        for layer in toolkit.sandbox().layers.iter().filter(|layer| layer.verdict != LayerVerdict::Pass) {
+            tracing::warn!(layer = layer.name, "isolation {}: {}", layer.verdict.as_str(), layer.cause);
+        }
         let engine = Self {
             inner: Arc::new(Inner {
                 store,
-                toolkit: Arc::new(Toolkit::find(config.python.clone())),
+                toolkit: Arc::new(toolkit),
                 masker: Masker::new().with_exact(config.secrets.clone()),
                 data_root: config.data_root.clone(),
                 runs: Mutex::new(HashMap::new()),

@@ -2,5 +2,4 @@
 
 pub(crate) mod program;
 pub(crate) mod schema;
-pub(crate) mod spawn;
 pub(crate) mod words;

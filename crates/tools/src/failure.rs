@@ -29,6 +29,8 @@ pub enum FailureCode {
     VerifyFailed,
     StepFailed,
     ArtifactUnwritable,
+    IsolationUnavailable,
+    BoxFailed,
     Internal,
 }
 
@@ -56,6 +58,8 @@ impl FailureCode {
             Self::VerifyFailed => "verify_failed",
             Self::StepFailed => "step_failed",
             Self::ArtifactUnwritable => "artifact_unwritable",
+            Self::IsolationUnavailable => "isolation_unavailable",
+            Self::BoxFailed => "box_failed",
             Self::Internal => "internal",
         }
     }

@@ -1,7 +1,7 @@
 //! What can be done: the closed registry of six tools, the only code that touches a workspace.
 //!
 //! Architecture invariant: a tool is used through [`run`] alone, and [`run`] takes a permit by value.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod catalog;
 mod change;
@@ -13,6 +13,7 @@ mod patch;
 mod recover;
 mod room;
 mod run;
+mod sandbox;
 mod toolkit;
 mod workspace;
 mod write;
@@ -22,5 +23,6 @@ pub use limits::{Cancel, Limits};
 pub use recover::inspect_interrupted;
 pub use room::RunRoom;
 pub use run::{ToolOutput, run, survey};
+pub use sandbox::{HELPER_WORD, Isolation, LayerReport, LayerVerdict, SandboxReport, serve_as_helper};
 pub use toolkit::{Interpreter, ProgramReport, Toolkit};
 pub use workspace::{Workspace, matches_glob};

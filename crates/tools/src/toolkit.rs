@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::catalog::{AnyTool, CATALOG};
 use crate::command::program::Program;
+use crate::sandbox::{Isolation, Sandbox, SandboxReport};
 
 /// A python of the owner's own, outside the system's places.
 #[derive(Clone, Debug)]
@@ -34,7 +35,6 @@ pub struct ProgramReport {
 pub struct Toolkit {
     programs: Arc<Programs>,
     rules: Vec<Rules>,
-    tier: Tier,
 }
 
 /// Where the programs that commands may name lie, as found at start.
@@ -42,6 +42,7 @@ pub struct Toolkit {
 pub(crate) struct Programs {
     found: Vec<(Program, Option<PathBuf>)>,
     python_roots: Vec<String>,
+    sandbox: Sandbox,
 }
 
 /// One tool's rules, with what this machine has for it.
@@ -52,27 +53,38 @@ struct Rules {
 }
 
 impl Toolkit {
-    /// Looks for the programs on the fixed path; `python` takes the place of python3 there.
-    pub fn find(python: Option<Interpreter>) -> Self {
+    /// Looks for the programs on the fixed path, and finds out how they can be held.
+    ///
+    /// `python` takes the place of python3 on that path.
+    pub fn find(python: Option<Interpreter>, isolation: Isolation) -> Self {
         let found = Program::ALL.map(|program| match (&python, program) {
             (Some(own), Program::Python) => (program, Some(own.interpreter.clone())),
             (Some(_) | None, _) => (program, program.find()),
         });
         let roots = python.map(|own| own.roots.iter().map(|root| root.display().to_string()).collect());
-        let programs = Arc::new(Programs { found: found.into(), python_roots: roots.unwrap_or_default() });
+        let programs = Arc::new(Programs {
+            found: found.into(),
+            python_roots: roots.unwrap_or_default(),
+            sandbox: Sandbox::find(isolation),
+        });
         let rules =
             CATALOG.iter().map(|tool| Rules { tool: *tool, spec: tool.sheet(), programs: Arc::clone(&programs) });
-        Self { rules: rules.collect(), programs, tier: Tier::Unbuilt }
+        Self { rules: rules.collect(), programs }
     }
 
     /// How much of a box this machine holds up.
-    pub const fn tier(&self) -> Tier {
-        self.tier
+    pub fn tier(&self) -> Tier {
+        self.programs.sandbox.tier()
     }
 
     /// The sheet of every tool, in the order they are listed.
     pub fn specs(&self) -> impl Iterator<Item = &ToolSpec> {
         self.rules.iter().map(|rules| &rules.spec)
+    }
+
+    /// What was found out about the box on this machine.
+    pub fn sandbox(&self) -> &SandboxReport {
+        self.programs.sandbox.report()
     }
 
     /// What was found of the programs that commands may name.
@@ -91,6 +103,10 @@ impl Toolkit {
 }
 
 impl Programs {
+    pub(crate) const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
     pub(crate) fn path(&self, wanted: Program) -> Option<&Path> {
         self.found.iter().find(|(program, _)| *program == wanted).and_then(|(_, path)| path.as_deref())
     }

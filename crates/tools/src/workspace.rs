@@ -63,6 +63,12 @@ impl Workspace {
         Ok(Self { root: rustix::fs::open(path, flags, Mode::empty())? })
     }
 
+    /// Where the directory is now.
+    pub(crate) fn path(&self) -> io::Result<std::path::PathBuf> {
+        use std::os::fd::AsRawFd as _;
+        std::fs::read_link(format!("/proc/self/fd/{}", self.root.as_raw_fd()))
+    }
+
     pub(crate) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }

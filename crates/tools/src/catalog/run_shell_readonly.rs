@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::{Profile, Tool, Use, output_value};
 use crate::command::program::Program;
 use crate::command::schema::{self, Allowed};
-use crate::command::spawn::{self, EndedBy, STREAM_BYTES_MAX, Spawned};
 use crate::command::words::{self, COMMAND_BYTES_MAX};
 use crate::failure::{FailureCode, ToolFailure};
 use crate::limits::Limits;
 use crate::run::ToolOutput;
+use crate::sandbox::{Boxed, EndedBy, STREAM_BYTES_MAX, Spawned};
 use crate::toolkit::Programs;
 
 /// Most seconds a command may take, and the default.
@@ -112,8 +112,17 @@ impl Tool for RunShellReadonly {
         let seconds = input.timeout_sec.clamp(1, TIMEOUT_SECONDS_MAX);
         let deadline = used.limits.deadline.min(Instant::now() + Duration::from_secs(u64::from(seconds)));
         let limits = Limits { deadline, cancel: used.limits.cancel.clone() };
-        let spawned = spawn::run(program, &allowed.arguments, used.workspace, &limits)
-            .map_err(|error| ToolFailure::io(&format!("`{}` cannot be run", allowed.program.word()), &error))?;
+        let Some(shape) = used.permit.box_spec() else {
+            return Err(ToolFailure::plain(FailureCode::PermissionChanged, "permission_changed: no box was approved"));
+        };
+        let sandbox = used.programs.sandbox();
+        if let Some(refusal) = sandbox.refusal(shape) {
+            return Err(ToolFailure::plain(FailureCode::IsolationUnavailable, refusal));
+        }
+        let boxed = Boxed { shape, program, arguments: &allowed.arguments };
+        let spawned = sandbox
+            .run(&boxed, used.workspace, &limits)
+            .map_err(|reason| ToolFailure::plain(FailureCode::BoxFailed, format!("box_failed: {reason}")))?;
         let ended_by = spawned.ended_by;
         let output = shown(input.command, &spawned);
         match ended_by {

@@ -1,0 +1,62 @@
+//! What a box is to be: sent to the helper's child as JSON, built there, and nowhere kept.
+
+use std::path::PathBuf;
+
+use calt_core::isolation::{BoxSpec, Tier};
+use serde::{Deserialize, Serialize};
+
+/// A command and its box.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    /// How the kernel holds it.
+    pub(crate) tier: Tier,
+    /// The box that was approved.
+    pub(crate) shape: BoxSpec,
+    /// Where the workspace stands, outside and inside alike.
+    pub(crate) workspace: PathBuf,
+    /// In `kernel-filter`: the one directory it may write, which is its `/tmp` and `HOME`.
+    pub(crate) private: Option<PathBuf>,
+    /// Whom the command runs as: the daemon's own user, or another one when that is root.
+    pub(crate) user: RunAs,
+    /// Whether the daemon is root, and the user is to be changed.
+    pub(crate) from_root: bool,
+    /// The program, as found at start.
+    pub(crate) program: PathBuf,
+    /// Its arguments, without its own name.
+    pub(crate) arguments: Vec<String>,
+    /// Its environment, whole.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Seconds of processor time.
+    pub(crate) cpu_seconds: u64,
+    /// Instead of the program: try what must not work, and say what did.
+    pub(crate) probe: bool,
+}
+
+/// A user that is not root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunAs {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// What the child says on the status pipe, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// The command ended; 128 and the signal's number when a signal ended it.
+    Exited(i32),
+    /// A layer did not come up: the command was never executed.
+    Failed {
+        /// The layer's name.
+        layer: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// What a probe found: the names of what worked and must not.
+    Probed(Vec<String>),
+}
+
+/// Asks the child to end the command with SIGTERM. The end of the pipe ends it with SIGKILL.
+pub(crate) const TERMINATE: u8 = b't';
+/// Descriptors that come with a specification, in this order.
+pub(crate) const DESCRIPTORS: usize = 5;
