@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "figures are this program's output")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
 
+mod boxed;
 mod client;
 mod daemon;
 mod limits;
@@ -15,10 +16,11 @@ fn main() {
     let rounds = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(5);
     match arguments.first().map(String::as_str) {
         Some("loop") => rounds::the_loop(rounds),
+        Some("box") => boxed::measure(rounds),
         Some("start") => rounds::start(rounds),
         Some("limits") => println!("{:#?}", limits::measure()),
         _ => {
-            println!("usage: calt-bench loop|start|limits [ROUNDS]");
+            println!("usage: calt-bench loop|box|start|limits [ROUNDS]");
             std::process::exit(2);
         }
     }

@@ -3,6 +3,8 @@
 //! Architecture invariant: a tool is used through [`run`] alone, and [`run`] takes a permit by value.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "bench")]
+pub mod benched;
 mod catalog;
 mod change;
 mod command;

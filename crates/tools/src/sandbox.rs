@@ -10,6 +10,7 @@ mod helper;
 mod init;
 mod kept;
 mod landing;
+mod processes;
 mod report;
 mod root;
 mod run;

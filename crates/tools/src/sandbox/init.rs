@@ -6,7 +6,6 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::time::Duration;
 
 use calt_core::isolation::{Network, Tier};
@@ -14,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::process::{
-    DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, getpid, getuid, kill_process, set_child_subreaper,
-    set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid, wait, waitpid,
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, getpid, kill_process, set_child_subreaper,
+    set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid, wait,
 };
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, clear_ambient_capability_set, remove_capability_from_bounding_set,
@@ -23,7 +22,7 @@ use rustix::thread::{
 };
 
 use super::filter::{self, FilterKind};
-use super::spec::{DESCRIPTORS, RunAs, Spec, Status, TERMINATE};
+use super::spec::{RunAs, Spec, Status, TERMINATE};
 use super::sys::{self, Forked};
 use super::{landing, report, root};
 
@@ -68,12 +67,27 @@ struct Ends {
     status: File,
     control: File,
     workspace: OwnedFd,
+    /// For root: what shows the workspace's owner as the command's user.
+    mapping: Option<OwnedFd>,
+}
+
+impl Ends {
+    fn of(descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let mut ends = descriptors.into_iter();
+        Some(Self {
+            stdout: ends.next()?,
+            stderr: ends.next()?,
+            status: ends.next()?.into(),
+            control: ends.next()?.into(),
+            workspace: ends.next()?,
+            mapping: ends.next(),
+        })
+    }
 }
 
 /// Builds, runs, says how it ended, and leaves.
-pub(super) fn run(spec: &[u8], descriptors: [OwnedFd; DESCRIPTORS]) -> ! {
-    let [stdout, stderr, status, control, workspace] = descriptors;
-    let mut ends = Ends { stdout, stderr, status: status.into(), control: control.into(), workspace };
+pub(super) fn run(spec: &[u8], descriptors: Vec<OwnedFd>) -> ! {
+    let Some(mut ends) = Ends::of(descriptors) else { sys::leave(1) };
     match build(spec, &mut ends) {
         Ok(Some(code)) => say(&mut ends.status, &Status::Exited(code)),
         Ok(None) => {}
@@ -92,48 +106,27 @@ fn say(status: &mut File, what: &Status) {
     }
 }
 
-/// The exit code; `None` when the daemon went away, or another process says it.
+/// The exit code; `None` when the daemon went away.
 fn build(spec: &[u8], ends: &mut Ends) -> Result<Option<i32>, Broken> {
-    sys::ignore_children(false);
-    set_parent_process_death_signal(Some(Signal::KILL)).of_layer("helper")?;
     let spec: Spec = serde_json::from_slice(spec).of_layer("specification")?;
-    match (spec.tier, spec.from_root) {
-        (Tier::Full, false) => {
-            map_user(spec.user).of_layer("user namespace")?;
-            in_namespaces(&spec, ends, None)
-        }
-        (Tier::Full, true) => as_root(&spec, ends),
-        (Tier::KernelFilter, from_root) => {
+    match spec.tier {
+        Tier::Full => in_namespaces(&spec, ends),
+        Tier::KernelFilter => {
             set_child_subreaper(Some(getpid())).of_layer("process tree")?;
-            if from_root {
+            if spec.from_root {
                 become_user(spec.user).of_layer("user")?;
             }
             drop_rights()?;
             started(&spec, ends)
         }
-        (Tier::None | Tier::Unbuilt, _) => {
-            Err(Broken { layer: "tier", reason: "this machine holds no box".to_owned() })
-        }
+        Tier::None | Tier::Unbuilt => Err(Broken { layer: "tier", reason: "this machine holds no box".to_owned() }),
     }
 }
 
-/// Root's way: the workspace's owner is mapped to the user the command runs as, while this still is root.
-fn as_root(spec: &Spec, ends: &mut Ends) -> Result<Option<i32>, Broken> {
-    let mapped = root::mapped_workspace(ends.workspace.as_fd(), spec.user).of_layer("idmapped mount")?;
-    match sys::fork_with(NAMESPACES).of_layer("namespaces")? {
-        Forked::Child => {
-            set_parent_process_death_signal(Some(Signal::KILL)).of_layer("helper")?;
-            in_namespaces(spec, ends, Some(mapped))
-        }
-        Forked::Parent(init, _) => {
-            // The first process in the namespaces says how it went. When this one is killed, so is that.
-            let _ = waitpid(Some(init), WaitOptions::empty());
-            Ok(None)
-        }
+fn in_namespaces(spec: &Spec, ends: &mut Ends) -> Result<Option<i32>, Broken> {
+    if !spec.from_root {
+        map_user(spec.user).of_layer("user namespace")?;
     }
-}
-
-fn in_namespaces(spec: &Spec, ends: &mut Ends, mapped: Option<OwnedFd>) -> Result<Option<i32>, Broken> {
     rustix::system::sethostname(b"box").of_layer("hostname")?;
     if spec.shape.network == Network::OwnLoopback {
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
@@ -142,8 +135,9 @@ fn in_namespaces(spec: &Spec, ends: &mut Ends, mapped: Option<OwnedFd>) -> Resul
             .and_then(|socket| sys::loopback_up(socket.as_fd()))
             .of_layer("loopback")?;
     }
-    root::build(spec, ends.workspace.as_fd(), mapped)?;
+    root::build(spec, ends.workspace.as_fd(), ends.mapping.as_ref().map(AsFd::as_fd))?;
     if spec.from_root {
+        // Root mounts, and only then gives up its rights.
         become_user(spec.user).of_layer("user")?;
         new_user_namespace().of_layer("user namespace")?;
         map_user(spec.user).of_layer("user namespace")?;
@@ -183,7 +177,8 @@ fn drop_rights() -> Result<(), Broken> {
         let Some(capability) = CapabilitySet::from_bits(1 << number) else { continue };
         match remove_capability_from_bounding_set(capability) {
             // An ordinary user without a namespace may not; with no_new_privs nothing can be gained all the same.
-            Ok(()) | Err(Errno::INVAL | Errno::PERM) => {}
+            Ok(()) => {}
+            Err(Errno::INVAL | Errno::PERM) => break,
             Err(error) => return Err(error).of_layer(LAYER),
         }
     }
@@ -196,7 +191,7 @@ fn drop_rights() -> Result<(), Broken> {
 
 /// Starts the command and watches it to its end.
 fn started(spec: &Spec, ends: &mut Ends) -> Result<Option<i32>, Broken> {
-    let processes = u64::from(spec.shape.limits.processes) + processes_so_far(spec.tier);
+    let processes = u64::from(spec.shape.limits.processes) + spec.processes_there;
     match sys::fork_with(0).of_layer("fork")? {
         Forked::Child => {
             let failed = command(spec, ends, processes);
@@ -236,7 +231,6 @@ fn command(spec: &Spec, ends: &Ends, processes: u64) -> Status {
 /// The layers that are the command's own: session, descriptors, limits, Landlock, seccomp.
 fn enclosed(spec: &Spec, ends: &Ends, processes: u64) -> Result<(), Broken> {
     setsid().of_layer("session")?;
-    sys::default_signals();
     let null = File::open("/dev/null").of_layer("descriptors")?;
     for (end, number) in [(null.as_fd(), 0), (ends.stdout.as_fd(), 1), (ends.stderr.as_fd(), 2)] {
         sys::put_at(end, number).of_layer("descriptors")?;
@@ -275,21 +269,6 @@ fn limits(spec: &Spec, processes: u64) -> Result<(), Broken> {
         setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) }).of_layer("limits")?;
     }
     Ok(())
-}
-
-/// The kernel counts a user's processes on the whole machine where no namespace of users parts them.
-fn processes_so_far(tier: Tier) -> u64 {
-    if tier == Tier::Full {
-        return 0;
-    }
-    let own = getuid().as_raw();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
-    let threads = |process: &Path| {
-        use std::os::unix::fs::MetadataExt as _;
-        let tasks = std::fs::metadata(process.join("task")).ok()?;
-        (tasks.uid() == own).then(|| tasks.nlink().saturating_sub(2))
-    };
-    entries.flatten().filter_map(|entry| threads(&entry.path())).sum()
 }
 
 /// Waits for the command's end. `None` when the daemon went away first.

@@ -97,7 +97,11 @@ fn allow(created: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Re
         return Ok(created);
     }
     let Ok(opened) = PathFd::new(path) else { return Ok(created) };
-    let is_directory = std::fs::metadata(path).is_ok_and(|found| found.is_dir());
-    let access = if is_directory { access } else { access & AccessFs::from_file(ABI::from(ABI_KNOWN)) };
+    let Ok(found) = path.symlink_metadata() else { return Ok(created) };
+    if found.is_symlink() {
+        // What it leads to has a rule of its own.
+        return Ok(created);
+    }
+    let access = if found.is_dir() { access } else { access & AccessFs::from_file(ABI::from(ABI_KNOWN)) };
     created.add_rule(PathBeneath::new(opened, access))
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use calt_core::isolation::{Network, WorkspaceView};
@@ -37,12 +37,12 @@ const TMPFS_FILES_MAX: u64 = 65_536;
 const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY;
 const PLAIN: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 
-/// Builds the root and enters it. `mapped` is root's view of the workspace.
-pub(super) fn build(spec: &Spec, workspace: BorrowedFd<'_>, mapped: Option<OwnedFd>) -> Result<(), Broken> {
+/// Builds the root and enters it. `mapping` shows the workspace's owner as the command's user.
+pub(super) fn build(spec: &Spec, workspace: BorrowedFd<'_>, mapping: Option<BorrowedFd<'_>>) -> Result<(), Broken> {
     let owner = spec.user;
     // Nothing mounted from here on is seen outside, nor the other way round.
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).of_layer("mounts")?;
-    let sources = Sources::open(spec, workspace, mapped).of_layer("mounts")?;
+    let sources = Sources::open(spec, workspace, mapping).of_layer("mounts")?;
     enter_new_tree(owner).of_layer("root")?;
     system(&sources, owner).of_layer("system")?;
     process_files().of_layer("proc")?;
@@ -75,7 +75,7 @@ enum Kind {
 }
 
 impl Sources {
-    fn open(spec: &Spec, workspace: BorrowedFd<'_>, mapped: Option<OwnedFd>) -> io::Result<Self> {
+    fn open(spec: &Spec, workspace: BorrowedFd<'_>, mapping: Option<BorrowedFd<'_>>) -> io::Result<Self> {
         let mut binds = Vec::new();
         let configured = spec.shape.binds.iter().map(String::as_str);
         for path in SYSTEM_DIRECTORIES.iter().copied().chain(configured) {
@@ -87,12 +87,11 @@ impl Sources {
         for name in DEVICES {
             binds.extend(bind(&Path::new("/dev").join(name), libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC)?);
         }
-        let workspace = match mapped {
-            Some(tree) => tree,
-            None => clone_tree(same_place(workspace, &spec.workspace)?.as_fd(), "", PLAIN)?,
-        };
         // Only an overlay writes, and never here.
-        sys::set_mount_attributes(workspace.as_fd(), READ_ONLY | PLAIN, None)?;
+        let workspace = clone_tree(same_place(workspace, &spec.workspace)?.as_fd(), "", READ_ONLY | PLAIN)?;
+        if mapping.is_some() {
+            sys::set_mount_attributes(workspace.as_fd(), 0, mapping)?;
+        }
         Ok(Self { workspace, binds })
     }
 }
@@ -293,20 +292,8 @@ fn chown(path: &str, owner: RunAs) -> io::Result<()> {
     Ok(())
 }
 
-/// A view of the workspace in which its owner's files belong to the user the command runs as.
-pub(super) fn mapped_workspace(workspace: BorrowedFd<'_>, user: RunAs) -> io::Result<OwnedFd> {
-    let found = File::from(workspace.try_clone_to_owned()?).metadata()?;
-    let tree = clone_tree(workspace, "", PLAIN)?;
-    if (found.uid(), found.gid()) == (user.uid, user.gid) {
-        return Ok(tree);
-    }
-    let namespace = user_namespace((found.uid(), user.uid), (found.gid(), user.gid))?;
-    sys::set_mount_attributes(tree.as_fd(), 0, Some(namespace.as_fd()))?;
-    Ok(tree)
-}
-
 /// A namespace of users that maps one to another; a process has to stand in it while it is taken hold of.
-fn user_namespace(uids: (u32, u32), gids: (u32, u32)) -> io::Result<OwnedFd> {
+pub(super) fn user_namespace(owner: RunAs, user: RunAs) -> io::Result<OwnedFd> {
     match sys::fork_with(libc::CLONE_NEWUSER)? {
         Forked::Child => {
             let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
@@ -316,10 +303,9 @@ fn user_namespace(uids: (u32, u32), gids: (u32, u32)) -> io::Result<OwnedFd> {
         }
         Forked::Parent(pid, process) => {
             let directory = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-            let map =
-                |name: &str, (from, to): (u32, u32)| std::fs::write(directory.join(name), format!("{from} {to} 1\n"));
-            let namespace = map("uid_map", uids)
-                .and_then(|()| map("gid_map", gids))
+            let map = |name: &str, from: u32, to: u32| std::fs::write(directory.join(name), format!("{from} {to} 1\n"));
+            let namespace = map("uid_map", owner.uid, user.uid)
+                .and_then(|()| map("gid_map", owner.gid, user.gid))
                 .and_then(|()| File::open(directory.join("ns/user")));
             let _ = pidfd_send_signal(&process, Signal::KILL);
             let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());

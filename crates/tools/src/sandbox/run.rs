@@ -16,6 +16,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::kept::Kept;
+use super::processes;
 use super::root::HOME;
 use super::spec::{RunAs, Spec, Status, TERMINATE};
 use super::warm::Boxes;
@@ -151,6 +152,7 @@ fn bare(
         program: PathBuf::new(),
         arguments: Vec::new(),
         environment: environment(&home, &temporary),
+        processes_there: if tier == Tier::Full { 0 } else { processes::of_user(user.as_command.uid) },
         cpu_seconds: left.as_secs() + CPU_SECONDS_OVER,
         probe: false,
     })
@@ -198,7 +200,7 @@ impl Run {
             rustix::io::ioctl_fionbio(reading, true).map_err(|error| error.to_string())?;
         }
         let ends = [stdout_end.as_fd(), stderr_end.as_fd(), status_end.as_fd(), control_end.as_fd(), workspace.root()];
-        let process = boxes.start(spec, ends)?;
+        let process = boxes.start(spec, &ends)?;
         Ok(Self {
             process,
             pipes: [Some(stdout.into()), Some(stderr.into())],

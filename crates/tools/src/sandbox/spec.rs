@@ -26,6 +26,8 @@ pub(crate) struct Spec {
     pub(crate) arguments: Vec<String>,
     /// Its environment, whole.
     pub(crate) environment: Vec<(String, String)>,
+    /// Processes of its user that the kernel counts together with its own.
+    pub(crate) processes_there: u64,
     /// Seconds of processor time.
     pub(crate) cpu_seconds: u64,
     /// Instead of the program: try what must not work, and say what did.
@@ -33,7 +35,7 @@ pub(crate) struct Spec {
 }
 
 /// A user that is not root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct RunAs {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -58,5 +60,6 @@ pub(crate) enum Status {
 
 /// Asks the child to end the command with SIGTERM. The end of the pipe ends it with SIGKILL.
 pub(crate) const TERMINATE: u8 = b't';
-/// Descriptors that come with a specification, in this order.
-pub(crate) const DESCRIPTORS: usize = 5;
+/// Most descriptors that come with a specification: standard output, standard error, status, control, workspace,
+/// and for root what maps the workspace's owner.
+pub(crate) const DESCRIPTORS_MAX: usize = 6;
