@@ -3,16 +3,51 @@
 use serde_json::{Value, json};
 
 use super::approval::{closed, find_step, gathered_for, resolved};
-use super::{Answer, Command, Decision, Facts, Failure, RunEnd, StepFacts, Success, event};
+use super::{Answer, Command, Decision, Facts, Failure, RunEnd, StepFacts, Success, event, fitting};
+use crate::digest::Digest;
 use crate::event::{
     Fact, FileChange, Finding, FoundFile, Mode, NewEvent, PAYLOAD_BYTES_MAX, PreviewFact, Profile, files_digest,
     targets_digest,
 };
 use crate::id::{RunId, StepId};
+use crate::isolation::{BoxSpec, Tier};
 use crate::permit::{Covers, Gate, Grant, Permit};
+use crate::redact::Masker;
 use crate::refusal::Refusal;
 use crate::session::{Progress, Session, Stage, Step};
 use crate::toolbox::{Effect, Risk};
+
+/// What the caller of an execution adds to the step's name.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'c> {
+    /// A person's yes to high risk.
+    pub(super) confirm_high_risk: bool,
+    /// The resolved inputs, masked, for the record.
+    pub(super) masked_inputs: &'c Value,
+}
+
+/// A step that is approved and has never run, with all that is known about it.
+struct Candidate<'s> {
+    session: &'s Session,
+    version: u32,
+    entry: &'s Step,
+    grant: &'s Grant,
+    gathered: &'s StepFacts,
+    facts: &'s Facts,
+}
+
+/// The digests a start is recorded with, once they were found to be those that were approved.
+struct Sealed {
+    resolved: Digest,
+    template: Digest,
+    inputs: Digest,
+}
+
+/// Why an approved step does not start, with the word it is recorded under.
+struct Rejected {
+    refusal: Refusal,
+    reason: &'static str,
+}
 
 /// The order of refusals is part of the contract: missing, superseded, needs replan, closed, running or
 /// already ran, approvals, digest, reference, risk, dry run, isolation, order.
@@ -20,152 +55,182 @@ pub(super) fn start_step(
     session: &Session,
     command: &Command,
     step: &StepId,
-    confirm_high_risk: bool,
-    masked_inputs: &Value,
+    asked: Asked<'_>,
     facts: &Facts,
 ) -> Result<Decision, Refusal> {
     let (version, entry) = find_step(session, step)?;
-    let grant = match startable(session, version, entry)? {
-        Ready(grant) => grant,
-    };
+    let grant = startable(session, version, entry)?;
     let gathered = gathered_for(session, entry, facts)?;
-    let refused = |refusal: Refusal, reason: &str| {
-        Ok(Decision::refuse_on_record(refusal, rejection(version, entry, reason, masked_inputs)))
+    let candidate = Candidate { session, version, entry, grant, gathered, facts };
+    let sealed = match candidate.admitted(asked.confirm_high_risk) {
+        Ok(sealed) => sealed,
+        Err(rejected) => return Ok(candidate.rejected(rejected, asked.masked_inputs)),
     };
-    let digest = match resolved(session, entry, facts) {
-        Ok(digest) => digest,
-        Err(refusal) => {
-            let mut rejected = rejection(version, entry, "step_input_reference_unresolved", masked_inputs);
-            rejected.payload_text = json!({
-                "reason": "step_input_reference_unresolved", "step_id": step, "detail": refusal.to_string(),
-            })
-            .to_string();
-            return Ok(Decision::refuse_on_record(refusal, rejected));
-        }
-    };
-    let template = session.template_digest(step).expect("the step was found in the newest plan");
-    let shown = match grant.covers {
-        Covers::Resolved => digest,
-        Covers::Template => template,
-    };
-    if shown != grant.digest || box_changed(entry, gathered) {
-        let what = format!("step `{step}`");
-        let refusal = Refusal::DigestChanged {
-            session: session.id().clone(),
-            what,
-            step: Some(step.clone()),
-            version,
-            actual: shown,
-        };
-        return refused(refusal, "digest_changed");
-    }
-    if session.profile() == Profile::Strict && entry.planned.risk == Risk::High && !confirm_high_risk {
-        let refusal = Refusal::RiskUnconfirmed { session: session.id().clone(), step: step.clone() };
-        return refused(refusal, "high_risk_confirmation_required");
-    }
-    if session.mode() == Mode::DryRun && entry.planned.effect == Effect::Writes {
-        let refusal = Refusal::DryRun { session: session.id().clone(), step: step.clone() };
-        return refused(refusal, "dry_run_apply_blocked");
-    }
-    if isolation_is_missing(session, entry, facts) {
-        let refusal =
-            Refusal::IsolationUnavailable { session: session.id().clone(), step: step.clone(), tier: facts.tier };
-        return refused(refusal, "isolation_unavailable");
-    }
     if let Some(next) = session.next_step().filter(|next| *next != step) {
         return Err(Refusal::OutOfOrder { session: session.id().clone(), step: step.clone(), next: next.clone() });
     }
-    let inputs = match &gathered.inputs {
-        Ok(inputs) if entry.planned.has_references => *inputs,
-        Ok(_) | Err(_) => entry.planned.inputs,
-    };
-    let gate = gate(session, entry, &gathered.files);
-    let fact = Fact::StepStarted {
-        version,
-        step: step.clone(),
-        tool: entry.planned.tool.clone(),
-        effect: entry.planned.effect,
-        digest,
-        template_digest: template,
-        inputs,
-        covers: grant.covers,
-        high_risk_confirmed: confirm_high_risk,
-        tier: facts.tier,
-        box_digest: entry.planned.box_digest,
-        files: gathered.files.clone(),
-        gate: gate.clone(),
-    };
-    let payload = json!({"step_id": step, "tool": entry.planned.tool, "inputs": masked_inputs, "tier": facts.tier, "by": command.caller.principal});
-    let run = facts.next_run;
-    let mut events = Vec::new();
-    if entry.planned.effect == Effect::Writes && facts.tier == crate::isolation::Tier::None {
-        let warning =
-            Fact::StepExecutionWarning { version, step: step.clone(), reason: "isolation_unavailable".to_owned() };
-        events.push(event(
-            warning,
-            Some(run),
-            format!("step {step} runs without isolation"),
-            &json!({"step_id": step}),
-        ));
-    }
-    events.push(event(fact, Some(run), format!("step {step} started"), &fitting(payload)));
-    let permit = Permit {
-        session: session.id().clone(),
-        profile: session.profile(),
-        step: step.clone(),
-        run,
-        tool: entry.planned.tool.clone(),
-        effect: entry.planned.effect,
-        step_digest: digest,
-        inputs_digest: inputs,
-        files_digest: (entry.planned.effect == Effect::Writes).then(|| files_digest(&gathered.files)),
-        gate,
-        box_spec: gathered.box_spec.clone(),
-        tier: facts.tier,
-    };
-    Ok(Decision { events, outcome: Ok(Answer::Started { run }), permit: Some(permit) })
+    Ok(candidate.started(&sealed, command, asked))
 }
 
-struct Ready<'s>(&'s Grant);
-
-fn startable<'s>(session: &'s Session, version: u32, entry: &'s Step) -> Result<Ready<'s>, Refusal> {
+fn startable<'s>(session: &'s Session, version: u32, entry: &'s Step) -> Result<&'s Grant, Refusal> {
     let (id, step) = (session.id().clone(), entry.planned.id.clone());
-    if matches!(session.stage(), Stage::NeedsReplan(_)) {
+    if matches!(session.stage(), Stage::NeedsReplan(..)) {
         return Err(Refusal::NeedsReplan { session: id, version });
     }
     if matches!(session.stage(), Stage::Stopped(_)) {
-        return Err(closed(session, "cancelled"));
+        return Err(closed(session));
     }
     match &entry.progress {
         Progress::Running(_, run) => return Err(Refusal::RunInProgress { session: id, step, run: *run }),
         Progress::Succeeded(run) | Progress::Failed(run) => {
             return Err(Refusal::AlreadyRan { session: id, step, run: Some(*run) });
         }
-        Progress::Rejected | Progress::Skipped(_) => return Err(Refusal::AlreadyRan { session: id, step, run: None }),
+        Progress::Rejected(_) | Progress::Skipped(_) => {
+            return Err(Refusal::AlreadyRan { session: id, step, run: None });
+        }
         Progress::Pending | Progress::Approved(_) => {}
     }
     if let Some((run, step)) = session.running() {
         return Err(Refusal::RunInProgress { session: id, step: step.clone(), run });
     }
     match (session.stage(), &entry.progress) {
-        (Stage::Working(..), Progress::Approved(grant)) => Ok(Ready(grant)),
+        (Stage::Working(..), Progress::Approved(grant)) => Ok(grant),
         (Stage::Working(..), _) => Err(Refusal::StepNotApproved { session: id, step }),
         (_, _) => Err(Refusal::PlanNotApproved { session: id, version }),
     }
 }
 
-fn box_changed(entry: &Step, gathered: &StepFacts) -> bool {
-    gathered.box_spec.as_ref().map(crate::isolation::BoxSpec::digest) != entry.planned.box_digest
-}
-
-fn isolation_is_missing(session: &Session, entry: &Step, facts: &Facts) -> bool {
-    if facts.tier.holds_strict() {
-        return false;
+impl Candidate<'_> {
+    fn step(&self) -> &StepId {
+        &self.entry.planned.id
     }
-    match entry.planned.effect {
-        Effect::Reads | Effect::Previews => false,
-        Effect::Spawns => true,
-        Effect::Writes => session.profile() == Profile::Strict,
+
+    /// What stands between an approved step and its run, in the order of the contract.
+    fn admitted(&self, confirm_high_risk: bool) -> Result<Sealed, Rejected> {
+        let sealed = self.sealed()?;
+        let (session, planned) = (self.session, &self.entry.planned);
+        let (id, step) = (session.id().clone(), planned.id.clone());
+        if session.profile() == Profile::Strict && planned.risk == Risk::High && !confirm_high_risk {
+            let refusal = Refusal::RiskUnconfirmed { session: id, step };
+            return Err(Rejected { refusal, reason: "high_risk_confirmation_required" });
+        }
+        if session.mode() == Mode::DryRun && planned.effect == Effect::Writes {
+            return Err(Rejected { refusal: Refusal::DryRun { session: id, step }, reason: "dry_run_apply_blocked" });
+        }
+        if !self.facts.tier.holds(planned.effect, session.profile()) {
+            let refusal = Refusal::IsolationUnavailable { session: id, step, tier: self.facts.tier };
+            return Err(Rejected { refusal, reason: "isolation_unavailable" });
+        }
+        Ok(sealed)
+    }
+
+    /// Computes the digests anew and compares the kind that was approved.
+    fn sealed(&self) -> Result<Sealed, Rejected> {
+        let planned = &self.entry.planned;
+        let template = self.session.template_digest(self.step()).expect("the step was found in the newest plan");
+        let box_now = self.gathered.box_spec.as_ref().map(BoxSpec::digest);
+        if box_now != planned.box_digest || (self.grant.covers == Covers::Template && self.grant.digest != template) {
+            return Err(self.changed(template));
+        }
+        let resolved = resolved(self.session, self.entry, self.facts)
+            .map_err(|refusal| Rejected { refusal, reason: "step_input_reference_unresolved" })?;
+        if self.grant.covers == Covers::Resolved && self.grant.digest != resolved {
+            return Err(self.changed(resolved));
+        }
+        let inputs = match &self.gathered.inputs {
+            Ok(inputs) if planned.has_references => *inputs,
+            Ok(_) | Err(_) => planned.inputs,
+        };
+        Ok(Sealed { resolved, template, inputs })
+    }
+
+    fn changed(&self, actual: Digest) -> Rejected {
+        let refusal = Refusal::DigestChanged {
+            session: self.session.id().clone(),
+            what: format!("step `{}`", self.step()),
+            step: Some(self.step().clone()),
+            version: self.version,
+            actual,
+        };
+        Rejected { refusal, reason: "digest_changed" }
+    }
+
+    /// A refusal that leaves its mark in the log.
+    fn rejected(&self, rejected: Rejected, masked_inputs: &Value) -> Decision {
+        let (step, planned) = (self.step(), &self.entry.planned);
+        let Rejected { refusal, reason } = rejected;
+        let fact = Fact::StepExecutionRejected { version: self.version, step: step.clone(), reason: reason.to_owned() };
+        // A plan's own words stand in the sentence.
+        let detail = Masker::new().mask_text(&refusal.to_string()).into_owned();
+        let payload = json!({
+            "reason": reason,
+            "detail": detail,
+            "step_id": step,
+            "tool": planned.tool,
+            "risk": planned.risk,
+            "inputs": masked_inputs,
+        });
+        let event = event(fact, None, format!("step {step} rejected"), &fitting(payload, &["inputs"]));
+        Decision::refuse_on_record(refusal, event)
+    }
+
+    fn started(&self, sealed: &Sealed, command: &Command, asked: Asked<'_>) -> Decision {
+        let (step, planned, tier) = (self.step(), &self.entry.planned, self.facts.tier);
+        let run = self.facts.next_run;
+        let gate = gate(self.session, self.entry, &self.gathered.files);
+        let fact = Fact::StepStarted {
+            version: self.version,
+            step: step.clone(),
+            tool: planned.tool.clone(),
+            effect: planned.effect,
+            digest: sealed.resolved,
+            template_digest: sealed.template,
+            inputs: sealed.inputs,
+            covers: self.grant.covers,
+            high_risk_confirmed: asked.confirm_high_risk,
+            tier,
+            box_digest: planned.box_digest,
+            files: self.gathered.files.clone(),
+            gate: gate.clone(),
+        };
+        let payload = json!({
+            "step_id": step,
+            "tool": planned.tool,
+            "inputs": asked.masked_inputs,
+            "tier": tier,
+            "by": command.caller.principal,
+        });
+        let mut events = Vec::new();
+        if planned.effect == Effect::Writes && tier == Tier::None {
+            events.push(self.unisolated(run));
+        }
+        events.push(event(fact, Some(run), format!("step {step} started"), &fitting(payload, &["inputs"])));
+        Decision { events, outcome: Ok(Answer::Started { run }), permit: Some(self.permit(sealed, gate)) }
+    }
+
+    fn unisolated(&self, run: RunId) -> NewEvent {
+        let step = self.step();
+        let reason = "isolation_unavailable".to_owned();
+        let warning = Fact::StepExecutionWarning { version: self.version, step: step.clone(), reason };
+        event(warning, Some(run), format!("step {step} runs without isolation"), &json!({"step_id": step}))
+    }
+
+    fn permit(&self, sealed: &Sealed, gate: Gate) -> Permit {
+        let planned = &self.entry.planned;
+        Permit {
+            session: self.session.id().clone(),
+            profile: self.session.profile(),
+            step: planned.id.clone(),
+            run: self.facts.next_run,
+            tool: planned.tool.clone(),
+            effect: planned.effect,
+            step_digest: sealed.resolved,
+            inputs_digest: sealed.inputs,
+            files_digest: (planned.effect == Effect::Writes).then(|| files_digest(&self.gathered.files)),
+            gate,
+            box_spec: self.gathered.box_spec.clone(),
+            tier: self.facts.tier,
+        }
     }
 }
 
@@ -178,21 +243,6 @@ fn gate(session: &Session, entry: &Step, files: &[FileChange]) -> Gate {
         None if session.previewed_targets(&targets_digest(files)) => Gate::Stale,
         None => Gate::Missing,
     }
-}
-
-fn rejection(version: u32, entry: &Step, reason: &str, masked_inputs: &Value) -> NewEvent {
-    let step = &entry.planned.id;
-    let fact = Fact::StepExecutionRejected { version, step: step.clone(), reason: reason.to_owned() };
-    let payload = json!({"reason": reason, "step_id": step, "tool": entry.planned.tool, "risk": entry.planned.risk, "inputs": masked_inputs});
-    event(fact, None, format!("step {step} rejected"), &fitting(payload))
-}
-
-/// Leaves inputs out of a payload that would be too long; the plan holds them.
-fn fitting(mut payload: Value) -> Value {
-    if payload.to_string().len() > PAYLOAD_BYTES_MAX {
-        payload["inputs"] = json!(null);
-    }
-    payload
 }
 
 pub(super) fn finish_run(session: &Session, run: RunId, end: &RunEnd, facts: &Facts) -> Result<Decision, Refusal> {
@@ -244,6 +294,7 @@ fn succeeded(
         preview: success
             .preview
             .as_ref()
+            .filter(|_| entry.planned.effect == Effect::Previews)
             .map(|files| PreviewFact { files: files_digest(files), targets: targets_digest(files) }),
         applied: success.applied.clone(),
         tier: facts.tier,
@@ -267,7 +318,7 @@ fn succeeded(
     events.push(event(executed, Some(run), format!("step {step} executed"), &payload));
     let saved = json!({"step_id": step, "kind": success.artifact.kind, "path": success.artifact.path, "sha256": success.artifact.sha256});
     events.push(event(artifact, Some(run), format!("artifact of step {step} saved"), &saved));
-    if !matches!(session.stage(), Stage::Stopped(_)) && would_be_done(session, step) {
+    if would_be_done(session, step) {
         events.push(session_succeeded(version));
     }
     events
@@ -285,7 +336,7 @@ fn failed(version: u32, entry: &Step, run: RunId, failure: &Failure, facts: &Fac
         applied: failure.applied.clone(),
         tier: facts.tier,
     };
-    let mut payload = json!({
+    let payload = json!({
         "step_id": step,
         "tool": entry.planned.tool,
         "runtime_status": if failure.cancelled { "cancelled" } else { "failed" },
@@ -297,11 +348,8 @@ fn failed(version: u32, entry: &Step, run: RunId, failure: &Failure, facts: &Fac
         "output": failure.output,
         "tier": facts.tier,
     });
-    if payload.to_string().len() > PAYLOAD_BYTES_MAX {
-        payload["output"] = json!(null);
-        payload["output_left_out"] = json!("too long for the record of a failure");
-    }
-    event(fact, Some(run), format!("step {step} failed"), &payload)
+    // The facts keep what was applied; the error is what people search for.
+    event(fact, Some(run), format!("step {step} failed"), &fitting(payload, &["output", "applied"]))
 }
 
 pub(super) fn interrupt_run(
@@ -321,30 +369,36 @@ pub(super) fn interrupt_run(
         Finding::Foreign => "a file has a content of neither before nor after",
     };
     let fact = Fact::StepInterrupted { version, step: step.clone(), finding, files: files.to_vec() };
-    let payload = json!({"step_id": step, "finding": finding, "files": files, "error": format!("interrupted: the daemon ended during the run; {words}")});
-    Ok(Decision::accept(
-        Answer::RunEnded { run },
-        vec![event(fact, Some(run), format!("step {step} interrupted"), &fitting(payload))],
-    ))
+    let payload = json!({
+        "step_id": step,
+        "finding": finding,
+        "files": files,
+        "error": format!("interrupted: the daemon ended during the run; {words}"),
+    });
+    let interrupted = event(fact, Some(run), format!("step {step} interrupted"), &fitting(payload, &["files"]));
+    Ok(Decision::accept(Answer::RunEnded { run }, vec![interrupted]))
 }
 
-pub(super) fn stop(session: &Session) -> Result<Decision, Refusal> {
+pub(super) fn stop(session: &Session) -> Decision {
     let run = session.running().map(|(run, _)| run);
     match session.stage() {
-        Stage::Stopped(_) => return Ok(Decision::accept(Answer::Stopped { run }, Vec::new())),
+        Stage::Stopped(_) => Decision::accept(Answer::Stopped { run }, Vec::new()),
         Stage::Drafting
         | Stage::AwaitingPlanApproval(_)
         | Stage::Working(..)
-        | Stage::NeedsReplan(_)
-        | Stage::Succeeded(_) => {}
+        | Stage::NeedsReplan(..)
+        | Stage::Succeeded(..) => {
+            let fact = Fact::SessionStopped { run };
+            let stopped = event(fact, None, "session stopped".to_owned(), &json!({"run_id": run}));
+            Decision::accept(Answer::Stopped { run }, vec![stopped])
+        }
     }
-    let stopped = event(Fact::SessionStopped { run }, None, "session stopped".to_owned(), &json!({"run_id": run}));
-    Ok(Decision::accept(Answer::Stopped { run }, vec![stopped]))
 }
 
-/// Whether every step but this one has succeeded or was skipped.
+/// Whether the session succeeds with this step: the plan is at work, and every other step has succeeded or was
+/// skipped.
 pub(super) fn would_be_done(session: &Session, step: &StepId) -> bool {
-    let Some(plan) = session.current() else { return false };
+    let Stage::Working(plan, _) = session.stage() else { return false };
     let Some(place) = plan.place(step) else { return false };
     let done = |entry: &Step| matches!(entry.progress, Progress::Succeeded(_) | Progress::Skipped(_));
     // Everything before `next` is done; what follows the next step is looked at only at the end of a plan.

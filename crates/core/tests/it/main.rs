@@ -1,0 +1,9 @@
+//! What holds of the core as a whole: the gate, the oracle, the plan format, and what never panics.
+
+mod gate;
+mod oracle;
+mod roles;
+mod rules;
+mod states;
+mod toolbox;
+mod world;
