@@ -1,11 +1,13 @@
 //! Checks a document against every rule of the format, and returns all its problems at once.
 
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet};
 
 use regex::RegexBuilder;
 use serde_json::{Map, Value};
+use serde_json_path::JsonPath;
 
-use super::expand::{CHANGE_ID_CHARS_MAX, Written, expand};
+use super::expand::{CHANGE_ID_CHARS_MAX, CHANGE_TITLE_CHARS_MAX, Written, expand, plain_path};
 use super::read::{Document, Entry, Node, NodeKind, Place, shown};
 use super::{
     Draft, PlanProblem, PlannedStep, STEP_TIMEOUT_SECONDS, STEP_TIMEOUT_SECONDS_DEFAULT, STEPS_MAX, VERSION_MAX,
@@ -23,6 +25,10 @@ pub const PROBLEMS_MAX: usize = 100;
 pub const TITLE_CHARS_MAX: usize = 300;
 /// Most pre- or postconditions of a step.
 pub const CONDITIONS_MAX: usize = 50;
+/// Longest expression of a `verify` rule, in characters.
+pub const VERIFY_EXPR_CHARS_MAX: usize = 4_000;
+/// Deepest nesting of brackets in a `jsonpath` rule: the time it takes to parse filters within filters doubles with each.
+const JSONPATH_BRACKETS_MAX: usize = 10;
 /// Largest compiled regular expression of a `verify` rule, in bytes.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
@@ -135,7 +141,9 @@ impl Problems {
     fn finish(mut self) -> Vec<PlanProblem> {
         self.found.sort_by_key(|problem| (problem.line, problem.column));
         // A `change` step is checked as preview and as apply: what is wrong with both is told once.
-        self.found.dedup();
+        let mut told: HashSet<(String, String, String)> = HashSet::new();
+        self.found
+            .retain(|problem| told.insert((problem.code.clone(), problem.pointer.clone(), problem.message.clone())));
         if self.more > 0
             && let Some(last) = self.found.last().cloned()
         {
@@ -209,9 +217,8 @@ fn title(root: &Node, problems: &mut Problems) -> Option<String> {
             );
             None
         }
-        (Some(_), None) => required_text(root, "title", "", TITLE_CHARS_MAX, problems),
         (None, Some(_)) => required_text(root, "plan_title", "", TITLE_CHARS_MAX, problems),
-        (None, None) => required_text(root, "title", "", TITLE_CHARS_MAX, problems),
+        (Some(_) | None, None) => required_text(root, "title", "", TITLE_CHARS_MAX, problems),
     }
 }
 
@@ -263,51 +270,46 @@ fn change_form(step: &Node, pointer: &str, problems: &mut Problems) {
             problems.add("change_and_tool", &format!("{pointer}/{name}"), other.key_place, message, "keep one of them");
         }
     }
-    match change.value.get("files") {
-        None => {
-            let message = "`files` is missing in `change`".to_owned();
-            problems.add(
-                "missing_key",
-                &format!("{pointer}/change"),
-                change.value.place,
-                message,
-                "write `change: {files: [{path: …, content: …}]}`",
-            );
-        }
-        Some(_) => known_keys(&change.value, &["files"], &format!("{pointer}/change"), "`change`", problems),
+    if change.value.get("files").is_none() {
+        let message = "`files` is missing in `change`".to_owned();
+        let fix = "write `change: {files: [{path: …, content: …}]}`";
+        problems.add("missing_key", &format!("{pointer}/change"), change.value.place, message, fix);
     }
-    if let Some(id) = step.get("id").and_then(|entry| entry.value.value().as_str().map(str::to_owned))
-        && id.chars().count() > CHANGE_ID_CHARS_MAX
-    {
-        let place = step.place_of("/id");
-        problems.add(
-            "step_id",
-            &format!("{pointer}/id"),
-            place,
-            format!("the id of a `change` has {} characters", id.chars().count()),
-            format!("at most {CHANGE_ID_CHARS_MAX}, so that `_preview` fits behind it"),
-        );
+    known_keys(&change.value, &["files"], &format!("{pointer}/change"), "`change`", problems);
+    let limits = [("id", "step_id", CHANGE_ID_CHARS_MAX), ("title", "text_too_long", CHANGE_TITLE_CHARS_MAX)];
+    for (name, code, chars_max) in limits {
+        let text = step.get(name).and_then(|entry| entry.value.value().as_str().map(str::to_owned));
+        let chars = text.map_or(0, |text| text.chars().count());
+        if chars > chars_max {
+            let message = format!("the {name} of a `change` has {chars} characters; the limit is {chars_max}");
+            let fix = "shorten it: ` (preview)` or `_preview` must fit behind it";
+            problems.add(code, &format!("{pointer}/{name}"), step.place_of(&format!("/{name}")), message, fix);
+        }
     }
 }
 
 /// Ids in order, each with its place among the steps; duplicates are told at the second.
 fn step_ids(steps: &[Written], problems: &mut Problems) -> HashMap<StepId, usize> {
-    let mut ids = HashMap::new();
-    for (place, Written { node, pointer }) in steps.iter().enumerate() {
+    let mut ids: HashMap<StepId, usize> = HashMap::new();
+    for (place, Written { node, pointer, .. }) in steps.iter().enumerate() {
         let Some(id) = node.get("id").and_then(|entry| entry.value.value().as_str().and_then(StepId::parse)) else {
             continue;
         };
-        if ids.contains_key(&id) {
-            let at = node.place_of("/id");
-            problems.add(
-                "duplicate_step",
-                &format!("{pointer}/id"),
-                at,
-                format!("step `{id}` stands twice"),
-                "give each step an id of its own",
-            );
-        } else {
-            ids.insert(id, place);
+        match ids.entry(id) {
+            MapEntry::Vacant(free) => {
+                free.insert(place);
+            }
+            MapEntry::Occupied(taken) => {
+                let message = format!("step `{}` stands twice", taken.key());
+                let at = node.place_of("/id");
+                problems.add(
+                    "duplicate_step",
+                    &format!("{pointer}/id"),
+                    at,
+                    message,
+                    "give each step an id of its own",
+                );
+            }
         }
     }
     ids
@@ -320,7 +322,7 @@ fn step(
     toolbox: &dyn Toolbox,
     problems: &mut Problems,
 ) -> Option<PlannedStep> {
-    let Written { node, pointer } = written;
+    let Written { node, pointer, .. } = written;
     if !matches!(node.kind, NodeKind::Mapping(_)) {
         let message = format!("step {} is {}, not a mapping", place + 1, kind_words(node));
         problems.add("wrong_type", pointer, node.place, message, "write `- id: …`");
@@ -335,8 +337,11 @@ fn step(
     let preconditions = conditions(node, "preconditions", pointer, problems);
     let postconditions = conditions(node, "postconditions", pointer, problems);
     let expected_observation = optional_text(node, "expected_observation", pointer, 4_000, problems);
-    let (inputs, meta) = inputs(node, rules, pointer, problems);
-    let references = references(&inputs, node, place, ids, pointer, problems);
+    let inputs_pointer = written.inputs_pointer();
+    // A `change` without files was named already.
+    let checked = rules.filter(|_| written.inputs_key != "change" || written.has_files());
+    let (inputs, meta) = inputs(node, checked, &inputs_pointer, problems);
+    let references = references(&inputs, node, place, ids, &inputs_pointer, problems);
     let rules = rules?;
     let effect = rules.effect(&inputs);
     let verify = verify(node, effect, pointer, problems);
@@ -470,13 +475,12 @@ fn inputs(
     pointer: &str,
     problems: &mut Problems,
 ) -> (Value, Option<Value>) {
-    let pointer = format!("{pointer}/inputs");
     let empty = Node { kind: NodeKind::Mapping(Vec::new()), place: node.place };
     let given = node.get("inputs").map_or(&empty, |entry| &entry.value);
     let NodeKind::Mapping(entries) = &given.kind else {
         problems.add(
             "wrong_type",
-            &pointer,
+            pointer,
             given.place,
             format!("`inputs` is {}, not a mapping", kind_words(given)),
             "write `inputs: {…}`",
@@ -490,7 +494,7 @@ fn inputs(
         check_inputs(
             &own,
             &rules.spec().input_schema,
-            &pointer,
+            pointer,
             &format!("`inputs` of `{}`", rules.spec().name),
             problems,
         );
@@ -517,7 +521,7 @@ fn references(
     for below in malformed {
         problems.add(
             "reference_form",
-            &format!("{pointer}/inputs{below}"),
+            &format!("{pointer}{below}"),
             at(&below),
             "a text with `${steps.` that is no reference".to_owned(),
             "a reference is the whole text: ${steps.<id>.output} or ${steps.<id>.output.<field>}",
@@ -525,7 +529,7 @@ fn references(
     }
     for reference in &references {
         let below = reference.pointer.as_str();
-        let full = format!("{pointer}/inputs{below}");
+        let full = format!("{pointer}{below}");
         if below == "/timeout_sec" {
             problems.add(
                 "timeout_range",
@@ -594,6 +598,10 @@ fn verify(node: &Node, effect: Effect, pointer: &str, problems: &mut Problems) -
     let Some(expr) = text("expr").filter(|expr| !expr.trim().is_empty()) else {
         return wrong("`expr` of `verify` is not a text".to_owned(), "write it in quotes");
     };
+    if expr.chars().count() > VERIFY_EXPR_CHARS_MAX {
+        let message = format!("`expr` of `verify` has {} characters", expr.chars().count());
+        return wrong(message, "at most 4,000 are allowed; check less, or in two steps");
+    }
     match usable(kind, &expr, effect) {
         Ok(()) => Some(Verify { kind, expr }),
         Err((message, fix)) => wrong(message, fix),
@@ -624,10 +632,19 @@ fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &
                 ))
             }
         },
-        VerifyKind::Jsonpath if !expr.starts_with('$') => {
-            Err((format!("`{}` is not a JSONPath", shown(expr)), "begin with `$` (RFC 9535)"))
+        VerifyKind::Jsonpath if brackets(expr) > JSONPATH_BRACKETS_MAX => {
+            Err((format!("`{}` nests too many brackets", shown(expr)), "at most 10 levels are allowed"))
         }
-        VerifyKind::Jsonpath => Ok(()),
+        VerifyKind::Jsonpath => match JsonPath::parse(expr) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let cause = error.message();
+                Err((
+                    format!("`{}` is not a JSONPath: {cause}", shown(expr)),
+                    "write for instance \"$.entries[0]\" (RFC 9535)",
+                ))
+            }
+        },
         VerifyKind::ArtifactExists => {
             let outside = expr.starts_with('/') || expr.split('/').any(|part| part == "..");
             if outside {
@@ -637,6 +654,20 @@ fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &
             }
         }
     }
+}
+
+/// The most brackets that are open at once.
+fn brackets(expr: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for sign in expr.bytes() {
+        match sign {
+            b'[' | b'(' => open += 1,
+            b']' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 /// Two applies to one path need the second preview after the first apply.
@@ -657,7 +688,7 @@ fn previews_in_order(steps: &[PlannedStep], written: &[Written], problems: &mut 
                     let fresh =
                         |first: usize| previewed.get(&path).is_some_and(|places| places.iter().any(|at| *at > first));
                     if let Some(first) = earlier.filter(|first| !fresh(*first)) {
-                        let Written { node, pointer } = &written[place];
+                        let Written { node, pointer, .. } = &written[place];
                         let message = format!(
                             "`{}` is written a second time by step `{}`, and no preview stands after step `{}`",
                             shown(&path),
@@ -683,7 +714,7 @@ fn written_paths(inputs: &Value) -> HashSet<String> {
     let mut paths = HashSet::new();
     let mut add = |value: &Value| {
         if let Some(path) = value.as_str().filter(|path| !path.contains("${steps.")) {
-            paths.insert(path.trim_start_matches("./").to_owned());
+            paths.insert(plain_path(path));
         }
     };
     add(&inputs["path"]);

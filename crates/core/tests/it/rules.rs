@@ -278,11 +278,9 @@ impl Run {
         prop_assert_eq!(permit.box_spec(), planned.box_spec.as_ref());
         let granted = if *covers == Covers::Resolved { digest } else { template_digest };
         let deciders = ["ann", "bob", "olga"];
-        let approved = |event: &calt_core::Envelope| match &event.fact {
-            Fact::StepApproved { version: of, step: what, decision, .. } => {
-                of == version && what == step && decision.digest == *granted
-            }
-            _ => false,
+        let approved = |event: &calt_core::Envelope| {
+            matches!(&event.fact, Fact::StepApproved { version: of, step: what, decision, .. }
+                if of == version && what == step && decision.digest == *granted)
         };
         let plan_approved = |event: &calt_core::Envelope| matches!(&event.fact, Fact::PlanApproved { version: of, decision } if of == version && decision.digest == plan.digest());
         let by_a_person = |event: &&calt_core::Envelope| deciders.contains(&event.principal.as_str());

@@ -23,39 +23,39 @@ fn drafting() -> World {
 
 fn awaiting_plan_approval() -> World {
     let mut world = drafting();
-    world.import(three_steps(1)).outcome.unwrap();
+    world.import(three_steps(1)).done();
     world
 }
 
 fn plan_approved() -> World {
     let mut world = awaiting_plan_approval();
-    world.approve_plan(Who::Ann).outcome.unwrap();
+    world.approve_plan(Who::Ann).done();
     world
 }
 
 fn step_approved() -> World {
     let mut world = plan_approved();
-    world.approve(Who::Ann, "look").outcome.unwrap();
+    world.approve(Who::Ann, "look").done();
     world
 }
 
 fn running() -> World {
     let mut world = step_approved();
-    world.approve(Who::Ann, "show").outcome.unwrap();
-    world.start(Who::Robot, "look").outcome.unwrap();
+    world.approve(Who::Ann, "show").done();
+    world.start(Who::Robot, "look").done();
     world
 }
 
 fn next_step_waits() -> World {
     let mut world = running();
-    world.finish().outcome.unwrap();
+    world.finish().done();
     world
 }
 
 fn last_step_waits() -> World {
     let mut world = next_step_waits();
-    world.start(Who::Robot, "show").outcome.unwrap();
-    world.finish().outcome.unwrap();
+    world.start(Who::Robot, "show").done();
+    world.finish().done();
     world
 }
 
@@ -68,10 +68,10 @@ fn succeeded_session() -> World {
 /// One plan of one step, approved with its step.
 fn one_step(profile: Profile, mode: Mode, step: serde_json::Value) -> World {
     let mut world = World::new(profile, mode);
-    let name = step["id"].as_str().unwrap().to_owned();
-    world.import(plan(1, &[step])).outcome.unwrap();
-    world.approve_plan(Who::Ann).outcome.unwrap();
-    world.approve(Who::Ann, &name).outcome.unwrap();
+    let name = step["id"].as_str().expect("a step has an id").to_owned();
+    world.import(plan(1, &[step])).done();
+    world.approve_plan(Who::Ann).done();
+    world.approve(Who::Ann, &name).done();
     world
 }
 
@@ -82,8 +82,8 @@ fn row(words: impl Into<String>, who: Who, action: impl Fn(&World) -> Action + '
     (words.into(), who, Box::new(action))
 }
 
-fn wrong() -> Option<Digest> {
-    Some(Digest::of_bytes(b"something else"))
+fn wrong() -> Digest {
+    Digest::of_bytes(b"something else")
 }
 
 fn plan_rows() -> Vec<Row> {
@@ -102,7 +102,7 @@ fn plan_rows() -> Vec<Row> {
             version: version(world),
             verdict: yes(right(world)),
         }),
-        row("approver approves the plan, wrong digest", Who::Ann, approve(wrong())),
+        row("approver approves the plan, wrong digest", Who::Ann, approve(Some(wrong()))),
         row("approver approves plan v9", Who::Ann, |_| Action::ApprovePlan { version: 9, verdict: yes(None) }),
         row("approver approves plan v1", Who::Ann, |_| Action::ApprovePlan { version: 1, verdict: yes(None) }),
         row("another approver approves the plan", Who::Bob, approve(None)),
@@ -133,7 +133,7 @@ fn step_rows(step: &'static str) -> Vec<Row> {
             let (resolved, written) = world.session.as_ref().map_or((None, None), |_| world.digests(&id(step)));
             Action::ApproveStep { step: id(step), verdict: yes(resolved.or(written)) }
         }),
-        row(named("approver approves STEP, wrong digest"), Who::Ann, approve(wrong())),
+        row(named("approver approves STEP, wrong digest"), Who::Ann, approve(Some(wrong()))),
         row(named("another approver approves STEP"), Who::Bob, approve(None)),
         row(named("agent approves STEP"), Who::Robot, approve(None)),
         row(named("relay of nobody approves STEP"), Who::Chat, approve(None)),
@@ -205,7 +205,7 @@ fn table(world: &World, steps: &[&'static str]) -> String {
             let mut world = world.clone();
             let came = world.act(who, action(&world));
             assert_eq!(came.permit.is_some(), came.words().contains("step_started"), "{words}");
-            writeln!(text, "{words:<50} {}", came.words()).unwrap();
+            let _ = writeln!(text, "{words:<50} {}", came.words());
         }
     }
     text
@@ -218,10 +218,11 @@ fn standing(world: &World) -> String {
         text.push_str(", needs replan");
     }
     if let Some(version) = session.plan_version() {
-        write!(text, "\nplan v{version}").unwrap();
+        let _ = write!(text, "\nplan v{version}");
     }
     for step in session.steps() {
-        write!(text, "\n  {}: {}", step.id, session.step_status(&step.id).unwrap()).unwrap();
+        let status = session.step_status(&step.id).expect("the step stands in the plan");
+        let _ = write!(text, "\n  {}: {status}", step.id);
     }
     text.push('\n');
     text
@@ -260,7 +261,7 @@ fn a_step_is_running() {
 #[test]
 fn a_step_is_running_while_a_later_one_was_rejected() {
     let mut world = running();
-    world.reject(Who::Ann, "show").outcome.unwrap();
+    world.reject(Who::Ann, "show").done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
@@ -277,35 +278,35 @@ fn the_last_step_waits_and_its_references_resolve() {
 #[test]
 fn a_step_was_skipped() {
     let mut world = plan_approved();
-    world.skip(Who::Ann, "look").outcome.unwrap();
+    world.skip(Who::Ann, "look").done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
 #[test]
 fn the_step_others_depend_on_was_skipped() {
     let mut world = next_step_waits();
-    world.skip(Who::Ann, "show").outcome.unwrap();
+    world.skip(Who::Ann, "show").done();
     assert_snapshot!(table(&world, &["show", "write"]));
 }
 
 #[test]
 fn a_step_failed() {
     let mut world = running();
-    world.finish_with(failed("step_failed")).outcome.unwrap();
+    world.finish_with(failed("step_failed")).done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
 #[test]
 fn a_step_was_rejected() {
     let mut world = step_approved();
-    world.reject(Who::Ann, "look").outcome.unwrap();
+    world.reject(Who::Ann, "look").done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
 #[test]
 fn the_plan_was_rejected_after_its_approval() {
     let mut world = step_approved();
-    world.act(Who::Ann, Action::RejectPlan { version: 1, verdict: no(None) }).outcome.unwrap();
+    world.act(Who::Ann, Action::RejectPlan { version: 1, verdict: no(None) }).done();
     assert_snapshot!(table(&world, &["look"]));
 }
 
@@ -317,45 +318,45 @@ fn every_step_succeeded() {
 #[test]
 fn the_session_was_stopped_without_a_plan() {
     let mut world = drafting();
-    world.act(Who::Ann, Action::Stop).outcome.unwrap();
+    world.act(Who::Ann, Action::Stop).done();
     assert_snapshot!(table(&world, &["look"]));
 }
 
 #[test]
 fn the_session_was_stopped_at_work() {
     let mut world = next_step_waits();
-    world.act(Who::Ann, Action::Stop).outcome.unwrap();
+    world.act(Who::Ann, Action::Stop).done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
 #[test]
 fn the_session_was_stopped_while_a_step_runs() {
     let mut world = running();
-    world.act(Who::Ann, Action::Stop).outcome.unwrap();
+    world.act(Who::Ann, Action::Stop).done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
 #[test]
 fn a_newer_plan_superseded_the_approved_one() {
     let mut world = step_approved();
-    world.import(plan(2, &[shell("look", "ls"), look("other")])).outcome.unwrap();
+    world.import(plan(2, &[shell("look", "ls"), look("other")])).done();
     assert_snapshot!(table(&world, &["look", "show"]));
 }
 
 #[test]
 fn a_newer_plan_is_approved_and_an_id_stands_for_something_else_in_it() {
     let mut world = step_approved();
-    world.import(plan(2, &[shell("look", "ls"), look("other")])).outcome.unwrap();
-    world.approve_plan(Who::Ann).outcome.unwrap();
+    world.import(plan(2, &[shell("look", "ls"), look("other")])).done();
+    world.approve_plan(Who::Ann).done();
     assert_snapshot!(table(&world, &["look", "other", "show"]));
 }
 
 #[test]
 fn in_dev_an_early_approval_covers_the_template() {
     let mut world = World::dev();
-    world.import(three_steps(1)).outcome.unwrap();
-    world.approve_plan(Who::Ann).outcome.unwrap();
-    world.approve(Who::Ann, "write").outcome.unwrap();
+    world.import(three_steps(1)).done();
+    world.approve_plan(Who::Ann).done();
+    world.approve(Who::Ann, "write").done();
     assert_snapshot!(table(&world, &["look", "write"]));
 }
 

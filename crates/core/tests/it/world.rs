@@ -51,7 +51,7 @@ impl Who {
             Self::Chat => ("chat", PrincipalKind::Surface, Role::Relay),
             Self::Daemon => return Caller::daemon(),
         };
-        let principal = PrincipalId::parse(name).unwrap();
+        let principal = PrincipalId::parse(name).expect("a name of the tests has the form of one");
         Caller { principal, kind, role, assurance: Assurance::Token }
     }
 }
@@ -65,6 +65,14 @@ pub(crate) struct Came {
 }
 
 impl Came {
+    /// It was allowed; the test goes on.
+    #[track_caller]
+    pub(crate) fn done(&self) {
+        if let Err(refusal) = &self.outcome {
+            panic!("refused: {refusal}");
+        }
+    }
+
     pub(crate) fn code(&self) -> &'static str {
         self.outcome.as_ref().map_or_else(Refusal::code, |_| "ok")
     }
@@ -100,7 +108,7 @@ impl World {
     pub(crate) fn new(profile: Profile, mode: Mode) -> Self {
         let mut world = Self::empty();
         let maker = if profile == Profile::Strict { Who::Robot } else { Who::Ann };
-        world.act(maker, create(profile, mode)).outcome.unwrap();
+        world.act(maker, create(profile, mode)).done();
         world
     }
 
@@ -280,9 +288,8 @@ impl World {
 
     /// How the gate stood when the run in progress was started.
     pub(crate) fn gate_of_run(&self) -> Gate {
-        let started = |event: &Envelope| match &event.fact {
-            Fact::StepStarted { gate, .. } => Some(gate.clone()),
-            _ => None,
+        let started = |event: &Envelope| {
+            if let Fact::StepStarted { gate, .. } = &event.fact { Some(gate.clone()) } else { None }
         };
         self.log.iter().rev().find_map(started).expect("a run was started")
     }
@@ -316,9 +323,9 @@ impl World {
 
     /// Approves, starts and ends a step.
     pub(crate) fn run(&mut self, step: &str) -> &mut Self {
-        self.approve(Who::Ann, step).outcome.unwrap();
-        self.start(Who::Robot, step).outcome.unwrap();
-        self.finish().outcome.unwrap();
+        self.approve(Who::Ann, step).done();
+        self.start(Who::Robot, step).done();
+        self.finish().done();
         self
     }
 }
@@ -367,7 +374,7 @@ pub(crate) fn id(step: &str) -> StepId {
 
 pub(crate) fn create(profile: Profile, mode: Mode) -> Action {
     Action::CreateSession(CreateSession {
-        id: SessionId::parse(SESSION).unwrap(),
+        id: SessionId::parse(SESSION).expect("the id of the tests has the form of one"),
         goal: None,
         mode,
         profile,
