@@ -4,9 +4,10 @@
 //! permit. Pure: the same arguments always give the same decision.
 
 mod approval;
-mod execution;
+mod ending;
 mod planning;
 pub mod roster;
+mod starting;
 
 use std::sync::Arc;
 
@@ -331,12 +332,12 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
         Action::RejectStep { step, verdict } => approval::reject_step(session, command, step, verdict, facts),
         Action::SkipStep { step, verdict } => approval::skip_step(session, command, step, verdict, facts),
         Action::StartStep { step, confirm_high_risk, masked_inputs } => {
-            let asked = execution::Asked { confirm_high_risk: *confirm_high_risk, masked_inputs };
-            execution::start_step(session, command, step, asked, facts)
+            let asked = starting::Asked { confirm_high_risk: *confirm_high_risk, masked_inputs };
+            starting::start_step(session, command, step, asked, facts)
         }
-        Action::FinishRun { run, end } => execution::finish_run(session, *run, end, facts),
-        Action::InterruptRun { run, finding, files } => execution::interrupt_run(session, *run, *finding, files),
-        Action::Stop => Ok(execution::stop(session)),
+        Action::FinishRun { run, end } => ending::finish_run(session, *run, end, facts),
+        Action::InterruptRun { run, finding, files } => ending::interrupt_run(session, *run, *finding, files),
+        Action::Stop => Ok(ending::stop(session)),
     }
 }
 

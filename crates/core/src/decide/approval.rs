@@ -128,8 +128,8 @@ pub(super) fn skip_step(
     let digest = shown_digest(session, entry, verdict, facts)?;
     let fact = Fact::StepSkipped { version, step: step.clone(), decision: decision_fact(command, verdict, digest) };
     let mut events = vec![decision_event(fact, format!("step {step} skipped"), command, verdict)];
-    if super::execution::would_be_done(session, step) {
-        events.push(super::execution::session_succeeded(version));
+    if super::ending::would_be_done(session, step) {
+        events.push(super::ending::session_succeeded(version));
     }
     Ok(Decision::accept(decided(version, Some(step), verdict), events))
 }

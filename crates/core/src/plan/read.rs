@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use super::{DOCUMENT_BYTES_MAX, NESTING_MAX, PlanProblem, STRING_BYTES_MAX};
+use super::scalar::scalar;
+use super::{DOCUMENT_BYTES_MAX, NESTING_MAX, PlanProblem};
 
 /// Most values a document may hold, aliases resolved.
 const NODES_MAX: usize = 200_000;
@@ -16,8 +17,6 @@ const NODES_MAX: usize = 200_000;
 const ALIASED_NODES_MAX: usize = 2_000;
 /// Most bytes of text that aliases may add, for the same reason.
 const ALIASED_BYTES_MAX: usize = 64 * 1024;
-/// Largest integer that every JSON reader keeps exactly: 2^53 − 1.
-const INTEGER_MAX: i64 = 9_007_199_254_740_991;
 
 /// A place in the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +165,7 @@ struct Reader<'t> {
     aliased: Extent,
 }
 
-type Read<T> = Result<T, PlanProblem>;
+pub(super) type Read<T> = Result<T, PlanProblem>;
 
 impl<'t> Reader<'t> {
     fn document(&mut self) -> Read<Node> {
@@ -324,105 +323,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>, at: Place) -> Read<Value> {
-    if text.len() > STRING_BYTES_MAX {
-        let message = format!("a text of {} bytes; the limit is {STRING_BYTES_MAX}", text.len());
-        return Err(refuse("string_too_long", at, message, "put it into a file, or split it"));
-    }
-    if text.contains('\0') {
-        return Err(refuse("nul_character", at, "a NUL character".to_owned(), "remove it"));
-    }
-    let is_str = tag.is_some_and(|tag| tag == "!" || tag.ends_with("2002:str") || tag == "!!str");
-    if !is_str {
-        no_tag(tag, at)?;
-    }
-    if style != ScalarStyle::Plain || is_str {
-        return Ok(Value::String(text.to_owned()));
-    }
-    plain(text, at)
-}
-
-/// The core schema of YAML 1.2: `no` is text, `0o17` and `0x1f` are numbers, `010` is ten.
-fn plain(text: &str, at: Place) -> Read<Value> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
-        "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
-        "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
-        _ => {}
-    }
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if is_all(digits, |byte| byte.is_ascii_digit()) {
-        return integer(text.strip_prefix('+').unwrap_or(text).parse().ok(), text, at);
-    }
-    for (prefix, base) in [("0o", 8), ("0x", 16)] {
-        let is_digit = |byte: u8| char::from(byte).is_digit(base);
-        if let Some(digits) = text.strip_prefix(prefix).filter(|digits| is_all(digits, is_digit)) {
-            return integer(i64::from_str_radix(digits, base).ok(), text, at);
-        }
-    }
-    if is_float(digits) || is_not_finite(digits) || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return float(text, at);
-    }
-    Ok(Value::String(text.to_owned()))
-}
-
-fn is_all(digits: &str, fits: impl Fn(u8) -> bool) -> bool {
-    !digits.is_empty() && digits.bytes().all(fits)
-}
-
-fn is_not_finite(digits: &str) -> bool {
-    matches!(digits, ".inf" | ".Inf" | ".INF")
-}
-
-/// A number with a point or an exponent. Beyond the integers that are kept exactly, it is one that is not.
-fn float(text: &str, at: Place) -> Read<Value> {
-    let number = text.parse::<f64>().unwrap_or(f64::NAN);
-    let Some(finite) = Number::from_f64(number) else {
-        return Err(refuse(
-            "number_not_finite",
-            at,
-            format!("`{}` is not a finite number", shown(text)),
-            "write a finite number, or put it in quotes",
-        ));
-    };
-    if number.abs() > INTEGER_MAX as f64 {
-        return integer(None, text, at);
-    }
-    Ok(Value::Number(finite))
-}
-
-fn integer(value: Option<i64>, text: &str, at: Place) -> Read<Value> {
-    match value.filter(|value| (-INTEGER_MAX..=INTEGER_MAX).contains(value)) {
-        Some(value) => Ok(Value::from(value)),
-        None => Err(refuse(
-            "integer_out_of_range",
-            at,
-            format!("`{}` is beyond ±{INTEGER_MAX}", shown(text)),
-            "put it in quotes; larger integers are not kept exactly by JSON",
-        )),
-    }
-}
-
-/// `[0-9]* ( . [0-9]* )? ( e [+-]? [0-9]+ )?` with a digit and a point or an exponent.
-fn is_float(digits: &str) -> bool {
-    let (mantissa, exponent) = match digits.find(['e', 'E']) {
-        Some(at) => (&digits[..at], Some(&digits[at + 1..])),
-        None => (digits, None),
-    };
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !exponent.is_empty() && exponent.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let points = mantissa.bytes().filter(|byte| *byte == b'.').count();
-    let has_digit = mantissa.bytes().any(|byte| byte.is_ascii_digit());
-    exponent_fits
-        && has_digit
-        && points <= 1
-        && (points == 1 || exponent.is_some())
-        && mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
-fn no_tag(tag: Option<&str>, at: Place) -> Read<()> {
+pub(super) fn no_tag(tag: Option<&str>, at: Place) -> Read<()> {
     match tag {
         None => Ok(()),
         Some(tag) => Err(refuse(
@@ -471,7 +372,7 @@ pub(super) fn shown(text: &str) -> String {
     format!("{head}… ({} characters)", text.chars().count())
 }
 
-fn refuse(code: &str, place: Place, message: String, fix: &str) -> PlanProblem {
+pub(super) fn refuse(code: &str, place: Place, message: String, fix: &str) -> PlanProblem {
     PlanProblem {
         code: code.to_owned(),
         pointer: String::new(),
