@@ -4,9 +4,10 @@
 //! permit. Pure: the same arguments always give the same decision.
 
 mod approval;
-mod execution;
+mod ending;
 mod planning;
 pub mod roster;
+mod starting;
 
 use std::sync::Arc;
 
@@ -316,16 +317,14 @@ pub fn decide(session: Option<&Session>, command: &Command, facts: &Facts) -> De
 }
 
 fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
+    require(&command.caller, act_of(session, command))?;
     if let Action::CreateSession(create) = &command.action {
-        return planning::create_session(session, command, create);
+        return planning::create_session(session, create);
     }
-    let act = act_of(session, command);
-    require(&command.caller, act)?;
-    let Some(session) = session else {
-        return Err(Refusal::SessionNotFound { session: String::new() });
-    };
+    // Only the asker knows under which name it looked.
+    let session = session.ok_or_else(|| Refusal::SessionNotFound { session: String::new() })?;
     match &command.action {
-        Action::CreateSession(_) => unreachable_create(session),
+        Action::CreateSession(create) => planning::create_session(Some(session), create),
         Action::ImportPlan(import) => planning::import_plan(session, import),
         Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict),
         Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict),
@@ -333,16 +332,13 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
         Action::RejectStep { step, verdict } => approval::reject_step(session, command, step, verdict, facts),
         Action::SkipStep { step, verdict } => approval::skip_step(session, command, step, verdict, facts),
         Action::StartStep { step, confirm_high_risk, masked_inputs } => {
-            execution::start_step(session, command, step, *confirm_high_risk, masked_inputs, facts)
+            let asked = starting::Asked { confirm_high_risk: *confirm_high_risk, masked_inputs };
+            starting::start_step(session, command, step, asked, facts)
         }
-        Action::FinishRun { run, end } => execution::finish_run(session, *run, end, facts),
-        Action::InterruptRun { run, finding, files } => execution::interrupt_run(session, *run, *finding, files),
-        Action::Stop => execution::stop(session),
+        Action::FinishRun { run, end } => ending::finish_run(session, *run, end, facts),
+        Action::InterruptRun { run, finding, files } => ending::interrupt_run(session, *run, *finding, files),
+        Action::Stop => Ok(ending::stop(session)),
     }
-}
-
-fn unreachable_create(session: &Session) -> Result<Decision, Refusal> {
-    Err(Refusal::InputInvalid { what: format!("session `{}`", session.id()), reason: "it exists".to_owned() })
 }
 
 /// The right a command needs, from the table in [`policy`].
@@ -387,4 +383,18 @@ fn payload_text(payload: &Value) -> String {
         return text;
     }
     json!({"too_long_bytes": text.len()}).to_string()
+}
+
+/// Leaves fields out of a payload that would be too long, first named first left out, and says which.
+fn fitting(mut payload: Value, dispensable: &[&str]) -> Value {
+    let mut left_out = Vec::new();
+    for name in dispensable {
+        if payload.to_string().len() <= PAYLOAD_BYTES_MAX {
+            break;
+        }
+        payload[*name] = Value::Null;
+        left_out.push(*name);
+        payload["left_out"] = json!(left_out);
+    }
+    payload
 }

@@ -1,7 +1,7 @@
 //! Events: one fact each in the append-only log, in the user's words.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::{Digest, FILES_TAG, canonical_json};
@@ -368,7 +368,10 @@ impl Fact {
     /// # Errors
     /// When the type is unknown or the facts do not fit it.
     pub fn read(event_type: &str, facts: Value) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(json!({"event_type": event_type, "facts": facts}))
+        let mut tagged = Map::new();
+        tagged.insert("event_type".to_owned(), Value::from(event_type));
+        tagged.insert("facts".to_owned(), facts);
+        serde_json::from_value(Value::Object(tagged))
     }
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::digest::{BOX_TAG, Digest};
+use crate::event::Profile;
+use crate::toolbox::Effect;
 
 /// What a command sees, may write and may reach, and its limits.
 ///
@@ -120,13 +122,18 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// Whether `strict` lets commands and applies pass.
+    /// Whether this much isolation is enough for a step of this effect.
     ///
-    /// `Unbuilt` passes until the box has landed: the one exception, and it ends with the tier itself.
-    pub const fn holds_strict(self) -> bool {
-        match self {
-            Self::None => false,
-            Self::Unbuilt | Self::KernelFilter | Self::Full => true,
+    /// Reads and previews touch nothing and always pass. With less than a filter of the kernel no command
+    /// runs, and only `dev` applies, with a warning. `Unbuilt` passes until the box has landed: the one
+    /// exception, and it ends with the tier itself.
+    pub const fn holds(self, effect: Effect, profile: Profile) -> bool {
+        match (self, effect) {
+            (Self::Unbuilt | Self::KernelFilter | Self::Full, _) | (Self::None, Effect::Reads | Effect::Previews) => {
+                true
+            }
+            (Self::None, Effect::Spawns) => false,
+            (Self::None, Effect::Writes) => matches!(profile, Profile::Dev),
         }
     }
 }

@@ -6,83 +6,187 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
-use crate::event::{Envelope, Fact};
+use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_digest};
 use crate::id::{RunId, SessionId, StepId};
-use crate::permit::Covers;
-
-type Place = (SessionId, u32, StepId);
+use crate::permit::{Covers, Gate};
+use crate::toolbox::{Effect, Risk};
 
 /// Reads a log in order and names the first broken promise.
 ///
 /// # Errors
 /// One sentence that names the event.
 pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), String> {
-    let mut plans: HashSet<(SessionId, u32)> = HashSet::new();
-    let mut approved: HashMap<Place, Digest> = HashMap::new();
-    let mut started: HashMap<Place, RunId> = HashMap::new();
-    let mut open: HashMap<SessionId, RunId> = HashMap::new();
-    let mut newest: HashMap<SessionId, u32> = HashMap::new();
-    let mut dead: HashSet<(SessionId, u32)> = HashSet::new();
-    let mut stopped: HashSet<SessionId> = HashSet::new();
+    let mut sessions: HashMap<&SessionId, Told<'_>> = HashMap::new();
     for event in events {
         let Some(session) = &event.session else { continue };
-        let wrong = |what: &str| Err(format!("event {} of {session}: {what}", event.id));
+        let told = sessions.entry(session).or_default();
+        told.take(event).map_err(|what| format!("event {} of {session}: {what}", event.id))?;
+    }
+    Ok(())
+}
+
+/// What the log has told of one session so far.
+#[derive(Default)]
+struct Told<'e> {
+    dry_run: bool,
+    strict: bool,
+    stopped: bool,
+    /// The newest plan: its version, its digest, its steps.
+    newest: Option<(u32, Digest, &'e [StepFact])>,
+    plan_approved: bool,
+    /// A failure or a no: nothing of this version starts any more.
+    dead: bool,
+    approved: HashMap<&'e StepId, Digest>,
+    started: HashSet<&'e StepId>,
+    done: HashSet<&'e StepId>,
+    /// The run in progress, its step, and whether its files were previewed.
+    open: Option<(RunId, &'e StepId, bool)>,
+    previews: HashMap<RunId, Digest>,
+}
+
+type Promise = Result<(), &'static str>;
+
+impl<'e> Told<'e> {
+    fn take(&mut self, event: &'e Envelope) -> Promise {
         match &event.fact {
-            Fact::PlanImported { version, .. } => {
-                if open.contains_key(session) || stopped.contains(session) {
-                    return wrong("a plan came while something ran or after the stop");
-                }
-                newest.insert(session.clone(), *version);
+            Fact::SessionCreated { mode, profile, .. } => {
+                (self.dry_run, self.strict) = (*mode == Mode::DryRun, *profile == Profile::Strict);
+                Ok(())
             }
-            Fact::PlanApproved { version, .. } => {
-                plans.insert((session.clone(), *version));
+            Fact::PlanImported { version, digest, steps, .. } => self.imported(*version, *digest, steps),
+            Fact::PlanApproved { version, decision } => {
+                self.of_newest(*version)?;
+                self.plan_approved = true;
+                let is_newest = self.newest.is_some_and(|(_, digest, _)| digest == decision.digest);
+                held(is_newest && !self.dead, "an approval of another plan than the newest, or after a no")
             }
-            Fact::PlanRejected { version, .. } | Fact::StepRejected { version, .. } => {
-                dead.insert((session.clone(), *version));
+            Fact::PlanRejected { version, .. } => {
+                self.dead = true;
+                self.of_newest(*version)
             }
             Fact::StepApproved { version, step, decision, .. } => {
-                approved.insert((session.clone(), *version, step.clone()), decision.digest);
+                self.decided(*version, step)?;
+                self.approved.insert(step, decision.digest);
+                Ok(())
             }
-            Fact::StepStarted { version, step, digest, template_digest, covers, .. } => {
-                let place = (session.clone(), *version, step.clone());
-                let granted = if *covers == Covers::Resolved { digest } else { template_digest };
-                if !plans.contains(&(session.clone(), *version)) || approved.get(&place) != Some(granted) {
-                    return wrong("a step started without an approval of the same digest");
-                }
-                if dead.contains(&(session.clone(), *version)) || stopped.contains(session) {
-                    return wrong("a step started after a failure, a no or a stop");
-                }
-                if newest.get(session) != Some(version) {
-                    return wrong("a step of a superseded plan started");
-                }
-                let Some(run) = event.run else { return wrong("a start names no run") };
-                if started.insert(place, run).is_some() || open.insert(session.clone(), run).is_some() {
-                    return wrong("a step started twice, or two at once");
-                }
+            Fact::StepRejected { version, step, .. } => {
+                self.decided(*version, step)?;
+                self.dead = true;
+                Ok(())
             }
-            Fact::StepExecuted { .. } | Fact::StepFailed { .. } | Fact::StepInterrupted { .. } => {
-                if event.run.is_none() || open.remove(session) != event.run {
-                    return wrong("an end without its start");
-                }
-                if let Fact::StepFailed { version, .. } | Fact::StepInterrupted { version, .. } = &event.fact {
-                    dead.insert((session.clone(), *version));
-                }
+            Fact::StepSkipped { version, step, .. } => {
+                self.decided(*version, step)?;
+                self.done.insert(step);
+                Ok(())
+            }
+            Fact::StepStarted { .. } => self.started(event),
+            Fact::StepExecuted { step, preview, applied, .. } => {
+                let run = self.ended(event, step, applied)?;
+                self.done.insert(step);
+                self.previews.extend(preview.as_ref().map(|preview| (run, preview.files)));
+                Ok(())
+            }
+            Fact::StepFailed { step, applied, .. } => {
+                self.dead = true;
+                self.ended(event, step, applied).map(|_| ())
+            }
+            Fact::StepInterrupted { step, .. } => {
+                self.dead = true;
+                self.ended(event, step, &[]).map(|_| ())
             }
             Fact::SessionStopped { .. } => {
-                stopped.insert(session.clone());
+                self.stopped = true;
+                Ok(())
             }
-            Fact::SessionCreated { .. }
-            | Fact::StepSkipped { .. }
-            | Fact::StepExecutionRejected { .. }
+            Fact::SessionSucceeded { version } => {
+                self.of_newest(*version)?;
+                let all =
+                    self.newest.is_some_and(|(_, _, steps)| steps.iter().all(|step| self.done.contains(&step.id)));
+                held(all && !self.dead, "a success while steps were left")
+            }
+            Fact::StepExecutionRejected { .. }
             | Fact::StepExecutionWarning { .. }
             | Fact::ArtifactSaved { .. }
-            | Fact::SessionSucceeded { .. }
             | Fact::DaemonStarted { .. }
             | Fact::PersonAdded { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
-            | Fact::AccessRefused { .. } => {}
+            | Fact::AccessRefused { .. } => Ok(()),
         }
     }
-    Ok(())
+
+    fn imported(&mut self, version: u32, digest: Digest, steps: &'e [StepFact]) -> Promise {
+        held(self.open.is_none() && !self.stopped, "a plan came while something ran or after the stop")?;
+        held(self.newest.is_none_or(|(newest, _, _)| version > newest), "a version was used twice")?;
+        // What was approved and done belongs to a plan; what was previewed belongs to the session.
+        *self = Self {
+            dry_run: self.dry_run,
+            strict: self.strict,
+            newest: Some((version, digest, steps)),
+            previews: std::mem::take(&mut self.previews),
+            ..Self::default()
+        };
+        Ok(())
+    }
+
+    fn of_newest(&self, version: u32) -> Promise {
+        let newest = self.newest.is_some_and(|(newest, _, _)| newest == version);
+        held(newest && !self.stopped, "it names a superseded plan or comes after the stop")
+    }
+
+    fn decided(&self, version: u32, step: &'e StepId) -> Promise {
+        self.of_newest(version)?;
+        held(self.plan_approved && !self.dead, "a decision on a step of a plan that is not at work")?;
+        held(!self.started.contains(step), "a decision on a step that has started")
+    }
+
+    fn started(&mut self, event: &'e Envelope) -> Promise {
+        let Fact::StepStarted {
+            version,
+            step,
+            digest,
+            template_digest,
+            covers,
+            high_risk_confirmed,
+            files,
+            gate,
+            effect,
+            ..
+        } = &event.fact
+        else {
+            return Err("not a start");
+        };
+        self.of_newest(*version)?;
+        held(self.plan_approved && !self.dead, "a step started without an approved plan, or after a failure or a no")?;
+        let granted = if *covers == Covers::Resolved { digest } else { template_digest };
+        held(self.approved.get(step) == Some(granted), "a step started without an approval of the same digest")?;
+        held(self.started.insert(step) && self.open.is_none(), "a step started twice, or two at once")?;
+        let steps = self.newest.map_or(&[][..], |(_, _, steps)| steps);
+        let earlier = steps.iter().take_while(|planned| planned.id != *step);
+        held(earlier.clone().all(|planned| self.done.contains(&planned.id)), "a step started out of order")?;
+        let planned = steps.get(earlier.count()).ok_or("a step started that is not in the plan")?;
+        held(!self.done.contains(step), "a skipped step started")?;
+        held(planned.effect == *effect, "a step started with another effect than was planned")?;
+        let confirmed = *high_risk_confirmed || !self.strict || planned.risk != Risk::High;
+        held(confirmed, "a step of high risk started unconfirmed")?;
+        held(!self.dry_run || *effect != Effect::Writes, "a dry run applied something")?;
+        let previewed = match gate {
+            Gate::Recorded { run } => self.previews.get(run) == Some(&files_digest(files)),
+            Gate::NotNeeded | Gate::Stale | Gate::Missing => false,
+        };
+        let run = event.run.ok_or("a start names no run")?;
+        self.open = Some((run, step, previewed));
+        Ok(())
+    }
+
+    fn ended(&mut self, event: &Envelope, step: &StepId, applied: &[FileChange]) -> Result<RunId, &'static str> {
+        let (run, running, previewed) = self.open.take().ok_or("an end without its start")?;
+        held(event.run == Some(run) && running == step, "an end without its start")?;
+        held(applied.is_empty() || previewed, "something was written that no run had previewed")?;
+        Ok(run)
+    }
+}
+
+fn held(promise: bool, broken: &'static str) -> Promise {
+    if promise { Ok(()) } else { Err(broken) }
 }

@@ -4,10 +4,15 @@
 //! *all* its problems, and [`Draft::number`] gives the draft its version and so its digest.
 
 pub mod check;
-pub mod expand;
-pub mod inputs;
+mod expand;
+mod fields;
+mod inputs;
+mod problems;
 pub mod read;
+mod scalar;
 pub mod schema;
+mod step;
+mod verify;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -25,7 +25,7 @@ pub enum Act {
     StopAnySession,
     /// Add and remove people, tokens and workspaces.
     Administer,
-    /// End runs and record what was found at start.
+    /// End runs, record what was found at start, and say what the daemon says of itself.
     EndRuns,
 }
 
@@ -58,7 +58,7 @@ impl Act {
             Self::StopOwnSession => "stop a session of its own",
             Self::StopAnySession => "stop a session of somebody else",
             Self::Administer => "add or remove people, tokens and workspaces",
-            Self::EndRuns => "end a run",
+            Self::EndRuns => "end a run or speak for the daemon",
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::redact;
 /// The input that may hold the output of a preview; see [`project_preview`].
 pub const PREVIEW_INPUT: &str = "preview";
 
+/// The parts of a preview's output that an apply compares.
+const COMPARED: [&str; 4] = ["path", "old_sha256", "new_sha256", "files"];
+
 /// A place in an earlier step's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -90,7 +93,8 @@ fn walk(value: &Value, pointer: &mut String, visit: &mut impl FnMut(&str, &str))
         Value::String(text) => visit(text, pointer),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                pointer.push_str(&format!("/{index}"));
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
                 walk(item, pointer, visit);
                 pointer.truncate(length);
             }
@@ -143,15 +147,13 @@ pub fn resolve(
             .ok_or_else(|| refuse(format!("step `{}` has no recorded output", reference.step)))?;
         let (value, place) = select(&recorded.output, &reference.fields)
             .map_err(|field| refuse(format!("the output has no field `{field}`")))?;
-        let value = if reference.pointer == format!("/{PREVIEW_INPUT}") {
+        let value = if reference.pointer == format!("/{PREVIEW_INPUT}") && value.is_object() {
+            for name in COMPARED {
+                whole(&recorded, &format!("{place}/{name}")).map_err(refuse)?;
+            }
             project_preview(value)
         } else {
-            if let Some(pointer) = touching(&recorded.masked, &place) {
-                return Err(refuse(format!("`{pointer}` of the output is masked")));
-            }
-            if let Some(pointer) = touching(&recorded.not_whole, &place) {
-                return Err(refuse(format!("`{pointer}` of the output is truncated or not UTF-8")));
-            }
+            whole(&recorded, &place).map_err(refuse)?;
             if value.as_str().is_some_and(redact::is_masked) {
                 return Err(refuse("the value is masked".to_owned()));
             }
@@ -167,7 +169,6 @@ pub fn resolve(
 
 /// Keeps of a preview's output what an apply compares: path, digests and files. These are never masked.
 pub fn project_preview(output: &Value) -> Value {
-    const COMPARED: [&str; 4] = ["path", "old_sha256", "new_sha256", "files"];
     let Value::Object(fields) = output else { return output.clone() };
     COMPARED
         .iter()
@@ -182,7 +183,12 @@ fn select<'v>(output: &'v Value, fields: &[String]) -> Result<(&'v Value, String
     for field in fields {
         value = match value {
             Value::Object(entries) => entries.get(field),
-            Value::Array(items) => field.parse::<usize>().ok().and_then(|index| items.get(index)),
+            // Only the canonical form of a number names an entry, so that each entry has one pointer.
+            Value::Array(items) => field
+                .parse::<usize>()
+                .ok()
+                .filter(|index| index.to_string() == *field)
+                .and_then(|index| items.get(index)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
         }
         .ok_or_else(|| field.clone())?;
@@ -190,6 +196,17 @@ fn select<'v>(output: &'v Value, fields: &[String]) -> Result<(&'v Value, String
         place.push_str(field);
     }
     Ok((value, place))
+}
+
+/// Whether the value at a place is what the step really gave; or why not.
+fn whole(recorded: &RecordedOutput, place: &str) -> Result<(), String> {
+    if let Some(pointer) = touching(&recorded.masked, place) {
+        return Err(format!("`{pointer}` of the output is masked"));
+    }
+    if let Some(pointer) = touching(&recorded.not_whole, place) {
+        return Err(format!("`{pointer}` of the output is truncated or not UTF-8"));
+    }
+    Ok(())
 }
 
 /// A pointer that lies at, below or above the place.
@@ -247,5 +264,32 @@ mod tests {
         let output = json!({"list": [{"token": "***REDACTED***"}]});
         assert!(resolve(&inputs, &references, |_| Some(recorded(output.clone(), &["/list/0/token"]))).is_err());
         assert!(resolve(&inputs, &references, |_| None).is_err());
+    }
+
+    #[test]
+    fn an_entry_of_a_list_has_one_name_so_that_none_slips_past_its_mask() {
+        let output = json!({"list": ["whole", {"token": "***REDACTED***"}]});
+        let resolves = |index: &str| {
+            let inputs = json!({ "content": format!("${{steps.a.output.list.{index}}}") });
+            let (references, _) = collect(&inputs);
+            resolve(&inputs, &references, |_| Some(recorded(output.clone(), &["/list/1/token"])))
+        };
+        assert_eq!(resolves("0").unwrap(), json!({"content": "whole"}));
+        for index in ["1", "01", "001", "2", "-1", "00"] {
+            assert!(resolves(index).is_err(), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_preview_that_is_masked_or_no_structure_does_not_resolve() {
+        let inputs = json!({"preview": "${steps.a.output}"});
+        let (references, _) = collect(&inputs);
+        let output = json!({"path": "p", "files": [{"path": "p"}], "diff": "x"});
+        let resolves = |masked: &[&str]| resolve(&inputs, &references, |_| Some(recorded(output.clone(), masked)));
+        assert_eq!(resolves(&["/diff"]).unwrap(), json!({"preview": {"path": "p", "files": [{"path": "p"}]}}));
+        assert!(resolves(&["/files/0/path"]).is_err());
+        let inputs = json!({"preview": "${steps.a.output.diff}"});
+        let (references, _) = collect(&inputs);
+        assert!(resolve(&inputs, &references, |_| Some(recorded(output.clone(), &["/diff"]))).is_err());
     }
 }

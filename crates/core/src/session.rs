@@ -1,16 +1,19 @@
 //! What has happened to one session: a pure function of its events.
 
+mod evolve;
+mod seal;
+mod status;
+
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-use crate::digest::{Digest, INPUTS_TAG, STEP_TAG};
-use crate::event::{Envelope, Fact, Mode, Profile, StepFact, WorkspaceIdentity};
+use crate::digest::Digest;
+use crate::event::{Mode, Profile, StepFact, WorkspaceIdentity};
 use crate::id::{RunId, SessionId, StepId};
-use crate::permit::{Covers, Grant};
+use crate::permit::Grant;
 use crate::principal::PrincipalId;
+
+pub use seal::{StepSeal, inputs_digest, step_digest};
+pub use status::{SessionStatus, StepStatus};
 
 /// The log says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,87 +24,6 @@ impl Corrupt {
     /// Names what cannot be.
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
-    }
-}
-
-/// A session's status on the wire. Always derived, never set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionStatus {
-    /// No plan yet.
-    Pending,
-    /// The newest plan waits for a decision.
-    AwaitingPlanApproval,
-    /// The plan is approved; the next step is not running.
-    AwaitingStepApproval,
-    /// A run is in progress.
-    Running,
-    /// Every step of the newest plan succeeded or was skipped.
-    Succeeded,
-    /// A step failed or somebody said no: only a new plan version leads on.
-    Failed,
-    /// Stopped; final.
-    Cancelled,
-}
-
-impl SessionStatus {
-    /// Every status, in the order of a session's life.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::AwaitingPlanApproval,
-        Self::AwaitingStepApproval,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::AwaitingPlanApproval => "awaiting_plan_approval",
-            Self::AwaitingStepApproval => "awaiting_step_approval",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// A step's status on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepStatus {
-    /// Not approved yet.
-    Pending,
-    /// Approved, not started.
-    Approved,
-    /// Its run is in progress.
-    Running,
-    /// Its run succeeded.
-    Succeeded,
-    /// Its run failed, was interrupted, or somebody said no.
-    Failed,
-    /// Left out by a person.
-    Skipped,
-    /// Will not run: the session was stopped.
-    Cancelled,
-}
-
-impl StepStatus {
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Cancelled => "cancelled",
-        }
     }
 }
 
@@ -119,8 +41,27 @@ pub struct Session {
     previews: HashMap<Digest, RunId>,
     /// What those previews would have made, to tell a stale preview from a missing one.
     preview_targets: HashSet<Digest>,
-    /// Step ids of superseded versions, with the content they last stood for.
-    older_steps: HashMap<StepId, Digest>,
+    /// The digests of superseded versions, so that the same plan again is told from another one.
+    older_plans: HashMap<u32, Digest>,
+    /// What the step ids of superseded versions stood for.
+    older_steps: HashMap<StepId, OlderStep>,
+}
+
+/// What an id stood for in superseded versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OlderStep {
+    /// The newest superseded version that has it.
+    pub(crate) version: u32,
+    content: Digest,
+    /// Whether older versions differ among themselves: then no content is the same as all of theirs.
+    varied: bool,
+}
+
+impl OlderStep {
+    /// Whether the id stood for something other than this in any superseded version.
+    pub(crate) fn differs_from(&self, content: Digest) -> bool {
+        self.varied || self.content != content
+    }
 }
 
 /// Where a session stands.
@@ -129,9 +70,19 @@ pub(crate) enum Stage {
     Drafting,
     AwaitingPlanApproval(Current),
     Working(Current, PlanGrant),
-    NeedsReplan(Current),
-    Succeeded(Current),
+    /// A run that was in progress when somebody said no to a later step still goes on to its end.
+    NeedsReplan(Current, Cause),
+    Succeeded(Current, PlanGrant),
     Stopped(Option<Current>),
+}
+
+/// Why only a new plan leads on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A person said no to the plan.
+    PlanRejected(PrincipalId),
+    /// A step failed, or a person said no to one.
+    Step,
 }
 
 /// The newest plan and how far it has come.
@@ -166,303 +117,8 @@ pub(crate) enum Progress {
     Running(Grant, RunId),
     Succeeded(RunId),
     Failed(RunId),
-    Rejected,
+    Rejected(PrincipalId),
     Skipped(PrincipalId),
-}
-
-/// Digests inputs, as written or as resolved.
-pub fn inputs_digest(inputs: &Value) -> Digest {
-    Digest::of_json(INPUTS_TAG, inputs)
-}
-
-impl Session {
-    /// Takes up the first event of a session.
-    ///
-    /// # Errors
-    /// [`Corrupt`] when it is not a `session_created` with seq 1.
-    pub fn begin(first: &Envelope) -> Result<Self, Corrupt> {
-        let Fact::SessionCreated { mode, profile, workspace } = &first.fact else {
-            return Err(Corrupt::new(format!("a session begins with `{}`", first.fact.event_type())));
-        };
-        let (Some(id), Some(1)) = (&first.session, first.seq) else {
-            return Err(Corrupt::new("a session begins without its id or not at seq 1"));
-        };
-        Ok(Self {
-            id: id.clone(),
-            mode: *mode,
-            profile: *profile,
-            workspace: workspace.clone(),
-            created_by: first.principal.clone(),
-            seq: 1,
-            stage: Stage::Drafting,
-            previews: HashMap::new(),
-            preview_targets: HashSet::new(),
-            older_steps: HashMap::new(),
-        })
-    }
-
-    /// Takes in every event of a session, from the first.
-    ///
-    /// # Errors
-    /// [`Corrupt`] at the first event that cannot follow.
-    pub fn replay<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<Option<Self>, Corrupt> {
-        events.into_iter().try_fold(None, |session, event| match session {
-            None => Self::begin(event).map(Some),
-            Some(session) => Self::evolve(session, event).map(Some),
-        })
-    }
-
-    /// Takes in one event, and checks again what `decide` allowed.
-    ///
-    /// # Errors
-    /// [`Corrupt`] when the event cannot follow.
-    pub fn evolve(mut self, event: &Envelope) -> Result<Self, Corrupt> {
-        if event.session.as_ref() != Some(&self.id) || event.seq != Some(self.seq + 1) {
-            return Err(Corrupt::new(format!("event {} is not the next one of {}", event.id, self.id)));
-        }
-        self.seq += 1;
-        self.apply(event)
-            .map_err(|reason| Corrupt::new(format!("event {} (`{}`): {reason}", event.id, event.fact.event_type())))?;
-        Ok(self)
-    }
-
-    fn apply(&mut self, event: &Envelope) -> Result<(), &'static str> {
-        match &event.fact {
-            Fact::SessionCreated { .. } => Err("a session is created once"),
-            Fact::PlanImported { version, digest, steps, .. } => self.plan_imported(*version, *digest, steps),
-            Fact::PlanApproved { version, decision } => self.plan_approved(*version, decision.digest, &event.principal),
-            Fact::PlanRejected { version, .. } => self.plan_rejected(*version),
-            Fact::StepApproved { version, step, covers, decision } => {
-                let grant = Grant { digest: decision.digest, covers: *covers, by: event.principal.clone() };
-                self.step_approved(*version, step, grant)
-            }
-            Fact::StepRejected { version, step, .. } => self.step_rejected(*version, step),
-            Fact::StepSkipped { version, step, .. } => self.step_skipped(*version, step, &event.principal),
-            Fact::StepStarted { version, step, digest, template_digest, covers, .. } => {
-                let run = event.run.ok_or("a start names no run")?;
-                self.step_started(*version, step, run, (*digest, *template_digest, *covers))
-            }
-            Fact::StepExecuted { version, step, preview, .. } => {
-                let run = event.run.ok_or("an end names no run")?;
-                if let Some(preview) = preview {
-                    self.previews.insert(preview.files, run);
-                    self.preview_targets.insert(preview.targets);
-                }
-                self.run_ended(*version, step, run, Progress::Succeeded(run))
-            }
-            Fact::StepFailed { version, step, .. } | Fact::StepInterrupted { version, step, .. } => {
-                let run = event.run.ok_or("an end names no run")?;
-                self.run_ended(*version, step, run, Progress::Failed(run))
-            }
-            Fact::StepExecutionRejected { .. } | Fact::StepExecutionWarning { .. } | Fact::ArtifactSaved { .. } => {
-                Ok(())
-            }
-            Fact::SessionStopped { .. } => self.stopped(),
-            Fact::SessionSucceeded { version } => self.succeeded(*version),
-            Fact::DaemonStarted { .. }
-            | Fact::PersonAdded { .. }
-            | Fact::TokenCreated { .. }
-            | Fact::TokenRevoked { .. }
-            | Fact::AccessRefused { .. } => Err("the event belongs to no session"),
-        }
-    }
-
-    fn plan_imported(&mut self, version: u32, digest: Digest, steps: &[StepFact]) -> Result<(), &'static str> {
-        if self.plan_version().is_some_and(|newest| version <= newest) {
-            return Err("versions only grow");
-        }
-        let previous = match std::mem::replace(&mut self.stage, Stage::Drafting) {
-            Stage::Drafting => None,
-            Stage::AwaitingPlanApproval(plan) | Stage::NeedsReplan(plan) | Stage::Succeeded(plan) => Some(plan),
-            Stage::Working(plan, _) if plan.running.is_none() => Some(plan),
-            Stage::Working(..) => return Err("a run is in progress"),
-            Stage::Stopped(_) => return Err("the session is stopped"),
-        };
-        for step in previous.into_iter().flat_map(|plan| plan.steps) {
-            self.older_steps.insert(step.planned.id, step.planned.content);
-        }
-        let index: HashMap<_, _> = steps.iter().enumerate().map(|(place, step)| (step.id.clone(), place)).collect();
-        if index.len() != steps.len() || steps.is_empty() {
-            return Err("step ids are unique and there is at least one");
-        }
-        let steps =
-            steps.iter().map(|planned| Step { planned: planned.clone(), progress: Progress::Pending }).collect();
-        self.stage = Stage::AwaitingPlanApproval(Current { version, digest, steps, index, next: 0, running: None });
-        Ok(())
-    }
-
-    fn plan_approved(&mut self, version: u32, digest: Digest, by: &PrincipalId) -> Result<(), &'static str> {
-        match std::mem::replace(&mut self.stage, Stage::Drafting) {
-            Stage::AwaitingPlanApproval(plan) if plan.version == version && plan.digest == digest => {
-                self.stage = Stage::Working(plan, PlanGrant { by: by.clone() });
-                Ok(())
-            }
-            Stage::AwaitingPlanApproval(_)
-            | Stage::Drafting
-            | Stage::Working(..)
-            | Stage::NeedsReplan(_)
-            | Stage::Succeeded(_)
-            | Stage::Stopped(_) => Err("no plan of this version and digest awaits approval"),
-        }
-    }
-
-    fn plan_rejected(&mut self, version: u32) -> Result<(), &'static str> {
-        match std::mem::replace(&mut self.stage, Stage::Drafting) {
-            Stage::AwaitingPlanApproval(plan) | Stage::Working(plan, _)
-                if plan.version == version && plan.running.is_none() =>
-            {
-                self.stage = Stage::NeedsReplan(plan);
-                Ok(())
-            }
-            Stage::AwaitingPlanApproval(_)
-            | Stage::Drafting
-            | Stage::Working(..)
-            | Stage::NeedsReplan(_)
-            | Stage::Succeeded(_)
-            | Stage::Stopped(_) => Err("no plan of this version can be rejected"),
-        }
-    }
-
-    fn step_approved(&mut self, version: u32, step: &StepId, grant: Grant) -> Result<(), &'static str> {
-        let (profile, template) = (self.profile, self.template_digest(step));
-        let step = self.waiting_step(version, step)?;
-        if !matches!(step.progress, Progress::Pending) {
-            return Err("the step is not pending");
-        }
-        let early = step.planned.has_references && grant.covers == Covers::Template;
-        if early && profile == Profile::Strict {
-            return Err("strict approves inputs as resolved");
-        }
-        if (early || !step.planned.has_references) && template != Some(grant.digest) {
-            return Err("the approval names another digest than the step has");
-        }
-        step.progress = Progress::Approved(grant);
-        Ok(())
-    }
-
-    fn step_rejected(&mut self, version: u32, step: &StepId) -> Result<(), &'static str> {
-        let step = self.waiting_step(version, step)?;
-        if !matches!(step.progress, Progress::Pending | Progress::Approved(_)) {
-            return Err("the step has started");
-        }
-        step.progress = Progress::Rejected;
-        self.needs_new_plan();
-        Ok(())
-    }
-
-    fn step_skipped(&mut self, version: u32, step: &StepId, by: &PrincipalId) -> Result<(), &'static str> {
-        let step = self.waiting_step(version, step)?;
-        if !matches!(step.progress, Progress::Pending | Progress::Approved(_)) {
-            return Err("the step has started");
-        }
-        step.progress = Progress::Skipped(by.clone());
-        self.advance();
-        Ok(())
-    }
-
-    fn step_started(
-        &mut self,
-        version: u32,
-        step: &StepId,
-        run: RunId,
-        (digest, template_digest, covers): (Digest, Digest, Covers),
-    ) -> Result<(), &'static str> {
-        if self.template_digest(step) != Some(template_digest) {
-            return Err("the template's digest is not the plan's");
-        }
-        let Stage::Working(plan, _) = &mut self.stage else { return Err("no approved plan is at work") };
-        let place = *plan.index.get(step).ok_or("the plan has no such step")?;
-        if plan.version != version || plan.running.is_some() || plan.next != place {
-            return Err("the step is not the next one");
-        }
-        let entry = &mut plan.steps[place];
-        let Progress::Approved(grant) = &entry.progress else { return Err("the step is not approved") };
-        let granted = match grant.covers {
-            Covers::Resolved => digest,
-            Covers::Template => template_digest,
-        };
-        if grant.digest != granted || grant.covers != covers {
-            return Err("what starts is not what was approved");
-        }
-        entry.progress = Progress::Running(grant.clone(), run);
-        plan.running = Some(place);
-        Ok(())
-    }
-
-    fn run_ended(&mut self, version: u32, step: &StepId, run: RunId, end: Progress) -> Result<(), &'static str> {
-        let (Stage::Working(plan, _) | Stage::Stopped(Some(plan))) = &mut self.stage else {
-            return Err("no run is in progress");
-        };
-        let place = plan.running.take().ok_or("no run is in progress")?;
-        let entry = &mut plan.steps[place];
-        if plan.version != version
-            || entry.planned.id != *step
-            || !matches!(&entry.progress, Progress::Running(_, running) if *running == run)
-        {
-            return Err("another run is in progress");
-        }
-        let failed = matches!(end, Progress::Failed(_));
-        entry.progress = end;
-        if failed && matches!(self.stage, Stage::Working(..)) {
-            self.needs_new_plan();
-        } else {
-            self.advance();
-        }
-        Ok(())
-    }
-
-    fn stopped(&mut self) -> Result<(), &'static str> {
-        let plan = match std::mem::replace(&mut self.stage, Stage::Drafting) {
-            Stage::Drafting => None,
-            Stage::AwaitingPlanApproval(plan) | Stage::Working(plan, _) | Stage::NeedsReplan(plan) => Some(plan),
-            Stage::Succeeded(plan) => Some(plan),
-            Stage::Stopped(_) => return Err("the session is stopped already"),
-        };
-        self.stage = Stage::Stopped(plan);
-        Ok(())
-    }
-
-    fn succeeded(&mut self, version: u32) -> Result<(), &'static str> {
-        match std::mem::replace(&mut self.stage, Stage::Drafting) {
-            Stage::Working(plan, _) if plan.version == version && plan.is_done() => {
-                self.stage = Stage::Succeeded(plan);
-                Ok(())
-            }
-            Stage::Working(..)
-            | Stage::Drafting
-            | Stage::AwaitingPlanApproval(_)
-            | Stage::NeedsReplan(_)
-            | Stage::Succeeded(_)
-            | Stage::Stopped(_) => Err("not every step succeeded or was skipped"),
-        }
-    }
-
-    fn waiting_step(&mut self, version: u32, step: &StepId) -> Result<&mut Step, &'static str> {
-        let Stage::Working(plan, _) = &mut self.stage else { return Err("no approved plan is at work") };
-        if plan.version != version {
-            return Err("the plan is another version");
-        }
-        let place = *plan.index.get(step).ok_or("the plan has no such step")?;
-        Ok(&mut plan.steps[place])
-    }
-
-    fn needs_new_plan(&mut self) {
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Drafting) {
-            Stage::Working(plan, _) => Stage::NeedsReplan(plan),
-            other @ (Stage::Drafting
-            | Stage::AwaitingPlanApproval(_)
-            | Stage::NeedsReplan(_)
-            | Stage::Succeeded(_)
-            | Stage::Stopped(_)) => other,
-        };
-    }
-
-    fn advance(&mut self) {
-        if let Stage::Working(plan, _) | Stage::Stopped(Some(plan)) = &mut self.stage {
-            let done = |step: &&Step| matches!(step.progress, Progress::Succeeded(_) | Progress::Skipped(_));
-            plan.next += plan.steps[plan.next..].iter().take_while(done).count();
-        }
-    }
 }
 
 /// What can be asked of a session.
@@ -504,15 +160,15 @@ impl Session {
             Stage::AwaitingPlanApproval(_) => SessionStatus::AwaitingPlanApproval,
             Stage::Working(plan, _) if plan.running.is_some() => SessionStatus::Running,
             Stage::Working(..) => SessionStatus::AwaitingStepApproval,
-            Stage::NeedsReplan(_) => SessionStatus::Failed,
-            Stage::Succeeded(_) => SessionStatus::Succeeded,
+            Stage::NeedsReplan(..) => SessionStatus::Failed,
+            Stage::Succeeded(..) => SessionStatus::Succeeded,
             Stage::Stopped(_) => SessionStatus::Cancelled,
         }
     }
 
     /// Whether only a new plan version leads on.
     pub fn needs_replan(&self) -> bool {
-        matches!(self.stage, Stage::NeedsReplan(_))
+        matches!(self.stage, Stage::NeedsReplan(..))
     }
 
     /// The newest plan's version.
@@ -527,7 +183,7 @@ impl Session {
 
     /// Whether the newest plan is approved and at work or done.
     pub fn plan_is_approved(&self) -> bool {
-        matches!(self.stage, Stage::Working(..) | Stage::Succeeded(_))
+        matches!(self.stage, Stage::Working(..) | Stage::Succeeded(..))
     }
 
     /// What the log knows of a step of the newest plan.
@@ -544,13 +200,12 @@ impl Session {
     pub fn step_status(&self, step: &StepId) -> Option<StepStatus> {
         let stopped = matches!(self.stage, Stage::Stopped(_));
         self.entry(step).map(|entry| match &entry.progress {
-            Progress::Pending | Progress::Approved(_) if stopped => StepStatus::Cancelled,
-            Progress::Failed(_) if stopped => StepStatus::Cancelled,
+            Progress::Pending | Progress::Approved(_) | Progress::Failed(_) if stopped => StepStatus::Cancelled,
             Progress::Pending => StepStatus::Pending,
             Progress::Approved(_) => StepStatus::Approved,
             Progress::Running(..) => StepStatus::Running,
             Progress::Succeeded(_) => StepStatus::Succeeded,
-            Progress::Failed(_) | Progress::Rejected => StepStatus::Failed,
+            Progress::Failed(_) | Progress::Rejected(_) => StepStatus::Failed,
             Progress::Skipped(_) => StepStatus::Skipped,
         })
     }
@@ -565,7 +220,7 @@ impl Session {
             | Progress::Approved(_)
             | Progress::Succeeded(_)
             | Progress::Failed(_)
-            | Progress::Rejected
+            | Progress::Rejected(_)
             | Progress::Skipped(_) => None,
         }
     }
@@ -586,9 +241,14 @@ impl Session {
         self.preview_targets.contains(targets)
     }
 
-    /// What an equal step id stood for in a superseded version.
-    pub fn older_content(&self, step: &StepId) -> Option<Digest> {
-        self.older_steps.get(step).copied()
+    /// What an equal step id stood for in superseded versions.
+    pub(crate) fn older_step(&self, step: &StepId) -> Option<&OlderStep> {
+        self.older_steps.get(step)
+    }
+
+    /// The digest of a version that was superseded.
+    pub(crate) fn older_plan(&self, version: u32) -> Option<Digest> {
+        self.older_plans.get(&version).copied()
     }
 
     /// The step digest of the inputs as written.
@@ -618,7 +278,8 @@ impl Session {
         const DIGEST_BYTES: usize = 64;
         size_of::<Self>()
             + self.current().map_or(0, |plan| plan.steps.len() * STEP_BYTES)
-            + (self.previews.len() + self.preview_targets.len() + 2 * self.older_steps.len()) * DIGEST_BYTES
+            + (self.previews.len() + self.preview_targets.len() + self.older_plans.len() + 2 * self.older_steps.len())
+                * DIGEST_BYTES
     }
 
     pub(crate) const fn stage(&self) -> &Stage {
@@ -630,8 +291,8 @@ impl Session {
             Stage::Drafting | Stage::Stopped(None) => None,
             Stage::AwaitingPlanApproval(plan)
             | Stage::Working(plan, _)
-            | Stage::NeedsReplan(plan)
-            | Stage::Succeeded(plan)
+            | Stage::NeedsReplan(plan, _)
+            | Stage::Succeeded(plan, _)
             | Stage::Stopped(Some(plan)) => Some(plan),
         }
     }
@@ -652,52 +313,5 @@ impl Current {
 
     pub(crate) fn is_done(&self) -> bool {
         self.next == self.steps.len()
-    }
-}
-
-/// What a step's digest is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct StepSeal<'s> {
-    /// The session: an `own` workspace is named by it.
-    pub session: &'s SessionId,
-    /// The workspace.
-    pub workspace: &'s WorkspaceIdentity,
-    /// The plan's digest.
-    pub plan: Digest,
-    /// The step's id.
-    pub step: &'s StepId,
-    /// Its effective risk.
-    pub risk: crate::toolbox::Risk,
-    /// The box its command runs in.
-    pub box_digest: Option<Digest>,
-    /// [`inputs_digest`] of its inputs, as written or as resolved.
-    pub inputs: Digest,
-}
-
-/// `calt step v1`: what an approval of a step is bound to.
-pub fn step_digest(seal: &StepSeal<'_>) -> Digest {
-    Digest::of_json(
-        STEP_TAG,
-        &json!({
-            "session": seal.session,
-            "workspace": seal.workspace,
-            "plan": seal.plan,
-            "step": seal.step,
-            "risk": seal.risk,
-            "box": seal.box_digest,
-            "inputs": seal.inputs,
-        }),
-    )
-}
-
-impl fmt::Display for SessionStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for StepStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }

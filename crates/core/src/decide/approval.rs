@@ -5,10 +5,11 @@ use serde_json::json;
 use super::{Answer, Command, Decision, Facts, StepFacts, Verdict, event};
 use crate::digest::Digest;
 use crate::event::{DecisionFact, Fact, How, NewEvent, Profile};
-use crate::id::StepId;
+use crate::id::{RunId, StepId};
 use crate::permit::Covers;
+use crate::principal::PrincipalId;
 use crate::refusal::Refusal;
-use crate::session::{Progress, Session, Stage, Step};
+use crate::session::{Cause, Progress, Session, SessionStatus, Stage, Step};
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: u64 = 4_000;
@@ -22,16 +23,11 @@ pub(super) fn approve_plan(
     let digest = newest_plan(session, version, verdict)?;
     match session.stage() {
         Stage::AwaitingPlanApproval(_) => {}
-        Stage::Working(_, grant) if grant.by == command.caller.principal => {
-            return Ok(Decision::accept(decided(version, None, verdict), Vec::new()));
+        Stage::Working(_, grant) | Stage::Succeeded(_, grant) => {
+            return again(session, command, &grant.by, (version, None), verdict);
         }
-        Stage::Working(_, grant) => {
-            let what = format!("plan v{version}");
-            return Err(Refusal::AlreadyDecided { session: session.id().clone(), what, by: grant.by.clone() });
-        }
-        Stage::NeedsReplan(_) => return Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
-        Stage::Succeeded(_) => return Err(closed(session, "succeeded")),
-        Stage::Drafting | Stage::Stopped(_) => return Err(closed(session, "cancelled")),
+        Stage::NeedsReplan(..) => return Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
+        Stage::Drafting | Stage::Stopped(_) => return Err(closed(session)),
     }
     let fact = Fact::PlanApproved { version, decision: decision_fact(command, verdict, digest) };
     let approved = decision_event(fact, format!("plan v{version} approved"), command, verdict);
@@ -48,9 +44,15 @@ pub(super) fn reject_plan(
     reason(verdict)?;
     match session.stage() {
         Stage::AwaitingPlanApproval(_) | Stage::Working(..) => {}
-        Stage::NeedsReplan(_) => return Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
-        Stage::Succeeded(_) => return Err(closed(session, "succeeded")),
-        Stage::Drafting | Stage::Stopped(_) => return Err(closed(session, "cancelled")),
+        Stage::NeedsReplan(_, Cause::PlanRejected(by)) => {
+            return again(session, command, by, (version, None), verdict);
+        }
+        Stage::NeedsReplan(_, Cause::Step) => {
+            return Err(Refusal::NeedsReplan { session: session.id().clone(), version });
+        }
+        // Everything has run: a no comes too late, and a new version may come at any time.
+        Stage::Succeeded(_, grant) => return Err(decided_already(session, None, version, &grant.by)),
+        Stage::Drafting | Stage::Stopped(_) => return Err(closed(session)),
     }
     if let Some((run, step)) = session.running() {
         return Err(Refusal::RunInProgress { session: session.id().clone(), step: step.clone(), run });
@@ -72,17 +74,16 @@ pub(super) fn approve_step(
     let (digest, covers) = what_is_covered(session, entry, verdict, facts)?;
     match &entry.progress {
         Progress::Pending => {}
-        Progress::Approved(grant) if grant.by == command.caller.principal && grant.digest == digest => {
-            return Ok(Decision::accept(decided(version, Some(step), verdict), Vec::new()));
+        // Without a digest the same person means what they decided on.
+        Progress::Approved(grant) if grant.digest == digest || verdict.digest.is_none() => {
+            return again(session, command, &grant.by, (version, Some(step)), verdict);
         }
-        Progress::Approved(grant) => {
-            let what = format!("step `{step}`");
-            return Err(Refusal::AlreadyDecided { session: session.id().clone(), what, by: grant.by.clone() });
-        }
+        Progress::Approved(grant) => return Err(decided_already(session, Some(step), version, &grant.by)),
         Progress::Running(_, run) => return Err(in_progress(session, step, *run)),
-        Progress::Succeeded(run) | Progress::Failed(run) => return Err(ran(session, step, Some(*run))),
-        Progress::Rejected => return Err(ran(session, step, None)),
-        Progress::Skipped(by) => return Err(skipped(session, step, by)),
+        Progress::Succeeded(run) | Progress::Failed(run) => return Err(ran(session, step, *run)),
+        Progress::Rejected(by) | Progress::Skipped(by) => {
+            return Err(decided_already(session, Some(step), version, by));
+        }
     }
     let fact =
         Fact::StepApproved { version, step: step.clone(), covers, decision: decision_fact(command, verdict, digest) };
@@ -97,6 +98,10 @@ pub(super) fn reject_step(
     verdict: &Verdict,
     facts: &Facts,
 ) -> Result<Decision, Refusal> {
+    let (version, entry) = find_step(session, step)?;
+    if let (Stage::NeedsReplan(..), Progress::Rejected(by)) = (session.stage(), &entry.progress) {
+        return again(session, command, by, (version, Some(step)), verdict);
+    }
     let (version, entry) = step_at_work(session, step)?;
     digest_given(session, entry, verdict, facts)?;
     reason(verdict)?;
@@ -116,17 +121,15 @@ pub(super) fn skip_step(
 ) -> Result<Decision, Refusal> {
     let (version, entry) = step_at_work(session, step)?;
     digest_given(session, entry, verdict, facts)?;
-    if let Progress::Skipped(by) = &entry.progress
-        && *by == command.caller.principal
-    {
-        return Ok(Decision::accept(decided(version, Some(step), verdict), Vec::new()));
+    if let Progress::Skipped(by) = &entry.progress {
+        return again(session, command, by, (version, Some(step)), verdict);
     }
     not_started(session, entry)?;
     let digest = shown_digest(session, entry, verdict, facts)?;
     let fact = Fact::StepSkipped { version, step: step.clone(), decision: decision_fact(command, verdict, digest) };
     let mut events = vec![decision_event(fact, format!("step {step} skipped"), command, verdict)];
-    if super::execution::would_be_done(session, step) {
-        events.push(super::execution::session_succeeded(version));
+    if super::ending::would_be_done(session, step) {
+        events.push(super::ending::session_succeeded(version));
     }
     Ok(Decision::accept(decided(version, Some(step), verdict), events))
 }
@@ -140,7 +143,7 @@ fn newest_plan(session: &Session, version: u32, verdict: &Verdict) -> Result<Dig
         return Err(Refusal::PlanSuperseded { session: session.id().clone(), version, newest: plan.version });
     }
     if matches!(session.stage(), Stage::Stopped(_)) {
-        return Err(closed(session, "cancelled"));
+        return Err(closed(session));
     }
     if verdict.digest.is_some_and(|digest| digest != plan.digest) {
         let what = format!("plan v{version}");
@@ -155,15 +158,15 @@ fn newest_plan(session: &Session, version: u32, verdict: &Verdict) -> Result<Dig
     Ok(plan.digest)
 }
 
-/// The step, when it stands in the newest plan and that plan is approved.
+/// The step, when it stands in the newest plan and that plan is approved. After success every step has run or
+/// was skipped, and what is asked of it meets that.
 fn step_at_work<'s>(session: &'s Session, step: &StepId) -> Result<(u32, &'s Step), Refusal> {
     let (version, entry) = find_step(session, step)?;
     match session.stage() {
-        Stage::Working(..) => Ok((version, entry)),
+        Stage::Working(..) | Stage::Succeeded(..) => Ok((version, entry)),
         Stage::AwaitingPlanApproval(_) => Err(Refusal::PlanNotApproved { session: session.id().clone(), version }),
-        Stage::NeedsReplan(_) => Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
-        Stage::Succeeded(_) => Err(closed(session, "succeeded")),
-        Stage::Drafting | Stage::Stopped(_) => Err(closed(session, "cancelled")),
+        Stage::NeedsReplan(..) => Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
+        Stage::Drafting | Stage::Stopped(_) => Err(closed(session)),
     }
 }
 
@@ -171,9 +174,9 @@ pub(super) fn find_step<'s>(session: &'s Session, step: &StepId) -> Result<(u32,
     if let (Some(version), Some(entry)) = (session.plan_version(), session.entry(step)) {
         return Ok((version, entry));
     }
-    match (session.older_content(step), session.plan_version()) {
-        (Some(_), Some(newest)) => {
-            Err(Refusal::PlanSuperseded { session: session.id().clone(), version: newest - 1, newest })
+    match (session.older_step(step), session.plan_version()) {
+        (Some(older), Some(newest)) => {
+            Err(Refusal::PlanSuperseded { session: session.id().clone(), version: older.version, newest })
         }
         (None | Some(_), None) | (None, Some(_)) => {
             Err(Refusal::StepNotFound { session: session.id().clone(), step: step.to_string() })
@@ -184,7 +187,7 @@ pub(super) fn find_step<'s>(session: &'s Session, step: &StepId) -> Result<(u32,
 /// An id that stood for something else before must be named with its digest.
 fn digest_given(session: &Session, entry: &Step, verdict: &Verdict, facts: &Facts) -> Result<(), Refusal> {
     let step = &entry.planned.id;
-    let other_before = session.older_content(step).is_some_and(|content| content != entry.planned.content);
+    let other_before = session.older_step(step).is_some_and(|older| older.differs_from(entry.planned.content));
     if other_before && verdict.digest.is_none() {
         let digest = resolved(session, entry, facts).ok().or_else(|| session.template_digest(step));
         return Err(Refusal::DigestRequired { session: session.id().clone(), step: step.clone(), digest });
@@ -211,11 +214,12 @@ fn what_is_covered(
             same_as_shown(session, entry, verdict, digest)?;
             Ok((digest, Covers::Resolved))
         }
-        (Err(_), Profile::Dev) => {
+        (Err(Refusal::ReferenceUnresolved { .. }), Profile::Dev) => {
             same_as_shown(session, entry, verdict, template)?;
             Ok((template, Covers::Template))
         }
-        (Err(refusal), Profile::Strict) => Err(refusal),
+        // What was gathered for another plan is no ground for any approval.
+        (Err(refusal), Profile::Strict | Profile::Dev) => Err(refusal),
     }
 }
 
@@ -290,26 +294,42 @@ fn not_started(session: &Session, entry: &Step) -> Result<(), Refusal> {
     match &entry.progress {
         Progress::Pending | Progress::Approved(_) => Ok(()),
         Progress::Running(_, run) => Err(in_progress(session, step, *run)),
-        Progress::Succeeded(run) | Progress::Failed(run) => Err(ran(session, step, Some(*run))),
-        Progress::Rejected => Err(ran(session, step, None)),
-        Progress::Skipped(by) => Err(skipped(session, step, by)),
+        Progress::Succeeded(run) | Progress::Failed(run) => Err(ran(session, step, *run)),
+        Progress::Rejected(by) | Progress::Skipped(by) => {
+            Err(decided_already(session, Some(step), session.plan_version().unwrap_or_default(), by))
+        }
     }
 }
 
-fn in_progress(session: &Session, step: &StepId, run: crate::id::RunId) -> Refusal {
+fn in_progress(session: &Session, step: &StepId, run: RunId) -> Refusal {
     Refusal::RunInProgress { session: session.id().clone(), step: step.clone(), run }
 }
 
-fn ran(session: &Session, step: &StepId, run: Option<crate::id::RunId>) -> Refusal {
-    Refusal::AlreadyRan { session: session.id().clone(), step: step.clone(), run }
+fn ran(session: &Session, step: &StepId, run: RunId) -> Refusal {
+    Refusal::AlreadyRan { session: session.id().clone(), step: step.clone(), run: Some(run) }
 }
 
-fn skipped(session: &Session, step: &StepId, by: &crate::principal::PrincipalId) -> Refusal {
-    Refusal::AlreadyDecided { session: session.id().clone(), what: format!("step `{step}`"), by: by.clone() }
+/// The same decision once more: nothing for its own person, a refusal for anybody else.
+fn again(
+    session: &Session,
+    command: &Command,
+    by: &PrincipalId,
+    (version, step): (u32, Option<&StepId>),
+    verdict: &Verdict,
+) -> Result<Decision, Refusal> {
+    if *by == command.caller.principal {
+        return Ok(Decision::accept(decided(version, step, verdict), Vec::new()));
+    }
+    Err(decided_already(session, step, version, by))
 }
 
-pub(super) fn closed(session: &Session, status: &'static str) -> Refusal {
-    Refusal::SessionClosed { session: session.id().clone(), status }
+fn decided_already(session: &Session, step: Option<&StepId>, version: u32, by: &PrincipalId) -> Refusal {
+    let what = step.map_or_else(|| format!("plan v{version}"), |step| format!("step `{step}`"));
+    Refusal::AlreadyDecided { session: session.id().clone(), what, by: by.clone() }
+}
+
+pub(super) fn closed(session: &Session) -> Refusal {
+    Refusal::SessionClosed { session: session.id().clone(), status: SessionStatus::Cancelled.as_str() }
 }
 
 fn reason(verdict: &Verdict) -> Result<(), Refusal> {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Answer, Command, CreateSession, Decision, ImportPlan, act_of, event, require};
+use super::approval::closed;
+use super::{Answer, CreateSession, Decision, ImportPlan, event};
 use crate::digest::Digest;
 use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact};
 use crate::isolation::BoxSpec;
@@ -15,12 +16,7 @@ const GOAL_CHARS_MAX: u64 = 4_000;
 /// Longest `ref` and `origin`, in characters.
 const LABEL_CHARS_MAX: u64 = 200;
 
-pub(super) fn create_session(
-    session: Option<&Session>,
-    command: &Command,
-    create: &CreateSession,
-) -> Result<Decision, Refusal> {
-    require(&command.caller, act_of(session, command))?;
+pub(super) fn create_session(session: Option<&Session>, create: &CreateSession) -> Result<Decision, Refusal> {
     if session.is_some() {
         let what = format!("session `{}`", create.id);
         return Err(Refusal::InputInvalid { what, reason: "it exists already".to_owned() });
@@ -54,16 +50,17 @@ pub(super) fn import_plan(session: &Session, import: &ImportPlan) -> Result<Deci
     let (version, digest) = (plan.version(), plan.digest());
     match session.stage() {
         Stage::Stopped(_) => {
-            return Err(Refusal::SessionClosed { session: session.id().clone(), status: "cancelled" });
+            return Err(closed(session));
         }
         Stage::Drafting
         | Stage::AwaitingPlanApproval(_)
         | Stage::Working(..)
-        | Stage::NeedsReplan(_)
-        | Stage::Succeeded(_) => {}
+        | Stage::NeedsReplan(..)
+        | Stage::Succeeded(..) => {}
     }
     if let Some(newest) = session.plan_version() {
-        if version == newest && session.plan_digest() == Some(digest) {
+        let known = if version == newest { session.plan_digest() } else { session.older_plan(version) };
+        if known == Some(digest) {
             return Ok(Decision::accept(Answer::PlanImported { version, digest }, Vec::new()));
         }
         if version <= newest {

@@ -67,7 +67,7 @@ pub fn decide_roster(roster: &Roster, command: &RosterCommand, facts: &Facts) ->
 }
 
 fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<Decision, Refusal> {
-    require(&command.caller, Act::Administer)?;
+    require(&command.caller, act_of(&command.action))?;
     match &command.action {
         RosterAction::CreateToken { token, hash, principal, role, expires_at } => {
             create_token(roster, (token, *hash), principal, *role, *expires_at, facts)
@@ -86,6 +86,14 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::AccessRefused { reason: reason.clone(), count: *count };
             Ok(recorded(fact, format!("access refused {count} times: {reason}")))
         }
+    }
+}
+
+/// People and credentials are the owner's; what the daemon says of itself only it may say.
+const fn act_of(action: &RosterAction) -> Act {
+    match action {
+        RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } => Act::Administer,
+        RosterAction::DaemonStarted { .. } | RosterAction::AccessRefused { .. } => Act::EndRuns,
     }
 }
 

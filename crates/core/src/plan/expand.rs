@@ -8,15 +8,34 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use super::check::TITLE_CHARS_MAX;
 use super::read::{Entry, Node, NodeKind, Place};
+use crate::id::StepId;
 
 /// Longest id of a `change` step, so that `_preview` fits behind it.
 pub(super) const CHANGE_ID_CHARS_MAX: usize = 56;
+
+/// Longest title of a `change` step, so that ` (preview)` fits behind it.
+pub(super) const CHANGE_TITLE_CHARS_MAX: usize = TITLE_CHARS_MAX - " (preview)".len();
 
 /// A step node with the pointer it was written at.
 pub(super) struct Written {
     pub(super) node: Node,
     pub(super) pointer: String,
+    /// The key its inputs were written under: `inputs`, or `change`.
+    pub(super) inputs_key: &'static str,
+}
+
+impl Written {
+    /// The pointer of its inputs in the document.
+    pub(super) fn inputs_pointer(&self) -> String {
+        format!("{}/{}", self.pointer, self.inputs_key)
+    }
+
+    /// Whether its inputs name files.
+    pub(super) fn has_files(&self) -> bool {
+        self.node.get("inputs").is_some_and(|inputs| inputs.value.get("files").is_some())
+    }
 }
 
 /// Puts previews and applies in the place of `change` steps; other steps stay where they are.
@@ -25,10 +44,10 @@ pub(super) fn expand(steps: &[Node]) -> Vec<Written> {
     let mut group: Vec<(usize, &Node)> = Vec::new();
     let mut paths: HashSet<String> = HashSet::new();
     for (place, step) in steps.iter().enumerate() {
-        if step.get("change").is_none() || step.get("tool").is_some() || step.get("inputs").is_some() {
+        if step.get("change").is_none() {
             close(&mut group, &mut written);
             paths.clear();
-            written.push(Written { node: step.clone(), pointer: format!("/steps/{place}") });
+            written.push(Written { node: step.clone(), pointer: format!("/steps/{place}"), inputs_key: "inputs" });
             continue;
         }
         let touched = touched_paths(step);
@@ -46,7 +65,8 @@ pub(super) fn expand(steps: &[Node]) -> Vec<Written> {
 fn close(group: &mut Vec<(usize, &Node)>, written: &mut Vec<Written>) {
     for (phase, keep) in [("preview", PREVIEW_KEYS), ("apply", APPLY_KEYS)] {
         for (place, step) in group.iter() {
-            written.push(Written { node: half(step, phase, keep), pointer: format!("/steps/{place}") });
+            let pointer = format!("/steps/{place}");
+            written.push(Written { node: half(step, phase, keep), pointer, inputs_key: "change" });
         }
     }
     group.clear();
@@ -65,24 +85,27 @@ fn half(step: &Node, phase: &str, keep: &[&str]) -> Node {
             NodeKind::Scalar(_) | NodeKind::List(_) | NodeKind::Mapping(_) => None,
         })
     };
+    // What does not fit was named already, or is named where it stands: it is not named a second time in
+    // words nobody wrote.
+    let id = text("id").map(|(id, place)| (cut(&id, CHANGE_ID_CHARS_MAX), place));
+    let id = id.filter(|(id, _)| StepId::parse(id).is_some());
+    let title = text("title").map(|(title, place)| (cut(&title, CHANGE_TITLE_CHARS_MAX), place));
+    let title = title.filter(|(title, _)| !title.trim().is_empty());
+    let names = [("id", &id, format!("_{phase}")), ("title", &title, format!(" ({phase})"))];
     let mut entries = Vec::new();
-    for (name, suffix) in [("id", format!("_{phase}")), ("title", format!(" ({phase})"))] {
-        match text(name) {
-            Some((text, place)) => entries.push(entry(name, place, json!(format!("{text}{suffix}")))),
-            // Wrong or missing: left as it is, so that the check names it.
+    for (name, text, suffix) in names {
+        match text {
+            Some((text, place)) => entries.push(entry(name, *place, json!(format!("{text}{suffix}")))),
             None => entries.extend(step.get(name).cloned()),
         }
     }
     entries.push(entry("tool", at, json!("apply_patch")));
     let mut inputs = vec![entry("mode", at, json!(phase))];
-    if let Some(change) = step.get("change") {
-        match &change.value.kind {
-            NodeKind::Mapping(fields) => inputs.extend(fields.iter().cloned()),
-            NodeKind::Scalar(_) | NodeKind::List(_) => inputs.push(change.clone()),
-        }
+    if let Some(Entry { value: Node { kind: NodeKind::Mapping(fields), .. }, .. }) = step.get("change") {
+        inputs.extend(fields.iter().filter(|field| field.key == "files").cloned());
     }
     if phase == "apply"
-        && let Some((id, _)) = text("id")
+        && let Some((id, _)) = &id
     {
         inputs.push(entry("preview", at, json!(format!("${{steps.{id}_preview.output}}"))));
     }
@@ -103,8 +126,17 @@ fn half(step: &Node, phase: &str, keep: &[&str]) -> Node {
     Node { kind: NodeKind::Mapping(entries), place: at }
 }
 
+fn cut(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
+}
+
 fn entry(key: &str, place: Place, value: Value) -> Entry {
     Entry { key: key.to_owned(), key_place: place, value: Node { kind: NodeKind::Scalar(value), place } }
+}
+
+/// A path without what does not change where it leads, so that two ways to write it are one path.
+pub(super) fn plain_path(path: &str) -> String {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
 }
 
 fn touched_paths(step: &Node) -> HashSet<String> {
@@ -114,7 +146,7 @@ fn touched_paths(step: &Node) -> HashSet<String> {
         for file in files {
             for name in ["path", "rename_to"] {
                 if let Some(path) = file.get(name).and_then(|entry| entry.value.value().as_str().map(str::to_owned)) {
-                    paths.insert(path);
+                    paths.insert(plain_path(&path));
                 }
             }
         }

@@ -6,7 +6,8 @@
 
 use serde_json::Value;
 
-use super::check::{Problems, suggestion};
+use super::fields::suggestion;
+use super::problems::Problems;
 use super::read::{Node, NodeKind, shown};
 use crate::reference::{Reading, read};
 

@@ -5,17 +5,18 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
-use serde_json::{Map, Number, Value};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span};
+use serde_json::{Map, Value};
 
-use super::{DOCUMENT_BYTES_MAX, NESTING_MAX, PlanProblem, STRING_BYTES_MAX};
+use super::scalar::scalar;
+use super::{DOCUMENT_BYTES_MAX, NESTING_MAX, PlanProblem};
 
 /// Most values a document may hold, aliases resolved.
 const NODES_MAX: usize = 200_000;
 /// Most values that aliases may add, so that a small document cannot become a large plan unseen.
 const ALIASED_NODES_MAX: usize = 2_000;
-/// Largest integer that every JSON reader keeps exactly: 2^53 − 1.
-const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+/// Most bytes of text that aliases may add, for the same reason.
+const ALIASED_BYTES_MAX: usize = 64 * 1024;
 
 /// A place in the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +101,36 @@ impl Node {
         node.place
     }
 
-    fn count(&self) -> usize {
+    /// How much an alias to this value adds.
+    fn extent(&self) -> Extent {
+        let mut whole = Extent { values: 1, bytes: 0, levels: 0 };
         match &self.kind {
-            NodeKind::Scalar(_) => 1,
-            NodeKind::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
-            NodeKind::Mapping(entries) => 1 + entries.iter().map(|entry| entry.value.count()).sum::<usize>(),
+            NodeKind::Scalar(value) => whole.bytes = value.as_str().map_or(0, str::len),
+            NodeKind::List(items) => items.iter().for_each(|item| whole.take_in(&item.extent())),
+            NodeKind::Mapping(entries) => {
+                for entry in entries {
+                    whole.bytes += entry.key.len();
+                    whole.take_in(&entry.value.extent());
+                }
+            }
         }
+        whole.levels += usize::from(!matches!(self.kind, NodeKind::Scalar(_)));
+        whole
+    }
+}
+
+/// Values, bytes of text, and levels of nesting.
+struct Extent {
+    values: usize,
+    bytes: usize,
+    levels: usize,
+}
+
+impl Extent {
+    fn take_in(&mut self, below: &Self) {
+        self.values += below.values;
+        self.bytes += below.bytes;
+        self.levels = self.levels.max(below.levels);
     }
 }
 
@@ -116,14 +141,19 @@ impl Node {
 pub fn read(text: &str) -> Result<Document, Vec<PlanProblem>> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let message = format!("the document has {} bytes; the limit is {DOCUMENT_BYTES_MAX}", text.len());
-        return Err(vec![problem("document_too_large", START, message, "split the work into several plans")]);
+        return Err(vec![refuse("document_too_large", START, message, "split the work into several plans")]);
     }
     if let Some(at) = text.find('\0') {
         let place = place_of_byte(text, at);
-        return Err(vec![problem("nul_character", place, "a NUL character".to_owned(), "remove it")]);
+        return Err(vec![refuse("nul_character", place, "a NUL character".to_owned(), "remove it")]);
     }
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, aliased: 0 };
-    reader.document().map(|root| Document { root }).map_err(|problem| vec![*problem])
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        anchors: HashMap::new(),
+        nodes: 0,
+        aliased: Extent { values: 0, bytes: 0, levels: 0 },
+    };
+    reader.document().map(|root| Document { root }).map_err(|problem| vec![problem])
 }
 
 const START: Place = Place { line: 1, column: 1 };
@@ -132,29 +162,31 @@ struct Reader<'t> {
     parser: Parser<'t, granit_parser::StrInput<'t>>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
-    aliased: usize,
+    aliased: Extent,
 }
 
-type Read<T> = Result<T, Box<PlanProblem>>;
+pub(super) type Read<T> = Result<T, PlanProblem>;
 
 impl<'t> Reader<'t> {
     fn document(&mut self) -> Read<Node> {
         let mut root = None;
         loop {
             let (event, place) = self.next()?;
-            match event {
-                Event::StreamStart | Event::DocumentEnd => {}
-                Event::DocumentStart(..) if root.is_some() => {
-                    return Err(refuse(
-                        "several_documents",
-                        place,
-                        "a second document begins here".to_owned(),
-                        "a plan is one document; remove the `---` and what follows",
-                    ));
-                }
-                Event::DocumentStart(..) => {}
-                Event::StreamEnd => break,
-                other => root = Some(self.node(other, place, 0)?),
+            if event == Event::StreamEnd {
+                break;
+            }
+            if matches!(event, Event::StreamStart | Event::DocumentEnd) {
+                continue;
+            }
+            if !matches!(event, Event::DocumentStart(..)) {
+                root = Some(self.node(event, place, 0)?);
+            } else if root.is_some() {
+                return Err(refuse(
+                    "several_documents",
+                    place,
+                    "a second document begins here".to_owned(),
+                    "a plan is one document; remove the `---` and what follows",
+                ));
             }
         }
         let Some(root) = root.filter(|root| root.kind != NodeKind::Scalar(Value::Null)) else {
@@ -181,8 +213,13 @@ impl<'t> Reader<'t> {
             Some(Ok((event, span))) => Ok((event, place(&span))),
             Some(Err(error)) => {
                 let at = Place { line: line(error.marker().line()), column: column(error.marker().col()) };
-                let message = error.info().lines().next().unwrap_or("the document cannot be read").to_owned();
-                Err(refuse("syntax", at, message, "mend the YAML or JSON at this place"))
+                let message = error.info();
+                let message = message.lines().next().unwrap_or_default().to_owned();
+                Err(if matches!(error.kind(), ErrorKind::UnknownAnchor) {
+                    refuse("unknown_alias", at, message, "write the value out")
+                } else {
+                    refuse("syntax", at, message, "mend the YAML or JSON at this place")
+                })
             }
             None => Ok((Event::StreamEnd, START)),
         }
@@ -191,33 +228,24 @@ impl<'t> Reader<'t> {
     fn node(&mut self, event: Event<'t>, at: Place, depth: usize) -> Read<Node> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            return Err(refuse(
-                "too_many_values",
-                at,
-                format!("more than {NODES_MAX} values"),
-                "split the work into several plans",
-            ));
+            let message = format!("more than {NODES_MAX} values");
+            return Err(refuse("too_many_values", at, message, "split the work into several plans"));
         }
-        if depth > NESTING_MAX {
-            return Err(refuse(
-                "nested_too_deep",
-                at,
-                format!("nested deeper than {NESTING_MAX} levels"),
-                "make it flatter",
-            ));
-        }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's events may grow; none of them is a value")]
         let (kind, anchor) = match event {
-            Event::Alias(target) => return self.alias(target, at),
+            Event::Alias(target) => return self.alias(target, at, depth),
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.map(|tag| tag.to_string());
                 (NodeKind::Scalar(scalar(&text, style, tag.as_deref(), at)?), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                no_tag(tag.map(|tag| tag.to_string()), at)?;
+                no_tag(tag.map(|tag| tag.to_string()).as_deref(), at)?;
+                not_deeper(depth + 1, at)?;
                 (self.list(depth)?, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                no_tag(tag.map(|tag| tag.to_string()), at)?;
+                no_tag(tag.map(|tag| tag.to_string()).as_deref(), at)?;
+                not_deeper(depth + 1, at)?;
                 (self.mapping(depth)?, anchor)
             }
             _ => return Err(refuse("syntax", at, "a value is missing here".to_owned(), "write the value")),
@@ -229,26 +257,20 @@ impl<'t> Reader<'t> {
         Ok(node)
     }
 
-    fn alias(&mut self, target: usize, at: Place) -> Read<Node> {
+    fn alias(&mut self, target: usize, at: Place, depth: usize) -> Read<Node> {
         let Some(node) = self.anchors.get(&target) else {
-            return Err(refuse(
-                "unknown_alias",
-                at,
-                "the alias names nothing that is complete".to_owned(),
-                "write the value out",
-            ));
+            let message = "the alias names nothing that is complete".to_owned();
+            return Err(refuse("unknown_alias", at, message, "write the value out"));
         };
-        let node = Node { kind: node.kind.clone(), place: at };
-        self.aliased += node.count();
-        if self.aliased > ALIASED_NODES_MAX {
-            return Err(refuse(
-                "too_many_aliases",
-                at,
-                format!("aliases add more than {ALIASED_NODES_MAX} values"),
-                "write the values out",
-            ));
+        let extent = node.extent();
+        not_deeper(depth + extent.levels, at)?;
+        self.aliased.take_in(&extent);
+        if self.aliased.values > ALIASED_NODES_MAX || self.aliased.bytes > ALIASED_BYTES_MAX {
+            let message =
+                format!("aliases add more than {ALIASED_NODES_MAX} values or {ALIASED_BYTES_MAX} bytes of text");
+            return Err(refuse("too_many_aliases", at, message, "write the values out"));
         }
-        Ok(node)
+        Ok(Node { kind: node.kind.clone(), place: at })
     }
 
     fn list(&mut self, depth: usize) -> Read<NodeKind> {
@@ -301,113 +323,25 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>, at: Place) -> Read<Value> {
-    if text.len() > STRING_BYTES_MAX {
-        let message = format!("a text of {} bytes; the limit is {STRING_BYTES_MAX}", text.len());
-        return Err(refuse("string_too_long", at, message, "put it into a file, or split it"));
-    }
-    if text.contains('\0') {
-        return Err(refuse("nul_character", at, "a NUL character".to_owned(), "remove it"));
-    }
-    let is_str = tag.is_some_and(|tag| tag == "!" || tag.ends_with("2002:str") || tag == "!!str");
-    if !is_str {
-        no_tag(tag.map(str::to_owned), at)?;
-    }
-    if style != ScalarStyle::Plain || is_str {
-        return Ok(Value::String(text.to_owned()));
-    }
-    plain(text, at)
-}
-
-/// The core schema of YAML 1.2: `no` is text, `0o17` and `0x1f` are numbers, `010` is ten.
-fn plain(text: &str, at: Place) -> Read<Value> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
-        "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
-        "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf"
-        | "-.INF" => {
-            return Err(refuse(
-                "number_not_finite",
-                at,
-                format!("`{text}` is not a finite number"),
-                "write a finite number, or put it in quotes",
-            ));
-        }
-        _ => {}
-    }
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let value = text.strip_prefix('+').unwrap_or(text).parse::<i64>().ok();
-        return integer(value, text, at);
-    }
-    if let Some(octal) = text.strip_prefix("0o")
-        && !octal.is_empty()
-        && octal.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
-    {
-        return integer(i64::from_str_radix(octal, 8).ok(), text, at);
-    }
-    if let Some(hex) = text.strip_prefix("0x")
-        && !hex.is_empty()
-        && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-    {
-        return integer(i64::from_str_radix(hex, 16).ok(), text, at);
-    }
-    if is_float(digits) {
-        let number = text.parse::<f64>().ok().and_then(Number::from_f64);
-        return number.map(Value::Number).ok_or_else(|| {
-            refuse(
-                "number_not_finite",
-                at,
-                format!("`{text}` is not a finite number"),
-                "write a finite number, or put it in quotes",
-            )
-        });
-    }
-    Ok(Value::String(text.to_owned()))
-}
-
-fn integer(value: Option<i64>, text: &str, at: Place) -> Read<Value> {
-    match value.filter(|value| (-INTEGER_MAX..=INTEGER_MAX).contains(value)) {
-        Some(value) => Ok(Value::from(value)),
-        None => Err(refuse(
-            "integer_out_of_range",
-            at,
-            format!("`{}` is beyond ±{INTEGER_MAX}", shown(text)),
-            "put it in quotes; larger integers are not kept exactly by JSON",
-        )),
-    }
-}
-
-/// `[0-9]* ( . [0-9]* )? ( e [+-]? [0-9]+ )?` with a digit and a point or an exponent.
-fn is_float(digits: &str) -> bool {
-    let (mantissa, exponent) = match digits.find(['e', 'E']) {
-        Some(at) => (&digits[..at], Some(&digits[at + 1..])),
-        None => (digits, None),
-    };
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !exponent.is_empty() && exponent.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let points = mantissa.bytes().filter(|byte| *byte == b'.').count();
-    let has_digit = mantissa.bytes().any(|byte| byte.is_ascii_digit());
-    exponent_fits
-        && has_digit
-        && points <= 1
-        && (points == 1 || exponent.is_some())
-        && mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
-fn no_tag(tag: Option<String>, at: Place) -> Read<()> {
+pub(super) fn no_tag(tag: Option<&str>, at: Place) -> Read<()> {
     match tag {
         None => Ok(()),
         Some(tag) => Err(refuse(
             "tag",
             at,
-            format!("a tag `{}`", shown(&tag)),
+            format!("a tag `{}`", shown(tag)),
             "remove it; values are read by the core schema alone",
         )),
     }
+}
+
+/// Levels count lists and mappings; what they hold does not add one.
+fn not_deeper(levels: usize, at: Place) -> Read<()> {
+    if levels > NESTING_MAX {
+        let message = format!("nested deeper than {NESTING_MAX} levels");
+        return Err(refuse("nested_too_deep", at, message, "make it flatter"));
+    }
+    Ok(())
 }
 
 fn place(span: &Span) -> Place {
@@ -438,17 +372,13 @@ pub(super) fn shown(text: &str) -> String {
     format!("{head}… ({} characters)", text.chars().count())
 }
 
-fn refuse(code: &str, place: Place, message: String, fix: &str) -> Box<PlanProblem> {
-    Box::new(problem(code, place, message, fix))
-}
-
-pub(super) fn problem(code: &str, place: Place, message: String, fix: impl Into<String>) -> PlanProblem {
+pub(super) fn refuse(code: &str, place: Place, message: String, fix: &str) -> PlanProblem {
     PlanProblem {
         code: code.to_owned(),
         pointer: String::new(),
         line: place.line,
         column: place.column,
         message,
-        fix: fix.into(),
+        fix: fix.to_owned(),
     }
 }

@@ -77,12 +77,11 @@ impl Walk<'_> {
             } else {
                 above.says
             };
-            option = match item.as_str() {
-                Some(text) if text.starts_with('-') && !text.contains(['=', ' ']) => keys::name(text),
-                _ => Name::Plain,
-            };
+            let own = option_says(&item);
             let above = Above { says, amounts: above.amounts, depth: above.depth + 1 };
             let item = self.below(&index.to_string(), |walk| walk.value(item, above, key));
+            // Masking an option can lay open a word in it.
+            option = own.max(option_says(&item));
             out.push(item);
         }
         Value::Array(out)
@@ -146,6 +145,14 @@ impl Walk<'_> {
         let result = walk(self);
         self.pointer.truncate(length);
         result
+    }
+}
+
+/// What an element says about the next one: something when it is an option by itself.
+fn option_says(item: &Value) -> Name {
+    match item.as_str() {
+        Some(text) if text.starts_with('-') && !text.contains(['=', ' ']) => keys::name(text),
+        Some(_) | None => Name::Plain,
     }
 }
 

@@ -170,6 +170,12 @@ fn structures_are_masked_by_key_and_by_content() {
 }
 
 #[test]
+fn an_option_that_is_masked_itself_still_announces_its_value() {
+    let argv = json!(["--api_keyxoxb-a1B2c3D4e5F6g7H8", "hunter2"]);
+    assert_eq!(Masker::new().mask_json(argv).value, json!([format!("--api_key{MASK}"), MASK]));
+}
+
+#[test]
 fn what_the_record_depends_on_is_never_masked() {
     let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let value = json!({"secret": {

@@ -1,0 +1,120 @@
+//! Checks a step's `verify` rule: its form, and whether it can ever be used.
+
+use regex::RegexBuilder;
+use serde_json_path::JsonPath;
+
+use super::problems::Problems;
+use super::read::{Node, NodeKind, shown};
+use super::{Verify, VerifyKind};
+use crate::toolbox::Effect;
+
+/// Longest expression of a `verify` rule, in characters.
+pub const VERIFY_EXPR_CHARS_MAX: usize = 4_000;
+/// Deepest nesting of brackets in a `jsonpath` rule: the time it takes to parse filters within filters doubles with each.
+const JSONPATH_BRACKETS_MAX: usize = 10;
+/// Largest compiled regular expression of a `verify` rule, in bytes.
+const REGEX_BYTES_MAX: usize = 1024 * 1024;
+
+pub(super) fn verify(node: &Node, effect: Effect, pointer: &str, problems: &mut Problems) -> Option<Verify> {
+    let entry = node.get("verify")?;
+    let pointer = format!("{pointer}/verify");
+    if entry.value.value().is_null() {
+        return None;
+    }
+    let mut wrong = |message: String, fix: &str| {
+        problems.add("verify", &pointer, entry.value.place, message, fix);
+        None
+    };
+    let NodeKind::Mapping(fields) = &entry.value.kind else {
+        return wrong("`verify` is not a mapping".to_owned(), "write `verify: {type: …, expr: \"…\"}`");
+    };
+    if let Some(unknown) = fields.iter().find(|field| field.key != "type" && field.key != "expr") {
+        return wrong(format!("`{}` is not known in `verify`", shown(&unknown.key)), "keep `type` and `expr`");
+    }
+    let text = |name: &str| entry.value.get(name).and_then(|entry| entry.value.value().as_str().map(str::to_owned));
+    let kind = match text("type").as_deref() {
+        Some("exit_code") => VerifyKind::ExitCode,
+        Some("regex") => VerifyKind::Regex,
+        Some("jsonpath") => VerifyKind::Jsonpath,
+        Some("artifact_exists") => VerifyKind::ArtifactExists,
+        Some(_) | None => {
+            return wrong(
+                "`type` of `verify` is none of its kinds".to_owned(),
+                "use exit_code, regex, jsonpath or artifact_exists",
+            );
+        }
+    };
+    let Some(expr) = text("expr").filter(|expr| !expr.trim().is_empty()) else {
+        return wrong("`expr` of `verify` is not a text".to_owned(), "write it in quotes");
+    };
+    if expr.chars().count() > VERIFY_EXPR_CHARS_MAX {
+        let message = format!("`expr` of `verify` has {} characters", expr.chars().count());
+        return wrong(message, "at most 4,000 are allowed; check less, or in two steps");
+    }
+    match usable(kind, &expr, effect) {
+        Ok(()) => Some(Verify { kind, expr }),
+        Err((message, fix)) => wrong(message, fix),
+    }
+}
+
+fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &'static str)> {
+    match kind {
+        VerifyKind::ExitCode if effect != Effect::Spawns => {
+            Err(("`exit_code` on a tool that starts no command".to_owned(), "use it with run_shell_readonly"))
+        }
+        VerifyKind::ExitCode => {
+            let fits = |word: &str| word.trim().parse::<u16>().is_ok_and(|code| code <= 255);
+            if expr.split(',').all(fits) {
+                Ok(())
+            } else {
+                Err((format!("`{}` is not a list of exit codes", shown(expr)), "write for instance \"0\" or \"0,1\""))
+            }
+        }
+        VerifyKind::Regex => match RegexBuilder::new(expr).size_limit(REGEX_BYTES_MAX).build() {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let cause = error.to_string();
+                let cause = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                Err((
+                    format!("the regular expression does not compile: {cause}"),
+                    "mend it; the syntax has no look-around and no back-references",
+                ))
+            }
+        },
+        VerifyKind::Jsonpath if brackets(expr) > JSONPATH_BRACKETS_MAX => {
+            Err((format!("`{}` nests too many brackets", shown(expr)), "at most 10 levels are allowed"))
+        }
+        VerifyKind::Jsonpath => match JsonPath::parse(expr) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let cause = error.message();
+                Err((
+                    format!("`{}` is not a JSONPath: {cause}", shown(expr)),
+                    "write for instance \"$.entries[0]\" (RFC 9535)",
+                ))
+            }
+        },
+        VerifyKind::ArtifactExists => {
+            let outside = expr.starts_with('/') || expr.split('/').any(|part| part == "..");
+            if outside {
+                Err((format!("`{}` leaves the workspace", shown(expr)), "write a path or glob below the workspace"))
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The most brackets that are open at once.
+fn brackets(expr: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for sign in expr.bytes() {
+        match sign {
+            b'[' | b'(' => open += 1,
+            b']' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}

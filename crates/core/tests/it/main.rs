@@ -1,0 +1,11 @@
+//! What holds of the core as a whole: the gate, the oracle, the plan format, and what never panics.
+
+mod fuzz;
+mod gate;
+mod oracle;
+mod plans;
+mod roles;
+mod rules;
+mod states;
+mod toolbox;
+mod world;
