@@ -219,6 +219,14 @@ pub(crate) mod testing {
     use std::path::PathBuf;
     use std::time::{Duration, Instant};
 
+    /// Every tool, with the program built beside the test as helper.
+    pub(crate) fn toolkit() -> Toolkit {
+        let own = std::env::current_exe().unwrap();
+        let helper = own.ancestors().nth(2).unwrap().join("calt");
+        assert!(helper.exists(), "build the program first: cargo build ({} is missing)", helper.display());
+        Toolkit::find(None, crate::sandbox::Isolation { helper, ..crate::sandbox::Isolation::default() })
+    }
+
     /// A workspace of a test's own, with every tool.
     pub(crate) struct Bench {
         directory: tempfile::TempDir,
@@ -229,7 +237,7 @@ pub(crate) mod testing {
         pub(crate) fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             Workspace::create(&directory.path().join("ws")).unwrap();
-            Self { directory, toolkit: Toolkit::find(None) }
+            Self { directory, toolkit: toolkit() }
         }
 
         pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -288,9 +296,8 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::Bench;
+    use super::testing::{Bench, toolkit};
     use super::*;
-    use crate::toolkit::Toolkit;
     use calt_core::toolbox::Toolbox as _;
     use serde_json::json;
     use std::os::unix::fs::symlink;
@@ -312,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_sheet_is_whole() {
-        let toolkit = Toolkit::find(None);
+        let toolkit = toolkit();
         assert_eq!(toolkit.specs().count(), 6);
         for spec in toolkit.specs() {
             assert_eq!(spec.input_schema["type"], "object", "{}", spec.name);
@@ -329,7 +336,7 @@ mod tests {
     #[test]
     fn no_tool_takes_an_input_it_does_not_know() {
         let bench = Bench::new();
-        for tool in Toolkit::find(None).names() {
+        for tool in toolkit().names() {
             let mut inputs = sound_inputs(tool);
             inputs["workspace_root"] = json!("/");
             assert_eq!(bench.run(tool, &inputs).unwrap_err().code(), FailureCode::InputInvalid, "{tool}");
@@ -342,7 +349,7 @@ mod tests {
         std::fs::write(bench.path("../secret.txt"), "outside").unwrap();
         symlink("../secret.txt", bench.path("link.txt")).unwrap();
         symlink("..", bench.path("up")).unwrap();
-        for tool in Toolkit::find(None).names() {
+        for tool in toolkit().names() {
             for path in ["../secret.txt", "/etc/passwd", "up/secret.txt", "link.txt"] {
                 if tool == "run_shell_readonly" && !path.starts_with(['.', '/']) {
                     // A link inside the workspace: only the kernel's box can hold a command there.
@@ -361,7 +368,7 @@ mod tests {
     fn a_permit_fits_only_the_inputs_and_the_effect_it_was_made_for() {
         let bench = Bench::new();
         bench.put("a.txt", "old\n");
-        for tool in Toolkit::find(None).names() {
+        for tool in toolkit().names() {
             let inputs = sound_inputs(tool);
             let effect = CATALOG.iter().find(|known| known.sheet().name == tool).unwrap().effect(&inputs);
             let other = json!({"path": "b.txt"});
@@ -394,7 +401,7 @@ mod tests {
     fn only_an_apply_changes_the_workspace() {
         let bench = Bench::new();
         bench.put("a.txt", "old\n");
-        for tool in Toolkit::find(None).names() {
+        for tool in toolkit().names() {
             let mut inputs = sound_inputs(tool);
             if tool == "apply_patch" {
                 inputs["mode"] = json!("preview");

@@ -16,6 +16,8 @@ mod root;
 mod run;
 mod spec;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod warm;
 
 use std::path::PathBuf;

@@ -212,7 +212,7 @@ mod tests {
         let refused = bench.run("run_shell_readonly", &inputs).unwrap_err();
         assert_eq!(refused.code(), FailureCode::CommandRefused);
         assert!(refused.message.starts_with("command is not allowlisted: `-delete`"), "{}", refused.message);
-        let toolkit = crate::Toolkit::find(None);
+        let toolkit = super::super::testing::toolkit();
         use calt_core::toolbox::Toolbox as _;
         let remarks = toolkit.tool("run_shell_readonly").unwrap().remarks(&inputs);
         assert_eq!(remarks[0].code, "command_refused");

@@ -91,3 +91,10 @@ pub(crate) const SHARED_WITHOUT_NAMESPACES: &[Call] = calls![
     SYS_msgctl SYS_mq_open SYS_mq_unlink SYS_setpriority SYS_sched_setparam SYS_sched_setscheduler SYS_sched_setaffinity
     SYS_sched_setattr SYS_ioprio_set SYS_pidfd_open
 ];
+
+/// The name of a number.
+#[cfg(test)]
+pub(super) fn name_of(number: u32) -> Option<&'static str> {
+    let mut all = ALLOWED.iter().chain(ALLOWED_BY_NUMBER).chain(DENIED).chain(HIDDEN);
+    all.find(|(_, known)| *known as u32 == number).map(|(name, _)| name.trim_start_matches("SYS_"))
+}

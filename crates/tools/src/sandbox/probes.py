@@ -1,7 +1,8 @@
 """Tries to get out of a box, one way a function. Prints the names of the ways that worked.
 
 Run outside of a box it is the control: what does not work there either proves nothing, and is not counted.
-So each way must be harmless where it works: it sets what is set already, asks, or changes files made for it.
+So each way must be harmless where it works: it asks, sets what is set already, changes files made for it, or
+does its work in namespaces of its own. The control never runs as root.
 """
 
 import ctypes
@@ -128,11 +129,11 @@ def clone3_namespace():
     arguments = ctypes.create_string_buffer(struct.pack("QQQQQQQQ", 0x10000000, 0, 0, 0, signal.SIGCHLD, 0, 0, 0))
     return in_child(lambda: call(435, arguments, 64) >= 0)
 def enter_namespace(): return in_child(lambda: call(308, os.open("/proc/self/ns/uts", os.O_RDONLY), 0) == 0)
-def mount(): return in_child(lambda: call(165, b"none", b"/tmp", b"tmpfs", 0, 0) == 0)
-def new_mount_api(): return call(430, b"tmpfs", 0) >= 0
-def open_tree(): return call(428, -100, b"/usr", 1) >= 0
-def change_root(): return in_child(lambda: os.chroot("/tmp") is None)
-def host_name(): return in_child(lambda: socket.sethostname(socket.gethostname()) is None)
+def mount(): return in_child(lambda: call(272, 0x10020000) == 0 and call(165, b"none", b"/tmp", b"tmpfs", 0, 0) == 0)
+def new_mount_api(): return in_child(lambda: call(272, 0x10020000) == 0 and call(430, b"tmpfs", 0) >= 0)
+def open_tree(): return in_child(lambda: call(272, 0x10020000) == 0 and call(428, -100, b"/usr", 1) >= 0)
+def change_root(): return in_child(lambda: call(272, 0x10000000) == 0 and os.chroot("/tmp") is None)
+def host_name(): return in_child(lambda: call(272, 0x14000000) == 0 and socket.sethostname("probe") is None)
 def load_module(): return call(313, os.open("/dev/null", os.O_RDONLY), b"", 0) != -1
 def kernel_log(): return call(103, 10, 0, 0) >= 0
 def secret_memory(): return call(447, 0) >= 0

@@ -71,6 +71,15 @@ impl Boxes {
         Ok(process)
     }
 
+    /// Ends the helper the hard way.
+    #[cfg(test)]
+    pub(super) fn kill_helper(&self) {
+        if let Some(helper) = self.helper.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let _ = helper.process.kill();
+            let _ = helper.process.wait();
+        }
+    }
+
     /// A helper that ended since the last run is replaced once; nothing of this run has started by then.
     fn first_process(&self, wanted: Wanted, owner: RunAs, user: RunAs) -> Result<First, String> {
         let mut kept = self.helper.lock().unwrap_or_else(PoisonError::into_inner);
