@@ -178,7 +178,7 @@ impl Engine {
             Gate::NotNeeded | Gate::Stale | Gate::Missing => None,
         };
         let masked = |value: &Value| self.inner.masker.mask_json(value.clone()).value;
-        let remarks = self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks);
+        let remarks = self.masked_remarks(&self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks));
         Ok(StepDetail {
             version: gathered.plan.version(),
             status: state.step_status(step).unwrap_or(StepStatus::Pending),
@@ -190,7 +190,7 @@ impl Engine {
             diff,
             remarks,
             tier: self.tier(),
-            step: PlannedStep { inputs: masked(&planned.inputs), meta: planned.meta.as_ref().map(masked), ..planned },
+            step: self.masked_step(&planned),
         })
     }
 
