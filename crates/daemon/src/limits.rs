@@ -10,6 +10,10 @@ pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub(crate) const HEADERS_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a client may leave an answer unread before its connection is cut off.
 pub(crate) const WRITE_STALL_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a refused client may go on sending before its connection is cut off.
+pub(crate) const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
+/// How much a refused client may go on sending, in bytes; it is thrown away as it comes.
+pub(crate) const FAREWELL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most headers of a request.
 pub(crate) const HEADERS_MAX: usize = 64;
 /// Longest head of a request and largest read buffer of a connection, in bytes.
