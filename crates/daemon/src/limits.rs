@@ -32,8 +32,8 @@ pub(crate) const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
 pub(crate) const CLOSE_TIME_MAX: Duration = Duration::from_secs(20);
 /// How often a quiet event stream says that it lives.
 pub(crate) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Events read from the store at once for a stream.
-pub(crate) const STREAM_PAGE_EVENTS: u32 = 200;
+/// Events read from the store at once for a stream: at 64 KiB of text each, what a slow stream holds in memory.
+pub(crate) const STREAM_PAGE_EVENTS: u32 = 32;
 /// How often refused accesses are written to the log, at most.
 pub(crate) const ACCESS_REPORT_EVERY: Duration = Duration::from_mins(1);
 /// How often the metrics' histograms are folded.
