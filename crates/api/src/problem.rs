@@ -366,6 +366,40 @@ mod tests {
         assert_eq!((problem.code.as_str(), problem.next), ("path_not_found", Some(Next::CorrectRequest)));
     }
 
+    /// The action a problem names.
+    fn action(problem: &Problem) -> String {
+        json!(problem.next)["action"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_is_refused_outside_the_gate_leads_where_its_code_says() {
+        let text = || "x".to_owned();
+        let troubles = [
+            Trouble::Malformed { reason: text() },
+            Trouble::InputInvalid { what: text(), reason: text() },
+            Trouble::MethodNotAllowed { method: text(), allowed: text() },
+            Trouble::TooLarge { limit_bytes: 1 },
+            Trouble::UnsupportedMediaType { expected: text() },
+            Trouble::PathNotFound { path: text() },
+            Trouble::TokenMissing,
+            Trouble::TokenInvalid,
+            Trouble::HostNotAllowed,
+            Trouble::DaemonUnreachable { address: text() },
+            Trouble::TooManyRequests,
+            Trouble::StorageUnavailable,
+            Trouble::StorageFull,
+            Trouble::LogBehind { missing: 1 },
+            Trouble::LogCorrupt,
+            Trouble::Stopping,
+            Trouble::RequestTimeout,
+            Trouble::Internal,
+        ];
+        for problem in troubles.iter().map(Problem::from) {
+            let code = Code::parse(&problem.code).unwrap();
+            assert!(code.leads_to().contains(&action(&problem).as_str()), "{problem:?}");
+        }
+    }
+
     #[test]
     fn the_code_of_a_problem_is_the_code_of_its_refusal() {
         let session = SessionId::parse("session_1").unwrap();
@@ -381,7 +415,10 @@ mod tests {
             Refusal::ReasonRequired,
         ];
         for refusal in refusals {
-            assert_eq!(Problem::from(&refusal).code, refusal.code());
+            let problem = Problem::from(&refusal);
+            assert_eq!(problem.code, refusal.code());
+            let code = Code::parse(&problem.code).unwrap();
+            assert!(code.leads_to().contains(&action(&problem).as_str()), "{problem:?}");
         }
     }
 }

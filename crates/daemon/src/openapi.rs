@@ -8,6 +8,8 @@ use calt_api::views::{
     StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
 };
 use calt_api::{Code, Problem};
+use calt_engine::core::policy::{self, Act};
+use calt_engine::core::principal::Role;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
@@ -27,9 +29,6 @@ const HTML: &str = "text/html";
 const BYTES: &str = "application/octet-stream";
 const TOKEN: &str = "token";
 const PROBLEM: &str = "Problem";
-
-/// The endpoints that answer without a token.
-const OPEN: [Endpoint; 3] = [at::HEALTH, at::READY, at::DOCS];
 
 /// What an endpoint takes.
 enum Takes {
@@ -76,6 +75,7 @@ fn operation(endpoint: &Endpoint) -> Operation {
     let mut operation = OperationBuilder::new()
         .operation_id(Some(operation_id(endpoint)))
         .summary(Some(endpoint.what))
+        .description(Some(right_words(endpoint)))
         .response("200", ResponseBuilder::new().description("Done.").build());
     for name in path_names(endpoint) {
         let kind = if NUMBERED.contains(&name) { Type::Integer } else { Type::String };
@@ -104,7 +104,7 @@ fn operation(endpoint: &Endpoint) -> Operation {
         operation = operation.response(status.to_string(), Ref::from_response_name(problem_name(status)));
     }
     operation = operation.response("default", Ref::from_response_name(PROBLEM));
-    if !OPEN.contains(endpoint) {
+    if right(endpoint).is_some() {
         operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(TOKEN, []));
     }
     operation.build()
@@ -114,6 +114,27 @@ fn operation(endpoint: &Endpoint) -> Operation {
 fn operation_id(endpoint: &Endpoint) -> String {
     let path = endpoint.path.trim_start_matches("/api/v1").replace(['{', '}'], "").replace(['/', '.'], "_");
     format!("{}{path}", endpoint.method.as_str().to_lowercase())
+}
+
+/// The right an endpoint asks for before it reads a body; `None` where not even a token is needed.
+pub fn right(endpoint: &Endpoint) -> Option<Act> {
+    match *endpoint {
+        at::HEALTH | at::READY | at::DOCS => None,
+        at::CREATE_SESSION => Some(Act::CreateStrictSession),
+        at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Some(Act::ImportPlan),
+        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
+        at::EXECUTE_STEP => Some(Act::Execute),
+        at::STOP_SESSION => Some(Act::StopOwnSession),
+        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN => Some(Act::Administer),
+        _ => Some(Act::Read),
+    }
+}
+
+fn right_words(endpoint: &Endpoint) -> String {
+    let Some(right) = right(endpoint) else { return "Needs no token.".to_owned() };
+    let roles = Role::ALL.into_iter().filter(|role| *role != Role::Daemon && policy::allows(*role, right));
+    let roles: Vec<_> = roles.map(|role| format!("`{role}`")).collect();
+    format!("For {}.", roles.join(", "))
 }
 
 fn takes(endpoint: &Endpoint) -> Takes {
@@ -220,8 +241,7 @@ fn headers(endpoint: &Endpoint) -> &'static [(&'static str, &'static str)] {
 /// The statuses of refusals an endpoint can answer with.
 fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     let mut found = vec![403, 500];
-    let is_open = OPEN.contains(endpoint);
-    if !is_open {
+    if right(endpoint).is_some() {
         found.extend([401, 503]);
     }
     if *endpoint == at::READY {

@@ -55,7 +55,7 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
-        /// One id for all that is decided in one look: `[A-Za-z0-9_-]{1,64}`; made when left out.
+        /// One id for all that is decided in one look: `[A-Za-z0-9_.@-]{1,64}`; made when left out.
         decision_id: Option<String>,
         /// `prompt`, `button`, `flag` or `api` (default).
         how: Option<String>,

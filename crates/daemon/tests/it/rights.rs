@@ -3,32 +3,14 @@
 use axum::body::Body;
 use axum::http::Method;
 use calt_api::endpoint::{ENDPOINTS, Method as Verb};
+use calt_daemon::testing::right;
+use calt_engine::core::policy;
+use calt_engine::core::principal::Role;
 use serde_json::json;
 
 use crate::world::{World, plan, request};
 
-/// What each role may call, beside reading; everything else is `not_allowed`.
-const MAY: [(&str, &[&str]); 5] = [
-    ("viewer", &[]),
-    ("relay", &["sessions", "plans/import", "plans/check"]),
-    ("agent", &["sessions", "plans/import", "plans/check", "execute", "stop"]),
-    ("approver", &["sessions", "plans/import", "plans/check", "execute", "stop", "approve", "reject", "skip"]),
-    (
-        "owner",
-        &[
-            "sessions",
-            "plans/import",
-            "plans/check",
-            "execute",
-            "stop",
-            "approve",
-            "reject",
-            "skip",
-            "tokens",
-            "revoke",
-        ],
-    ),
-];
+const ROLES: [Role; 5] = [Role::Viewer, Role::Relay, Role::Agent, Role::Approver, Role::Owner];
 
 fn filled(path: &str) -> String {
     let path = path.replace("{session}", "session_1").replace("{version}", "1").replace("{run}", "0");
@@ -38,11 +20,11 @@ fn filled(path: &str) -> String {
 #[tokio::test]
 async fn every_writing_call_asks_for_its_right_before_anything_else() {
     let world = World::start().await;
-    for (role, may) in MAY {
-        let token = world.someone(role).await;
+    for role in ROLES {
+        let token = world.someone(&role.to_string()).await;
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method == Verb::Post) {
             let path = filled(endpoint.path);
-            let allowed = may.iter().any(|end| path.ends_with(end));
+            let allowed = policy::allows(role, right(endpoint).expect("every writing call asks for a right"));
             // A body that never comes: whoever reads it first would wait for ever.
             let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
             let asked = world.raw(request(Method::POST, &path, &token).body(body).unwrap());
@@ -55,12 +37,13 @@ async fn every_writing_call_asks_for_its_right_before_anything_else() {
 #[tokio::test]
 async fn only_the_owner_looks_at_tokens_and_everybody_reads_the_rest() {
     let world = World::start().await;
-    for role in ["viewer", "relay", "agent", "approver"] {
-        let token = world.someone(role).await;
+    for role in ROLES {
+        let token = world.someone(&role.to_string()).await;
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method == Verb::Get) {
             let path = filled(endpoint.path);
             let reply = world.send(request(Method::GET, &path, &token).body(Body::empty()).unwrap()).await;
-            assert_eq!(reply.line() == "403 not_allowed", path == "/api/v1/tokens", "{role}: {path}: {}", reply.line());
+            let allowed = right(endpoint).is_none_or(|right| policy::allows(role, right));
+            assert_eq!(reply.line() == "403 not_allowed", !allowed, "{role}: {path}: {}", reply.line());
         }
     }
 }
