@@ -40,6 +40,8 @@ pub(crate) const ACCESS_REPORT_EVERY: Duration = Duration::from_mins(1);
 pub(crate) const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Seconds a background daemon stays without connection, run, waiting decision or stream.
 pub(crate) const IDLE_SECONDS_DEFAULT: u64 = 600;
+/// Text of events in one page, in bytes; a page that would hold more ends earlier and has a cursor.
+pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Items of a list when the caller does not say.
 pub(crate) const LIST_ITEMS_DEFAULT: u32 = 100;
 /// Most items of a list.

@@ -4,7 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use calt_api::problem::PROBLEM_JSON;
-use calt_api::visible::escape_json;
+use calt_api::visible::{clip, escape_json};
 use calt_api::{Next, Problem, Trouble};
 use calt_engine::Fault;
 use calt_engine::core::Refusal;
@@ -12,6 +12,8 @@ use calt_engine::core::redact::Masker;
 use calt_engine::store::StoreError;
 use serde::Serialize;
 
+/// Longest text of a problem, in columns; a longer one says how much is missing.
+const TEXT_COLUMNS_MAX: usize = 1_000;
 /// When a client that was told to come back later may do so, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -110,7 +112,8 @@ struct Untold(Box<Problem>);
 pub(crate) fn told(mut response: Response<Body>, masker: &Masker) -> Response<Body> {
     let Some(Untold(problem)) = response.extensions_mut().remove::<Untold>() else { return response };
     let status = response.status();
-    let problem = problem.masked(|text| masker.mask_text(text).into_owned());
+    // A request can be echoed in what is wrong with it: masked, and no longer than a person would read.
+    let problem = problem.masked(|text| clip(&masker.mask_text(text), TEXT_COLUMNS_MAX).into_owned());
     let written = json(&problem, status, HeaderValue::from_static(PROBLEM_JSON));
     *response.body_mut() = written.into_body();
     let headers = response.headers_mut();

@@ -21,7 +21,7 @@ pub use calt_tools as tools;
 pub use chance::now;
 pub use engine::{Asker, Engine, EngineConfig, Fault, OpenFault, StartReport};
 pub use gather::StepDetail;
-pub use run::RunOutcome;
 pub use plans::{CheckReport, CheckedStep};
+pub use run::RunOutcome;
 pub use sessions::{DecisionWords, NewSession, PlanVerdict, StepVerdict};
 pub use tokens::{NewToken, TokenMade};

@@ -1,6 +1,6 @@
 //! Lists, page by page.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -50,6 +50,33 @@ async fn every_list_gives_every_item_once_whatever_the_page() {
         for query in ["limit=x", "limit=-1", "cursor=x", "cursor=", "nothing=1", "limit=1&limit=2"] {
             assert_eq!(world.get(&format!("{path}?{query}")).await.line(), "422 input_invalid", "{path}?{query}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_long_events_ends_early_and_the_next_one_goes_on() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let long = "word ".repeat(9_000);
+    let step = json!({"id": "s", "title": "t", "tool": "list_dir", "inputs": {"meta": long}});
+    for version in 1..=100 {
+        let plan = json!({"version": version, "title": "t", "steps": [step]});
+        world.post(&format!("{session}/plans/import"), &plan).await.ok();
+    }
+    for path in ["events", "events/search"] {
+        let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let reply = world.get(&format!("{session}/{path}?limit=500{cursor}")).await;
+            assert!(reply.text.len() < 5 * 1024 * 1024, "{path}: {} bytes", reply.text.len());
+            let page = reply.ok();
+            found.extend(page["items"].as_array().unwrap().iter().map(|event| event["id"].as_i64().unwrap()));
+            pages += 1;
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!((found.len(), pages > 1), (101, true), "{path}");
     }
 }
 

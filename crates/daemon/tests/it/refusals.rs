@@ -69,6 +69,19 @@ async fn a_secret_where_an_id_belongs_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_long_request_is_not_echoed_whole() {
+    let world = World::start().await;
+    let long = "n".repeat(1024 * 1024);
+    for body in [json!({long.as_str(): 1}), json!({"mode": long}), json!({"workspace": long})] {
+        let reply = world.post("/api/v1/sessions", &body).await;
+        assert_eq!(reply.status, 422);
+        assert!(reply.text.len() < 4 * 1024, "{} bytes", reply.text.len());
+    }
+    let reply = world.get(&format!("/api/v1/sessions/{}", &long[..8_000])).await;
+    assert!(reply.text.len() < 4 * 1024 && reply.text.contains("… (+"), "{}", reply.text);
+}
+
+#[tokio::test]
 async fn a_secret_in_the_words_of_a_step_is_masked_wherever_it_is_shown() {
     let world = World::start().await;
     let session = world.session().await;
