@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper::{Method, Request};
@@ -20,7 +20,6 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinError;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -160,22 +159,25 @@ struct Served {
 
 async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Router, served: Served) {
     let Served { slot, connected, ending, cut } = served;
+    let slot = Arc::new(slot);
     let unread = Arc::new(AtomicBool::new(false));
     let io = TokioIo::new(StallGuard::new(stream, Arc::clone(&unread)));
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
         let is_read = request.method() == Method::GET;
-        let brings_a_body = !request.body().is_end_stream();
-        let (answer, unread) = (router.call(request), Arc::clone(&unread));
-        // What was asked is done even when the client hangs up at once: a task of its own, not the connection's.
-        // A read is not worth it: it ends with its connection.
-        let answer = if is_read { Either::Left(answer.map(Ok)) } else { Either::Right(tokio::spawn(answer)) };
-        async move {
-            let Ok(answer) = answer.await?;
-            // Whoever was refused may still be sending.
-            unread.store(brings_a_body && !answer.status().is_success(), Ordering::Release);
-            Ok::<_, JoinError>(answer)
+        unread.store(!request.body().is_end_stream(), Ordering::Release);
+        let answer = router.call(request.map(|body| Watched { body, unread: Arc::clone(&unread) }));
+        if is_read {
+            return Either::Left(answer.map(|Ok(answer)| Ok(answer)));
         }
+        // What was asked is done even when the client hangs up at once: a task of its own, not the connection's.
+        // It holds the connection's slot, so that hanging up does not make room for more.
+        let slot = Arc::clone(&slot);
+        Either::Right(tokio::spawn(async move {
+            let Ok(answer) = answer.await;
+            drop(slot);
+            answer
+        }))
     });
     let mut connection = std::pin::pin!(http.serve_connection(io, service));
     let outcome = tokio::select! {
@@ -199,9 +201,39 @@ async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Route
 struct StallGuard {
     stream: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether the last answer came before its request was read.
+    /// Whether a request's body has not come to its end.
     unread: Arc<AtomicBool>,
     farewell: Option<Farewell>,
+}
+
+/// A request's body that says when it was read to its end.
+struct Watched {
+    body: Incoming,
+    unread: Arc<AtomicBool>,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.unread.store(false, Ordering::Release);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The end of a connection whose request was not read: what still comes is taken and thrown away, for a while.
