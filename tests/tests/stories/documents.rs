@@ -3,6 +3,7 @@
 //! A list stands between `<!-- list: NAME -->` and `<!-- end of list -->`; what is around it is written by hand.
 
 mod shapes;
+mod validate;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -87,6 +88,11 @@ fn every_failure_of_a_tool_is_described() {
 #[test]
 fn api() {
     let world = World::start();
+    let by_hand = std::fs::read_to_string(docs().join("api.md")).unwrap();
+    let metrics = world.owner().get("/metrics").expect(200).text();
+    for name in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
+        assert!(by_hand.contains(&format!("`{name}`")), "docs/api.md does not explain `{name}`");
+    }
     let described = world.owner().get("/openapi.json").expect(200).json();
     let mut calls = String::new();
     for endpoint in ENDPOINTS {
@@ -144,6 +150,88 @@ fn the_plan_format_and_its_schema() {
     let world = World::start();
     let schema = world.owner().get("/api/v1/plans/schema").expect(200).json();
     is_up_to_date("plan.schema.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+}
+
+#[test]
+fn the_schema_and_the_checker_agree() {
+    let world = World::start();
+    let owner = world.owner();
+    let schema = owner.get("/api/v1/plans/schema").expect(200).json();
+    let agree = |document: &Value, what: &str| {
+        let checked = owner.post("/api/v1/plans/check", document).expect(200).json();
+        assert_eq!(validate::fits(document, &schema, &schema), checked["ok"] == true, "{what}: {checked}");
+        checked["ok"] == true
+    };
+    // Every example, in the form the daemon reads it.
+    let examples = docs().parent().unwrap().join("examples/plans");
+    for file in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|extension| extension == "yaml") {
+            let plan = canonical(&owner, &std::fs::read_to_string(&file).unwrap());
+            assert!(agree(&plan, &file.display().to_string()));
+        }
+    }
+    let one = |step: Value| json!({"title": "t", "steps": [step]});
+    let step = |more: Value| {
+        let mut step = json!({"id": "a", "title": "t"});
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        one(step)
+    };
+    let change = |files: Value| step(json!({"change": {"files": files}}));
+    let fine = [
+        step(json!({"tool": "list_dir"})),
+        json!({"plan_title": "t", "session_goal": null, "ref": null, "steps": [look("a")]}),
+        json!({"title": "t", "steps": [look("a"), {"id": "b", "title": "t", "tool": "apply_patch",
+            "inputs": {"mode": "preview", "files": "${steps.a.output.entries}", "meta": {"x": [1]}}}]}),
+        change(json!([{"path": "f", "content": "x", "mode": "0755"}])),
+    ];
+    let wrong = [
+        json!({"steps": [look("a")]}),
+        json!({"title": "t", "plan_title": "t", "steps": [look("a")]}),
+        json!({"title": "t", "steps": [], "extra": 1}),
+        step(json!({"tool": "nope"})),
+        step(json!({})),
+        step(json!({"tool": "list_dir", "change": {"files": []}})),
+        step(json!({"tool": "list_dir", "risk": "extreme"})),
+        step(json!({"tool": "list_dir", "timeout_sec": 121})),
+        step(json!({"tool": "list_dir", "timeout_sec": "${steps.x.output}"})),
+        step(json!({"tool": "list_dir", "inputs": {"wat": 1}})),
+        step(json!({"tool": "read_file"})),
+        step(json!({"tool": "read_file", "inputs": {"path": "f", "encoding": "latin1"}})),
+        step(json!({"tool": "run_shell_readonly", "inputs": {"command": "ls", "timeout_sec": 31}})),
+        step(json!({"tool": "list_dir", "verify": {"type": "mood", "expr": "x"}})),
+        change(json!([{"path": "f", "wat": 1}])),
+        one(json!({"id": "a b", "title": "t", "tool": "list_dir"})),
+    ];
+    for document in &fine {
+        assert!(agree(document, "fine"), "{document}");
+    }
+    for document in &wrong {
+        assert!(!agree(document, "wrong"), "{document}");
+    }
+}
+
+/// A plan as the daemon has it once it is imported, as a document again.
+fn canonical(owner: &calt_tests::Person<'_>, yaml: &str) -> Value {
+    let session = owner.session();
+    let path = format!("/api/v1/sessions/{}/plans/import", session.id);
+    let imported = owner.call("POST", &path, &[("Content-Type", "application/yaml")], Some(yaml.as_bytes()));
+    let imported = imported.expect(200).json();
+    let steps: Vec<Value> = imported["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            let mut inputs = step["inputs"].clone();
+            inputs["meta"] = step["meta"].clone();
+            json!({
+                "id": step["id"], "title": step["title"], "tool": step["tool"], "risk": step["risk"],
+                "inputs": inputs, "preconditions": step["preconditions"], "postconditions": step["postconditions"],
+                "expected_observation": step["expected_observation"], "verify": step["verify"],
+                "timeout_sec": step["timeout_sec"],
+            })
+        })
+        .collect();
+    json!({"version": 1, "title": imported["title"], "session_goal": imported["session_goal"], "steps": steps})
 }
 
 #[test]
