@@ -81,8 +81,11 @@ impl Engine {
             .read_plan(session, row.version, row.document_digest)
             .map_err(|error| Fault::Internal(format!("plan v{newest} of {session} cannot be read: {error}")))?;
         let text = String::from_utf8(bytes).map_err(|error| Fault::Internal(error.to_string()))?;
-        let draft = calt_core::plan::draft(&text, self.toolkit())
-            .map_err(|problems| Fault::Internal(format!("plan v{} no longer reads: {problems:?}", row.version)))?;
+        let draft = calt_core::plan::draft(&text, self.toolkit()).map_err(|problems| {
+            // Codes alone: a message quotes the document, and the daemon's own log holds no inputs.
+            let codes: Vec<_> = problems.iter().map(|problem| problem.code.as_str()).collect();
+            Fault::Internal(format!("plan v{} no longer reads: {}", row.version, codes.join(", ")))
+        })?;
         let plan = draft.number(row.version);
         if plan.digest() != row.digest {
             return Err(Fault::Internal(format!("plan v{} of {session} no longer has its digest", row.version)));
