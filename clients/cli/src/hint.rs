@@ -23,11 +23,14 @@ pub(crate) fn command(next: &Next) -> Option<String> {
         Next::ListTools => "calt tools list".to_owned(),
         Next::ListArtifacts { session } => format!("calt artifacts list {session}"),
         Next::GiveToken => "name a token with --token, or make one with calt token create".to_owned(),
+        Next::ListTokens => "calt token list".to_owned(),
+        Next::GiveReason => "give one with --reason".to_owned(),
         Next::AskApprover => "ask somebody whose role allows it; calt token list shows the roles".to_owned(),
         Next::StartDaemon => "calt daemon".to_owned(),
         Next::RunDoctor => "calt doctor".to_owned(),
         Next::RetryLater => "try again in a moment".to_owned(),
-        Next::Nothing => return None,
+        // The sentence says what to mend; there is no command to type.
+        Next::CorrectRequest | Next::Nothing => return None,
     })
 }
 

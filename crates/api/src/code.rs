@@ -47,7 +47,7 @@ impl Family {
 pub const EXIT_WORK_FAILED: u8 = 1;
 
 macro_rules! codes {
-    ($($name:ident $text:literal $status:literal $family:ident $meaning:literal;)*) => {
+    ($($name:ident $text:literal $status:literal $family:ident [$($next:literal),*] $meaning:literal;)*) => {
         /// A stable code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code { $(#[doc = $meaning] $name,)* }
@@ -76,6 +76,11 @@ macro_rules! codes {
                 match self { $(Self::$name => $meaning,)* }
             }
 
+            /// The actions that `next` can name with it.
+            pub const fn leads_to(self) -> &'static [&'static str] {
+                match self { $(Self::$name => &[$($next),*],)* }
+            }
+
             /// Finds a code by its text.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|code| code.as_str() == text)
@@ -85,51 +90,51 @@ macro_rules! codes {
 }
 
 codes! {
-    Malformed "malformed" 400 Usage "The request cannot be read.";
-    PlanInvalid "plan_invalid" 422 Usage "The plan has problems; `args.problems` lists them all.";
-    InputInvalid "input_invalid" 422 Usage "A value in the request does not fit.";
-    ReasonRequired "reason_required" 422 Usage "A rejection needs a reason.";
-    LimitExceeded "limit_exceeded" 422 Usage "Something is larger or longer than its limit.";
-    MethodNotAllowed "method_not_allowed" 405 Usage "The path exists, but not with this method.";
-    TooLarge "too_large" 413 Usage "The body is larger than 2 MiB.";
-    UnsupportedMediaType "unsupported_media_type" 415 Usage "The body has a type this call does not read.";
-    PlanNotApproved "plan_not_approved" 409 Gate "The plan version is not approved.";
-    StepNotApproved "step_not_approved" 409 Gate "The step is not approved.";
-    DigestRequired "digest_required" 409 Gate "The step id stood for something else before; say which one is meant.";
-    DigestChanged "digest_changed" 409 Gate "What was shown or approved is not what is there now.";
-    ReferenceUnresolved "reference_unresolved" 409 Gate "An input refers to an output that is not there, masked or cut.";
-    RiskUnconfirmed "risk_unconfirmed" 409 Gate "High risk needs a person's confirmation in `strict`.";
-    DryRun "dry_run" 409 Gate "A dry run applies nothing.";
-    IsolationUnavailable "isolation_unavailable" 409 Gate "This machine cannot isolate the step as `strict` demands.";
-    OutOfOrder "out_of_order" 409 Gate "An earlier step comes first.";
-    RunInProgress "run_in_progress" 409 Gate "A run of this session is in progress.";
-    AlreadyRan "already_ran" 409 Gate "The step ran already; one approval, one run.";
-    AlreadyDecided "already_decided" 409 Gate "Somebody else decided already.";
-    NeedsReplan "needs_replan" 409 Gate "After a failure or a no, only a new plan version leads on.";
-    SessionClosed "session_closed" 409 Gate "The session is over.";
-    PlanVersionExists "plan_version_exists" 409 Gate "The version is used, with other content.";
-    PlanSuperseded "plan_superseded" 409 Gate "A newer plan version has taken its place.";
-    SessionNotFound "session_not_found" 404 Missing "There is no such session.";
-    PlanNotFound "plan_not_found" 404 Missing "The session has no such plan version.";
-    StepNotFound "step_not_found" 404 Missing "The plan has no such step.";
-    RunNotFound "run_not_found" 404 Missing "There is no such run.";
-    ArtifactNotFound "artifact_not_found" 404 Missing "There is no such artifact.";
-    ToolNotFound "tool_not_found" 404 Missing "There is no such tool.";
-    TokenNotFound "token_not_found" 404 Missing "There is no such token.";
-    PathNotFound "path_not_found" 404 Missing "The daemon has no such path.";
-    TokenMissing "token_missing" 401 Reach "No bearer token was sent.";
-    TokenInvalid "token_invalid" 401 Reach "The token is unknown, revoked or expired.";
-    NotAllowed "not_allowed" 403 Reach "This role may not do that.";
-    HostNotAllowed "host_not_allowed" 403 Reach "The `Host` header names an address this daemon does not serve.";
-    DaemonUnreachable "daemon_unreachable" 503 Reach "No daemon answers there (said by clients).";
-    TooManyRequests "too_many_requests" 429 Machine "Far more is waiting than in normal use; try again.";
-    StorageUnavailable "storage_unavailable" 503 Machine "The log could not be written; nothing was changed.";
-    StorageFull "storage_full" 507 Machine "The disk is full; nothing was changed. Reads go on.";
-    LogBehind "log_behind" 503 Machine "The log is shorter than it was; the daemon only reads.";
-    LogCorrupt "log_corrupt" 503 Machine "The log says something that cannot be; the daemon only reads.";
-    Stopping "stopping" 503 Machine "The daemon is ending.";
-    RequestTimeout "request_timeout" 408 Usage "The request came too slowly.";
-    Internal "internal" 500 Bug "A mistake of calt's own; the daemon's own log says more.";
+    Malformed "malformed" 400 Usage ["correct_request"] "The request cannot be read.";
+    PlanInvalid "plan_invalid" 422 Usage ["check_plan"] "The plan has problems; `args.problems` lists them all.";
+    InputInvalid "input_invalid" 422 Usage ["correct_request"] "A value in the request does not fit.";
+    ReasonRequired "reason_required" 422 Usage ["give_reason"] "A rejection needs a reason.";
+    LimitExceeded "limit_exceeded" 422 Usage ["correct_request"] "Something is larger or longer than its limit.";
+    MethodNotAllowed "method_not_allowed" 405 Usage ["correct_request"] "The path exists, but not with this method.";
+    TooLarge "too_large" 413 Usage ["correct_request"] "The body is larger than 2 MiB.";
+    UnsupportedMediaType "unsupported_media_type" 415 Usage ["correct_request"] "The body has a type this call does not read.";
+    PlanNotApproved "plan_not_approved" 409 Gate ["approve_plan"] "The plan version is not approved.";
+    StepNotApproved "step_not_approved" 409 Gate ["approve_step"] "The step is not approved.";
+    DigestRequired "digest_required" 409 Gate ["approve_step"] "The step id stood for something else before; say which one is meant.";
+    DigestChanged "digest_changed" 409 Gate ["show_plan", "show_step"] "What was shown or approved is not what is there now.";
+    ReferenceUnresolved "reference_unresolved" 409 Gate ["show_step"] "An input refers to an output that is not there, masked or cut.";
+    RiskUnconfirmed "risk_unconfirmed" 409 Gate ["confirm_high_risk"] "High risk needs a person's confirmation in `strict`.";
+    DryRun "dry_run" 409 Gate ["create_session"] "A dry run applies nothing.";
+    IsolationUnavailable "isolation_unavailable" 409 Gate ["run_doctor"] "This machine cannot isolate the step as `strict` demands.";
+    OutOfOrder "out_of_order" 409 Gate ["execute_step"] "An earlier step comes first.";
+    RunInProgress "run_in_progress" 409 Gate ["wait_run"] "A run of this session is in progress.";
+    AlreadyRan "already_ran" 409 Gate ["show_session"] "The step ran already; one approval, one run.";
+    AlreadyDecided "already_decided" 409 Gate ["show_session"] "Somebody else decided already.";
+    NeedsReplan "needs_replan" 409 Gate ["import_plan"] "After a failure or a no, only a new plan version leads on.";
+    SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
+    PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";
+    PlanSuperseded "plan_superseded" 409 Gate ["show_plan"] "A newer plan version has taken its place.";
+    SessionNotFound "session_not_found" 404 Missing ["list_sessions"] "There is no such session.";
+    PlanNotFound "plan_not_found" 404 Missing ["show_session"] "The session has no such plan version.";
+    StepNotFound "step_not_found" 404 Missing ["show_session"] "The plan has no such step.";
+    RunNotFound "run_not_found" 404 Missing ["list_sessions"] "There is no such run.";
+    ArtifactNotFound "artifact_not_found" 404 Missing ["list_artifacts", "list_sessions"] "There is no such artifact.";
+    ToolNotFound "tool_not_found" 404 Missing ["list_tools"] "There is no such tool.";
+    TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
+    PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";
+    TokenMissing "token_missing" 401 Reach ["give_token"] "No bearer token was sent.";
+    TokenInvalid "token_invalid" 401 Reach ["give_token"] "The token is unknown, revoked or expired.";
+    NotAllowed "not_allowed" 403 Reach ["ask_approver"] "This role may not do that.";
+    HostNotAllowed "host_not_allowed" 403 Reach ["run_doctor"] "The `Host` header names an address this daemon does not serve.";
+    DaemonUnreachable "daemon_unreachable" 503 Reach ["start_daemon"] "No daemon answers there (said by clients).";
+    TooManyRequests "too_many_requests" 429 Machine ["retry_later"] "Far more is waiting than in normal use; try again.";
+    StorageUnavailable "storage_unavailable" 503 Machine ["retry_later"] "The log could not be written; nothing was changed.";
+    StorageFull "storage_full" 507 Machine ["run_doctor"] "The disk is full; nothing was changed. Reads go on.";
+    LogBehind "log_behind" 503 Machine ["run_doctor"] "The log is shorter than it was; the daemon only reads.";
+    LogCorrupt "log_corrupt" 503 Machine ["run_doctor"] "The log says something that cannot be; the daemon only reads.";
+    Stopping "stopping" 503 Machine ["retry_later"] "The daemon is ending.";
+    RequestTimeout "request_timeout" 408 Usage ["retry_later"] "The request came too slowly.";
+    Internal "internal" 500 Bug ["run_doctor"] "A mistake of calt's own; the daemon's own log says more.";
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ endpoints! {
     IMPORT_PLAN = post "/api/v1/sessions/{session}/plans/import" "Takes in a plan version, as JSON or YAML.";
     CHECK_PLAN = post "/api/v1/plans/check" "Checks a plan without importing it, and returns every problem.";
     CHECK_PLAN_IN_SESSION = post "/api/v1/sessions/{session}/plans/check" "Checks a plan against a session.";
+    PLAN_SCHEMA = get "/api/v1/plans/schema" "Gives the JSON Schema of the plan format.";
     SHOW_PLAN = get "/api/v1/sessions/{session}/plans/{version}" "Shows one plan version with its steps.";
     APPROVE_PLAN = post "/api/v1/sessions/{session}/plans/{version}/approve" "Says yes to a plan.";
     REJECT_PLAN = post "/api/v1/sessions/{session}/plans/{version}/reject" "Says no to a plan, with a reason.";
@@ -108,7 +109,7 @@ endpoints! {
     HEALTH = get "/healthz" "Says that the daemon is alive. Needs no token.";
     READY = get "/readyz" "Says whether the daemon can write its log. Needs no token.";
     METRICS = get "/metrics" "Gives figures in Prometheus' text format.";
-    OPENAPI = get "/openapi.json" "Gives this interface as OpenAPI 3.1.";
+    OPENAPI = get "/openapi.json" "Gives this interface as `OpenAPI` 3.1.";
     DOCS = get "/docs" "Shows this interface as a page. Needs no token itself.";
 }
 

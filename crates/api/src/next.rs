@@ -38,6 +38,12 @@ pub enum Next {
     ListArtifacts { session: String },
     /// Make or name a token.
     GiveToken,
+    /// See which tokens there are.
+    ListTokens,
+    /// Give a reason.
+    GiveReason,
+    /// Mend the request: `detail` says what is wrong with it, `docs/api.md` how the call looks.
+    CorrectRequest,
     /// Ask somebody with the right to do it.
     AskApprover,
     /// Start a daemon.

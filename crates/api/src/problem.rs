@@ -52,8 +52,6 @@ pub enum Trouble {
     TokenMissing,
     #[error("the token is unknown, revoked or expired")]
     TokenInvalid,
-    #[error("a `{role}` may not {act}")]
-    NotAllowed { role: String, act: String },
     #[error("this daemon does not serve the host the request names")]
     HostNotAllowed,
     #[error("no daemon answers at {address}")]
@@ -89,32 +87,56 @@ impl Problem {
         }
     }
 
+    /// The same, for a caller who knows better what would lead on.
+    #[must_use]
+    pub fn leading_to(self, next: Next) -> Self {
+        Self { next: Some(next), ..self }
+    }
+
+    /// The same with every text passed through `mask`: a request can carry a secret where an id or a number belongs.
+    ///
+    /// Code, status, title and next step are words of calt's own and stay as they are.
+    #[must_use]
+    pub fn masked(self, mask: impl Fn(&str) -> String) -> Self {
+        let mut args = self.args;
+        mask_texts(&mut args, &mask);
+        Self { detail: mask(&self.detail), args, ..self }
+    }
+
     /// The exit code of the command line.
     pub fn exit(&self) -> u8 {
         Code::parse(&self.code).map_or(70, |code| code.family().exit())
     }
 }
 
+fn mask_texts(value: &mut Value, mask: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = mask(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, mask)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| mask_texts(field, mask)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 impl From<&Trouble> for Problem {
     fn from(trouble: &Trouble) -> Self {
         let (code, args, next) = match trouble {
-            Trouble::Malformed { reason } => (Code::Malformed, json!({"reason": reason}), None),
+            Trouble::Malformed { reason } => (Code::Malformed, json!({"reason": reason}), Some(Next::CorrectRequest)),
             Trouble::InputInvalid { what, reason } => {
-                (Code::InputInvalid, json!({"what": what, "reason": reason}), None)
+                (Code::InputInvalid, json!({"what": what, "reason": reason}), Some(Next::CorrectRequest))
             }
             Trouble::MethodNotAllowed { method, allowed } => {
-                (Code::MethodNotAllowed, json!({"method": method, "allowed": allowed}), None)
+                (Code::MethodNotAllowed, json!({"method": method, "allowed": allowed}), Some(Next::CorrectRequest))
             }
-            Trouble::TooLarge { limit_bytes } => (Code::TooLarge, json!({"limit_bytes": limit_bytes}), None),
+            Trouble::TooLarge { limit_bytes } => {
+                (Code::TooLarge, json!({"limit_bytes": limit_bytes}), Some(Next::CorrectRequest))
+            }
             Trouble::UnsupportedMediaType { expected } => {
-                (Code::UnsupportedMediaType, json!({"expected": expected}), None)
+                (Code::UnsupportedMediaType, json!({"expected": expected}), Some(Next::CorrectRequest))
             }
-            Trouble::PathNotFound { path } => (Code::PathNotFound, json!({"path": path}), None),
+            Trouble::PathNotFound { path } => (Code::PathNotFound, json!({"path": path}), Some(Next::CorrectRequest)),
             Trouble::TokenMissing => (Code::TokenMissing, json!({}), Some(Next::GiveToken)),
             Trouble::TokenInvalid => (Code::TokenInvalid, json!({}), Some(Next::GiveToken)),
-            Trouble::NotAllowed { role, act } => {
-                (Code::NotAllowed, json!({"role": role, "act": act}), Some(Next::AskApprover))
-            }
             Trouble::HostNotAllowed => (Code::HostNotAllowed, json!({}), Some(Next::RunDoctor)),
             Trouble::DaemonUnreachable { address } => {
                 (Code::DaemonUnreachable, json!({"address": address}), Some(Next::StartDaemon))
@@ -179,11 +201,15 @@ fn unsorted() -> Parts {
 fn usage(refusal: &Refusal) -> Parts {
     match refusal {
         Refusal::PlanInvalid { problems } => (Code::PlanInvalid, json!({"problems": problems}), Some(Next::CheckPlan)),
-        Refusal::InputInvalid { what, reason } => (Code::InputInvalid, json!({"what": what, "reason": reason}), None),
-        Refusal::LimitExceeded { what, actual, limit, unit } => {
-            (Code::LimitExceeded, json!({"what": what, "actual": actual, "limit": limit, "unit": unit}), None)
+        Refusal::InputInvalid { what, reason } => {
+            (Code::InputInvalid, json!({"what": what, "reason": reason}), Some(Next::CorrectRequest))
         }
-        Refusal::ReasonRequired => (Code::ReasonRequired, json!({}), None),
+        Refusal::LimitExceeded { what, actual, limit, unit } => (
+            Code::LimitExceeded,
+            json!({"what": what, "actual": actual, "limit": limit, "unit": unit}),
+            Some(Next::CorrectRequest),
+        ),
+        Refusal::ReasonRequired => (Code::ReasonRequired, json!({}), Some(Next::GiveReason)),
         Refusal::NotAllowed { role, act } => {
             (Code::NotAllowed, json!({"role": role, "act": act}), Some(Next::AskApprover))
         }
@@ -206,9 +232,11 @@ fn missing(refusal: &Refusal) -> Parts {
             (Code::StepNotFound, json!({"session": session, "step": step}), Some(next))
         }
         Refusal::RunNotFound { run } => (Code::RunNotFound, json!({"run": run}), Some(Next::ListSessions)),
-        Refusal::ArtifactNotFound { artifact } => (Code::ArtifactNotFound, json!({"artifact": artifact}), None),
+        Refusal::ArtifactNotFound { artifact } => {
+            (Code::ArtifactNotFound, json!({"artifact": artifact}), Some(Next::ListSessions))
+        }
         Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
-        Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), None),
+        Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),
     }
 }
@@ -273,7 +301,7 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
         }
         Refusal::ReferenceUnresolved { session, step, reference, reason, from } => {
             let args = json!({"session": session, "step": step, "reference": reference, "reason": reason});
-            (Code::ReferenceUnresolved, args, from.as_ref().map(|from| show(session, from)))
+            (Code::ReferenceUnresolved, args, Some(show(session, from.as_ref().unwrap_or(step))))
         }
         Refusal::RiskUnconfirmed { session, step } => {
             let next = Next::ConfirmHighRisk { session: session.to_string(), step: step.to_string() };
@@ -331,6 +359,48 @@ mod tests {
     use calt_core::{SessionId, StepId};
 
     #[test]
+    fn a_masked_problem_keeps_its_code_and_its_next_step() {
+        let trouble = Trouble::PathNotFound { path: "/hunter2".to_owned() };
+        let problem = Problem::from(&trouble).masked(|text| text.replace("hunter2", "***"));
+        assert_eq!((problem.detail.as_str(), &problem.args["path"]), ("there is nothing at `/***`", &json!("/***")));
+        assert_eq!((problem.code.as_str(), problem.next), ("path_not_found", Some(Next::CorrectRequest)));
+    }
+
+    /// The action a problem names.
+    fn action(problem: &Problem) -> String {
+        json!(problem.next)["action"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_is_refused_outside_the_gate_leads_where_its_code_says() {
+        let text = || "x".to_owned();
+        let troubles = [
+            Trouble::Malformed { reason: text() },
+            Trouble::InputInvalid { what: text(), reason: text() },
+            Trouble::MethodNotAllowed { method: text(), allowed: text() },
+            Trouble::TooLarge { limit_bytes: 1 },
+            Trouble::UnsupportedMediaType { expected: text() },
+            Trouble::PathNotFound { path: text() },
+            Trouble::TokenMissing,
+            Trouble::TokenInvalid,
+            Trouble::HostNotAllowed,
+            Trouble::DaemonUnreachable { address: text() },
+            Trouble::TooManyRequests,
+            Trouble::StorageUnavailable,
+            Trouble::StorageFull,
+            Trouble::LogBehind { missing: 1 },
+            Trouble::LogCorrupt,
+            Trouble::Stopping,
+            Trouble::RequestTimeout,
+            Trouble::Internal,
+        ];
+        for problem in troubles.iter().map(Problem::from) {
+            let code = Code::parse(&problem.code).unwrap();
+            assert!(code.leads_to().contains(&action(&problem).as_str()), "{problem:?}");
+        }
+    }
+
+    #[test]
     fn the_code_of_a_problem_is_the_code_of_its_refusal() {
         let session = SessionId::parse("session_1").unwrap();
         let step = StepId::parse("a").unwrap();
@@ -345,7 +415,10 @@ mod tests {
             Refusal::ReasonRequired,
         ];
         for refusal in refusals {
-            assert_eq!(Problem::from(&refusal).code, refusal.code());
+            let problem = Problem::from(&refusal);
+            assert_eq!(problem.code, refusal.code());
+            let code = Code::parse(&problem.code).unwrap();
+            assert!(code.leads_to().contains(&action(&problem).as_str()), "{problem:?}");
         }
     }
 }

@@ -32,6 +32,12 @@ pub struct AppParts {
 }
 
 impl AppParts {
+    /// The same, of a daemon whose log misses acknowledged events.
+    #[must_use]
+    pub fn missing_events(self, missing_events: u64) -> Self {
+        Self { missing_events, ..self }
+    }
+
     /// The parts of an in-process test: an engine, the address it pretends to serve, its environment's token.
     pub fn new(engine: Engine, address: std::net::SocketAddr, token: Option<&str>, ending: CancellationToken) -> Self {
         let hosts = ServedHosts::new(address, &address.ip().to_string(), &[]);

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use calt_api::Trouble;
 
+use crate::handlers::At;
 use crate::reply::Refused;
 
 const PAGE: &str = include_str!("assets/docs.html");
@@ -26,7 +26,7 @@ pub(crate) async fn page() -> Response<Body> {
 }
 
 /// `GET /docs/{file}`.
-pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response<Body>, Refused> {
+pub(crate) async fn asset(At(name): At<String>) -> Result<Response<Body>, Refused> {
     match name.as_str() {
         "docs.js" => Ok(file(Bytes::from_static(SCRIPT.as_bytes()), "text/javascript; charset=utf-8")),
         "docs.css" => Ok(file(Bytes::from_static(STYLE.as_bytes()), "text/css; charset=utf-8")),

@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 
 use crate::app::App;
 use crate::auth::{self, NotProven};
-use crate::reply::Refused;
+use crate::reply::{self, Refused};
 
 /// The paths that need no token: they tell nothing of what the daemon holds.
 fn is_open(path: &str) -> bool {
@@ -35,7 +35,7 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
     };
     let path = endpoint.as_ref().map(MatchedPath::as_str);
     app.metrics.answered(&method, path, response.status(), began.elapsed());
-    guarded(response)
+    guarded(reply::told(response, app.engine.masker()))
 }
 
 fn admit(app: &App, request: &mut Request) -> Result<(), Refused> {
@@ -76,4 +76,48 @@ fn guarded(mut response: Response<Body>) -> Response<Body> {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use calt_engine::core::Digest;
+    use calt_engine::{Engine, EngineConfig};
+    use http_body_util::BodyExt as _;
+    use tokio_util::sync::CancellationToken;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::app::AppParts;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_refusal_that_tells_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let config = EngineConfig {
+            database: root.path().join("calt.sqlite3"),
+            data_root: root.path().to_owned(),
+            python: None,
+            secrets: Vec::new(),
+            config_sha256: Digest::of_bytes(b""),
+            binary_sha256: Digest::of_bytes(b""),
+            version: "0.0.0".to_owned(),
+        };
+        let (engine, _) = Engine::open(config).await.unwrap();
+        let address = "127.0.0.1:8000".parse().unwrap();
+        let app = App::new(AppParts::new(engine, address, Some("t"), CancellationToken::new()));
+        let breaks = || async {
+            // Not known to the compiler to be always so.
+            assert!(std::hint::black_box(false), "the secret of the house");
+            "unreachable"
+        };
+        let router = Router::new().route("/", get(breaks)).layer(from_fn_with_state(app, pass));
+        let request = Request::builder().uri("/").header("host", "127.0.0.1:8000").header("authorization", "Bearer t");
+        let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 500);
+        let text = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        assert!(text.contains(r#""code":"internal""#) && text.contains(r#""action":"run_doctor""#), "{text}");
+        assert!(!text.contains("secret") && !text.contains(".rs"), "{text}");
+    }
 }

@@ -13,6 +13,7 @@ pub(crate) mod tools;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use calt_api::Trouble;
+use calt_api::views::Page;
 use calt_engine::Asker;
 use calt_engine::core::policy::{self, Act};
 use calt_engine::core::principal::{Caller, Claim};
@@ -28,11 +29,48 @@ use crate::reply::Refused;
 /// Whom the credential proves.
 pub(crate) struct By(pub(crate) Caller);
 
-/// A caller who may read.
+/// A caller who may read. Nobody asks afterwards who that was.
 pub(crate) struct Reader;
 
-/// A caller who may administer.
-pub(crate) struct Administrator;
+impl FromRequestParts<App> for Reader {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        require(parts, app, Act::Read).await.map(|_| Self)
+    }
+}
+
+/// One line a right: an extractor that lets only those through who have it, before the body is read.
+macro_rules! rights {
+    ($($(#[$doc:meta])* $name:ident = $act:ident;)*) => { $(
+        $(#[$doc])*
+        pub(crate) struct $name(pub(crate) By);
+
+        impl FromRequestParts<App> for $name {
+            type Rejection = Refused;
+
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+                require(parts, app, Act::$act).await.map(Self)
+            }
+        }
+    )* };
+}
+
+// The gate asks again, with the session at hand: what is refused here costs neither memory nor disk.
+rights! {
+    /// A caller who may make sessions, at least strict ones.
+    Maker = CreateStrictSession;
+    /// A caller who may import and check plans.
+    Planner = ImportPlan;
+    /// A caller who may approve, reject and skip.
+    Decider = Decide;
+    /// A caller who may execute what is approved.
+    Executor = Execute;
+    /// A caller who may stop sessions, at least their own.
+    Stopper = StopOwnSession;
+    /// A caller who may administer.
+    Administrator = Administer;
+}
 
 impl By {
     /// The caller, with what the client says of itself.
@@ -50,26 +88,10 @@ impl FromRequestParts<App> for By {
     }
 }
 
-impl FromRequestParts<App> for Reader {
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
-        require(parts, app, Act::Read).await.map(|()| Self)
-    }
-}
-
-impl FromRequestParts<App> for Administrator {
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
-        require(parts, app, Act::Administer).await.map(|()| Self)
-    }
-}
-
-async fn require(parts: &mut Parts, app: &App, act: Act) -> Result<(), Refused> {
+async fn require(parts: &mut Parts, app: &App, act: Act) -> Result<By, Refused> {
     let By(caller) = By::from_request_parts(parts, app).await?;
     if policy::allows(caller.role, act) {
-        return Ok(());
+        return Ok(By(caller));
     }
     Err(Refusal::NotAllowed { role: caller.role, act: act.words() }.into())
 }
@@ -91,9 +113,18 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for At<T> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ListQuery {
-    status: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// The wanted page of a list that is in memory and only grows; its cursor is a place in it.
+    fn page<T>(&self, mut items: impl Iterator<Item = T>) -> Result<Page<T>, Refused> {
+        let (limit, from) = (page_size(self.limit) as usize, cursor::<usize>(self.cursor.as_deref())?.unwrap_or(0));
+        let page: Vec<T> = items.by_ref().skip(from).take(limit).collect();
+        let next_cursor = items.next().map(|_| from.saturating_add(page.len()).to_string());
+        Ok(Page { items: page, next_cursor })
+    }
 }
 
 /// How many items the caller gets.
@@ -137,6 +168,17 @@ fn digest(what: &str, text: Option<&str>) -> Result<Option<Digest>, Refused> {
 fn timestamp(what: &str, text: Option<&str>) -> Result<Option<Timestamp>, Refused> {
     let Some(text) = text else { return Ok(None) };
     Timestamp::parse(text).map(Some).ok_or_else(|| Refused::invalid(what, "a time is written as RFC 3339 says"))
+}
+
+/// A name of the client's own that goes into the record as it is: short, and of characters that hide nothing.
+fn name(what: &str, text: Option<String>, chars_max: usize) -> Result<Option<String>, Refused> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte);
+    match text {
+        Some(text) if text.is_empty() || text.len() > chars_max || !text.bytes().all(fits) => {
+            Err(Refused::invalid(what, &format!("it is 1 to {chars_max} of letters, digits and `_-.@`")))
+        }
+        text => Ok(text),
+    }
 }
 
 /// One of a closed list of words, or the default.

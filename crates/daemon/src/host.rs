@@ -33,9 +33,10 @@ impl ServedHosts {
     pub(crate) fn serves(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let (name, port) = match split_port(&host) {
+            // Digits alone: `parse` would also take `+8000`.
             Some((name, port)) => match port.parse() {
-                Ok(port) => (name, port),
-                Err(_) => return false,
+                Ok(number) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, number),
+                Ok(_) | Err(_) => return false,
             },
             None => (host.as_str(), HTTP_PORT),
         };
@@ -69,6 +70,8 @@ mod tests {
             "",
             "localhost:x",
             "127.0.0.1:8000:8000",
+            "localhost:+8000",
+            "owner@localhost:8000",
         ] {
             assert!(!hosts.serves(host), "{host}");
         }

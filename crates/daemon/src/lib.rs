@@ -33,7 +33,7 @@ pub use settings::{Setting, SettingsFault};
 #[doc(hidden)]
 pub mod testing {
     pub use crate::app::{App, AppParts};
-    pub use crate::openapi::document as openapi_document;
+    pub use crate::openapi::{document as openapi_document, right};
     pub use crate::router::router;
 }
 

@@ -8,6 +8,8 @@ use calt_api::views::{
     StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
 };
 use calt_api::{Code, Problem};
+use calt_engine::core::policy::{self, Act};
+use calt_engine::core::principal::Role;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
@@ -27,9 +29,6 @@ const HTML: &str = "text/html";
 const BYTES: &str = "application/octet-stream";
 const TOKEN: &str = "token";
 const PROBLEM: &str = "Problem";
-
-/// The endpoints that answer without a token.
-const OPEN: [Endpoint; 3] = [at::HEALTH, at::READY, at::DOCS];
 
 /// What an endpoint takes.
 enum Takes {
@@ -58,25 +57,35 @@ pub fn document() -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("A token of a person, an agent or a surface."));
-    let components =
-        schemas().response(PROBLEM, problem()).security_scheme(TOKEN, SecurityScheme::Http(bearer.build())).build();
+    let mut components = schemas().security_scheme(TOKEN, SecurityScheme::Http(bearer.build()));
+    components = components.response(PROBLEM, problem("A refusal.", &mut Code::ALL.iter().copied()));
+    for status in statuses() {
+        let what = format!("A refusal with status {status}.");
+        let mut codes = Code::ALL.iter().copied().filter(|code| code.status() == status);
+        components = components.response(problem_name(status), problem(&what, &mut codes));
+    }
     let info = InfoBuilder::new()
         .title("calt")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("Plan, approve, execute, record. A refusal is a problem (RFC 9457) with a stable `code` and, as `next`, what would lead on."));
-    OpenApiBuilder::new().info(info.build()).paths(paths.build()).components(Some(components)).build()
+    OpenApiBuilder::new().info(info.build()).paths(paths.build()).components(Some(components.build())).build()
 }
 
 fn operation(endpoint: &Endpoint) -> Operation {
     let mut operation = OperationBuilder::new()
         .operation_id(Some(operation_id(endpoint)))
         .summary(Some(endpoint.what))
+        .description(Some(right_words(endpoint)))
         .response("200", ResponseBuilder::new().description("Done.").build());
-    for name in endpoint.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')) {
-        operation = operation.parameter(text_parameter(name, ParameterIn::Path, Required::True));
+    for name in path_names(endpoint) {
+        let kind = if NUMBERED.contains(&name) { Type::Integer } else { Type::String };
+        operation = operation.parameter(parameter(name, ParameterIn::Path, kind, path_words(name)));
     }
-    for name in query(endpoint) {
-        operation = operation.parameter(text_parameter(name, ParameterIn::Query, Required::False));
+    for (name, kind, words) in query(endpoint) {
+        operation = operation.parameter(parameter(name, ParameterIn::Query, kind.clone(), words));
+    }
+    for (name, words) in headers(endpoint) {
+        operation = operation.parameter(parameter(name, ParameterIn::Header, Type::String, words));
     }
     operation = operation.request_body(body(takes(endpoint)));
     operation = match gives(endpoint) {
@@ -85,15 +94,17 @@ fn operation(endpoint: &Endpoint) -> Operation {
         Gives::Text(media) => operation.response("200", answer(&[(media, text_schema())])),
     };
     if *endpoint == at::EXECUTE_STEP {
-        let accepted = answer(&[(JSON, reference::<RunView>())]);
-        operation = operation.response("202", accepted).parameter(text_parameter(
-            "Prefer",
-            ParameterIn::Header,
-            Required::False,
-        ));
+        operation = operation.response("202", answer(&[(JSON, reference::<RunView>())]));
+    }
+    if *endpoint == at::GET_ARTIFACT {
+        operation =
+            operation.response("304", ResponseBuilder::new().description("The client has these bytes.").build());
+    }
+    for status in refusals(endpoint) {
+        operation = operation.response(status.to_string(), Ref::from_response_name(problem_name(status)));
     }
     operation = operation.response("default", Ref::from_response_name(PROBLEM));
-    if !OPEN.contains(endpoint) {
+    if right(endpoint).is_some() {
         operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(TOKEN, []));
     }
     operation.build()
@@ -103,6 +114,27 @@ fn operation(endpoint: &Endpoint) -> Operation {
 fn operation_id(endpoint: &Endpoint) -> String {
     let path = endpoint.path.trim_start_matches("/api/v1").replace(['{', '}'], "").replace(['/', '.'], "_");
     format!("{}{path}", endpoint.method.as_str().to_lowercase())
+}
+
+/// The right an endpoint asks for before it reads a body; `None` where not even a token is needed.
+pub fn right(endpoint: &Endpoint) -> Option<Act> {
+    match *endpoint {
+        at::HEALTH | at::READY | at::DOCS => None,
+        at::CREATE_SESSION => Some(Act::CreateStrictSession),
+        at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Some(Act::ImportPlan),
+        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
+        at::EXECUTE_STEP => Some(Act::Execute),
+        at::STOP_SESSION => Some(Act::StopOwnSession),
+        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN => Some(Act::Administer),
+        _ => Some(Act::Read),
+    }
+}
+
+fn right_words(endpoint: &Endpoint) -> String {
+    let Some(right) = right(endpoint) else { return "Needs no token.".to_owned() };
+    let roles = Role::ALL.into_iter().filter(|role| *role != Role::Daemon && policy::allows(*role, right));
+    let roles: Vec<_> = roles.map(|role| format!("`{role}`")).collect();
+    format!("For {}.", roles.join(", "))
 }
 
 fn takes(endpoint: &Endpoint) -> Takes {
@@ -122,7 +154,7 @@ fn takes(endpoint: &Endpoint) -> Takes {
 fn gives(endpoint: &Endpoint) -> Gives {
     match *endpoint {
         at::CREATE_SESSION | at::SHOW_SESSION => Gives::View(reference::<SessionView>()),
-        at::LIST_SESSIONS => Gives::View(Page::<SessionView>::schema()),
+        at::LIST_SESSIONS => Gives::View(page::<SessionView>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
@@ -131,14 +163,14 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Gives::View(reference::<StepDecided>()),
         at::EXECUTE_STEP => Gives::View(reference::<ExecuteReply>()),
         at::SHOW_RUN => Gives::View(reference::<RunView>()),
-        at::SESSION_EVENTS | at::ALL_EVENTS => Gives::Events(Page::<EventView>::schema()),
+        at::SESSION_EVENTS | at::ALL_EVENTS => Gives::Events(page::<EventView>()),
         at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => Gives::View(reference::<SearchPage>()),
-        at::LIST_ARTIFACTS => Gives::View(Page::<ArtifactView>::schema()),
-        at::LIST_TOOLS => Gives::View(Page::<ToolView>::schema()),
+        at::LIST_ARTIFACTS => Gives::View(page::<ArtifactView>()),
+        at::LIST_TOOLS => Gives::View(page::<ToolView>()),
         at::TOOL_PERMISSIONS => Gives::View(reference::<ToolView>()),
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
-        at::LIST_TOKENS => Gives::View(Page::<TokenView>::schema()),
+        at::LIST_TOKENS => Gives::View(page::<TokenView>()),
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
         at::HEALTH | at::READY => Gives::View(reference::<HealthView>()),
         at::DOCS => Gives::Text(HTML),
@@ -148,15 +180,115 @@ fn gives(endpoint: &Endpoint) -> Gives {
     }
 }
 
-fn query(endpoint: &Endpoint) -> &'static [&'static str] {
+/// The `{name}`s of a path that are numbers.
+const NUMBERED: [&str; 3] = ["version", "run", "artifact"];
+
+fn path_names(endpoint: &Endpoint) -> impl Iterator<Item = &'static str> {
+    endpoint.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn path_words(name: &str) -> &'static str {
+    match name {
+        "session" => "The session's id, `session_…`.",
+        "version" => "The plan's version.",
+        "step" => "The step's id.",
+        "run" => "The run's number.",
+        "artifact" => "The artifact's number.",
+        "tool" => "The tool's name.",
+        _ => "The token's public name, `tok_…`.",
+    }
+}
+
+type Query = (&'static str, Type, &'static str);
+
+fn query(endpoint: &Endpoint) -> Vec<Query> {
+    let page: [Query; 2] = [
+        ("limit", Type::Integer, "Items wanted; 100 when left out, at least 1, at most 500 are given."),
+        ("cursor", Type::String, "`next_cursor` of the page before."),
+    ];
+    let own: &[Query] = match *endpoint {
+        at::LIST_SESSIONS => &[("status", Type::String, "Only sessions with this status.")],
+        at::SESSION_EVENTS => &[("after", Type::Integer, "Only events with a greater `seq`. The same as `cursor`.")],
+        at::ALL_EVENTS => &[("after", Type::Integer, "Only events with a greater `id`. The same as `cursor`.")],
+        at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => &[
+            ("q", Type::String, "Words to find; without it the newest events."),
+            ("event_type", Type::String, "Only events of this type."),
+        ],
+        at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS => &[],
+        at::IMPORT_PLAN => {
+            return vec![
+                ("source", Type::String, "The surface the client says it is."),
+                ("message_id", Type::String, "The message that caused the call."),
+                ("user_id", Type::String, "Who the client says speaks; a claim."),
+            ];
+        }
+        _ => return Vec::new(),
+    };
+    own.iter().cloned().chain(page).collect()
+}
+
+fn headers(endpoint: &Endpoint) -> &'static [(&'static str, &'static str)] {
     match *endpoint {
-        at::LIST_SESSIONS => &["status", "limit", "cursor"],
-        at::LIST_ARTIFACTS => &["limit", "cursor"],
-        at::SESSION_EVENTS | at::ALL_EVENTS => &["after", "limit", "cursor"],
-        at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => &["q", "event_type", "limit", "cursor"],
-        at::IMPORT_PLAN => &["source", "message_id", "user_id"],
+        at::EXECUTE_STEP => &[("Prefer", "`respond-async`: answer 202 with the run as soon as it has started.")],
+        at::SESSION_EVENTS | at::ALL_EVENTS => {
+            &[("Last-Event-ID", "The number a stream goes on after; it wins over `after`.")]
+        }
+        at::GET_ARTIFACT => &[("If-None-Match", "The `ETag` the client has.")],
         _ => &[],
     }
+}
+
+/// The statuses of refusals an endpoint can answer with.
+fn refusals(endpoint: &Endpoint) -> Vec<u16> {
+    let mut found = vec![403, 500];
+    if right(endpoint).is_some() {
+        found.extend([401, 503]);
+    }
+    if *endpoint == at::READY {
+        found.push(503);
+    }
+    if path_names(endpoint).next().is_some() {
+        found.push(404);
+    }
+    if !query(endpoint).is_empty() {
+        found.push(422);
+    }
+    if matches!(*endpoint, at::SESSION_EVENTS | at::ALL_EVENTS) {
+        found.push(429);
+    }
+    if endpoint.method == Method::Post {
+        found.extend([400, 408, 413, 415, 422]);
+        if !matches!(*endpoint, at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION) {
+            found.extend([429, 507]);
+        }
+    }
+    if matches!(
+        *endpoint,
+        at::IMPORT_PLAN
+            | at::APPROVE_PLAN
+            | at::REJECT_PLAN
+            | at::APPROVE_STEP
+            | at::REJECT_STEP
+            | at::SKIP_STEP
+            | at::EXECUTE_STEP
+    ) {
+        found.push(409);
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Every status a refusal can have.
+fn statuses() -> Vec<u16> {
+    let mut statuses: Vec<u16> = Code::ALL.iter().map(|code| code.status()).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    statuses
+}
+
+fn problem_name(status: u16) -> String {
+    format!("{PROBLEM}{status}")
 }
 
 fn body(takes: Takes) -> Option<RequestBody> {
@@ -167,7 +299,9 @@ fn body(takes: Takes) -> Option<RequestBody> {
             Some(RequestBodyBuilder::new().required(Some(required)).content(JSON, content(view.into())).build())
         }
         Takes::Plan => {
-            let plan = RequestBodyBuilder::new().required(Some(Required::True)).description(Some("The plan document."));
+            let plan = RequestBodyBuilder::new()
+                .required(Some(Required::True))
+                .description(Some("The plan document; `GET /api/v1/plans/schema` gives its JSON Schema."));
             let plan = plan.content(JSON, content(ObjectBuilder::new().build().into()));
             Some(plan.content(YAML, content(text_schema())).build())
         }
@@ -182,16 +316,23 @@ fn answer(contents: &[(&str, RefOr<Schema>)]) -> utoipa::openapi::Response {
     contents.iter().fold(answer, with).build()
 }
 
-fn problem() -> utoipa::openapi::Response {
-    let codes: Vec<_> = Code::ALL.iter().map(|code| format!("`{}` ({})", code.as_str(), code.status())).collect();
+fn problem(what: &str, codes: &mut dyn Iterator<Item = Code>) -> utoipa::openapi::Response {
+    let codes: Vec<_> = codes.map(|code| format!("`{}` ({})", code.as_str(), code.status())).collect();
     ResponseBuilder::new()
-        .description(format!("A refusal. Codes: {}.", codes.join(", ")))
+        .description(format!("{what} Codes: {}.", codes.join(", ")))
         .content(PROBLEM_JSON, ContentBuilder::new().schema(Some(reference::<Problem>())).build())
         .build()
 }
 
-fn text_parameter(name: &str, place: ParameterIn, required: Required) -> ParameterBuilder {
-    ParameterBuilder::new().name(name).parameter_in(place).required(required).schema(Some(text_schema()))
+fn parameter(name: &str, place: ParameterIn, kind: Type, words: &str) -> ParameterBuilder {
+    let required = if matches!(place, ParameterIn::Path) { Required::True } else { Required::False };
+    let schema: RefOr<Schema> = ObjectBuilder::new().schema_type(kind).build().into();
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(words))
+        .schema(Some(schema))
 }
 
 fn text_schema() -> RefOr<Schema> {
@@ -206,22 +347,50 @@ fn reference<T: ToSchema>() -> RefOr<Schema> {
     named::<T>().into()
 }
 
+/// Every field of a reply is always there: an absent value is `null`, never left out.
+fn complete(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let mut schema = without_defaults(schema);
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        object.required = object.properties.keys().cloned().collect();
+    }
+    schema
+}
+
+/// Leaves out defaults that only say how a reader of ours fills a gap.
+fn without_defaults(mut schema: RefOr<Schema>) -> RefOr<Schema> {
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        for field in object.properties.values_mut() {
+            match field {
+                RefOr::T(Schema::Object(field)) => field.default = None,
+                RefOr::T(Schema::Array(field)) => field.default = None,
+                RefOr::T(Schema::OneOf(field)) => field.default = None,
+                RefOr::T(_) | RefOr::Ref(_) => {}
+            }
+        }
+    }
+    schema
+}
+
+fn page<T: ToSchema>() -> RefOr<Schema>
+where
+    Page<T>: PartialSchema,
+{
+    complete(Page::<T>::schema())
+}
+
 fn schemas() -> ComponentsBuilder {
-    let mut found = Vec::new();
+    let (mut requests, mut replies) = (Vec::new(), Vec::new());
     macro_rules! views {
-        ($($view:ty),* $(,)?) => { $(
-            found.push((<$view>::name().into_owned(), <$view>::schema()));
-            <$view>::schemas(&mut found);
+        ($found:ident: $($view:ty),* $(,)?) => { $(
+            $found.push((<$view>::name().into_owned(), <$view>::schema()));
+            <$view>::schemas(&mut $found);
         )* };
     }
+    views![requests: CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest];
     views![
-        ArtifactView,
-        CreateSession,
-        CreateToken,
-        DecisionRequest,
+        replies: ArtifactView,
         EventView,
         ExecuteReply,
-        ExecuteRequest,
         HealthView,
         PlanCheckReply,
         PlanDecided,
@@ -233,11 +402,20 @@ fn schemas() -> ComponentsBuilder {
         SessionView,
         StepDecided,
         StepDetailView,
-        StopRequest,
         Stopped,
         TokenCreated,
         TokenView,
         ToolView,
     ];
-    found.into_iter().fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
+    let requests = requests.into_iter().map(|(name, schema)| {
+        let mut schema = without_defaults(schema);
+        if let RefOr::T(Schema::Object(object)) = &mut schema
+            && name == CreateToken::name()
+        {
+            object.required = vec!["name".to_owned(), "role".to_owned()];
+        }
+        (name, schema)
+    });
+    let replies = replies.into_iter().map(|(name, schema)| (name, complete(schema)));
+    requests.chain(replies).fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
 }

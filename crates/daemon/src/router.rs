@@ -25,6 +25,7 @@ pub fn router(app: App) -> Router {
         .serve(at::IMPORT_PLAN, plans::import)
         .serve(at::CHECK_PLAN, plans::check)
         .serve(at::CHECK_PLAN_IN_SESSION, plans::check_in_session)
+        .serve(at::PLAN_SCHEMA, plans::schema)
         .serve(at::SHOW_PLAN, plans::show)
         .serve(at::APPROVE_PLAN, plans::approve)
         .serve(at::REJECT_PLAN, plans::reject)

@@ -4,12 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::limits::{
-    ACCEPT_REST, BACKLOG_CONNECTIONS, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX,
-    SHUTDOWN_TIME_MAX, WRITE_STALL_TIME_MAX,
+    ACCEPT_REST, BACKLOG_CONNECTIONS, CONNECTIONS_MAX, FAREWELL_BYTES_MAX, FAREWELL_TIME_MAX, HEAD_BYTES_MAX,
+    HEADERS_MAX, HEADERS_TIME_MAX, SHUTDOWN_TIME_MAX, WRITE_STALL_TIME_MAX,
 };
 
 /// Binds the address. A port just left by a daemon that ended can be taken at once.
@@ -154,8 +159,27 @@ struct Served {
 
 async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Router, served: Served) {
     let Served { slot, connected, ending, cut } = served;
-    let io = TokioIo::new(StallGuard::new(stream));
-    let mut connection = std::pin::pin!(http.serve_connection(io, TowerToHyperService::new(router)));
+    let slot = Arc::new(slot);
+    let unread = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(StallGuard::new(stream, Arc::clone(&unread)));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request: Request<Incoming>| {
+        let is_read = request.method() == Method::GET;
+        unread.store(!request.body().is_end_stream(), Ordering::Release);
+        let answer = router.call(request.map(|body| Watched { body, unread: Arc::clone(&unread) }));
+        if is_read {
+            return Either::Left(answer.map(|Ok(answer)| Ok(answer)));
+        }
+        // What was asked is done even when the client hangs up at once: a task of its own, not the connection's.
+        // It holds the connection's slot, so that hanging up does not make room for more.
+        let slot = Arc::clone(&slot);
+        Either::Right(tokio::spawn(async move {
+            let Ok(answer) = answer.await;
+            drop(slot);
+            answer
+        }))
+    });
+    let mut connection = std::pin::pin!(http.serve_connection(io, service));
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = ending.cancelled() => {
@@ -172,15 +196,76 @@ async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Route
     drop((slot, connected));
 }
 
-/// A stream whose peer must take what is written to it, sooner or later.
+/// A stream whose peer must take what is written to it, sooner or later; and one that is not closed in the
+/// face of a peer who still sends: the system would answer with a reset, and the refusal would be lost with it.
 struct StallGuard {
     stream: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether a request's body has not come to its end.
+    unread: Arc<AtomicBool>,
+    farewell: Option<Farewell>,
+}
+
+/// A request's body that says when it was read to its end.
+struct Watched {
+    body: Incoming,
+    unread: Arc<AtomicBool>,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.unread.store(false, Ordering::Release);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The end of a connection whose request was not read: what still comes is taken and thrown away, for a while.
+struct Farewell {
+    bytes_left: usize,
+    ends: Pin<Box<Sleep>>,
 }
 
 impl StallGuard {
-    const fn new(stream: TcpStream) -> Self {
-        Self { stream, stalled: None }
+    const fn new(stream: TcpStream, unread: Arc<AtomicBool>) -> Self {
+        Self { stream, stalled: None, unread, farewell: None }
+    }
+
+    /// Waits until the peer has seen our end and closed its own, within both limits.
+    fn poll_farewell(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let farewell = self.farewell.get_or_insert_with(|| Farewell {
+            bytes_left: FAREWELL_BYTES_MAX,
+            ends: Box::pin(tokio::time::sleep(FAREWELL_TIME_MAX)),
+        });
+        let mut scratch = [0; 16 * 1024];
+        loop {
+            if farewell.bytes_left == 0 || farewell.ends.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {
+                    farewell.bytes_left = farewell.bytes_left.saturating_sub(buffer.filled().len());
+                }
+                Ok(()) | Err(_) => return Poll::Ready(()),
+            }
+        }
     }
 
     /// Passes on what a write gave; a write that stays pending for too long fails.
@@ -229,6 +314,117 @@ impl AsyncWrite for StallGuard {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        if self.unread.load(Ordering::Acquire) {
+            ready!(self.poll_farewell(context));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::routing::any;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// A listening server; it ends with the token.
+    fn serving(router: Router) -> (SocketAddr, CancellationToken) {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (address, ending) = (listener.local_addr().unwrap(), CancellationToken::new());
+        tokio::spawn(serve(listener, router, Activity::new(), ending.clone()));
+        (address, ending)
+    }
+
+    /// What a client still gets after it sent this and fell silent.
+    async fn answer_to(address: SocketAddr, sent: &[u8]) -> String {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent).await.unwrap();
+        let mut text = Vec::new();
+        let _ = client.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    // The clock is paused: it jumps to the next limit whenever everybody waits.
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_ends_its_head_is_cut_off() {
+        let (address, _ending) = serving(Router::new());
+        let began = tokio::time::Instant::now();
+        let answer = answer_to(address, b"GET / HTTP/1.1\r\nHost: x\r\n").await;
+        assert!(!answer.contains("200"), "{answer}");
+        assert!(began.elapsed() >= HEADERS_TIME_MAX && began.elapsed() < 2 * HEADERS_TIME_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_connection_without_a_request_ends() {
+        let (address, _ending) = serving(Router::new().fallback(any(|| async { "here" })));
+        let answer = answer_to(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(answer.ends_with("here"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_is_cut_off() {
+        let endless = || async {
+            let pieces = futures_util::stream::repeat_with(|| Ok::<_, Infallible>(vec![b'x'; 64 * 1024]));
+            axum::body::Body::from_stream(pieces)
+        };
+        let (address, _ending) = serving(Router::new().fallback(any(endless)));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        tokio::time::sleep(2 * WRITE_STALL_TIME_MAX).await;
+        let (mut scratch, mut got) = (vec![0; 1024 * 1024], 0_usize);
+        while let Ok(bytes @ 1..) = client.read(&mut scratch).await {
+            got += bytes;
+        }
+        assert!(got > 0, "what was on its way arrives, and then the end");
+    }
+
+    #[tokio::test]
+    async fn a_head_beyond_its_limits_is_refused() {
+        let (address, _ending) = serving(Router::new().fallback(any(|| async { "here" })));
+        let many = "X: y\r\n".repeat(HEADERS_MAX + 1);
+        let long = format!("X: {}\r\n", "y".repeat(4 * HEAD_BYTES_MAX));
+        for headers in [many, long] {
+            let request = format!("GET / HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+            let answer = answer_to(address, request.as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn two_lengths_for_one_body_are_refused() {
+        let (address, _ending) = serving(Router::new().fallback(any(|body: String| async move { body })));
+        for headers in [
+            "Content-Length: 1\r\nContent-Length: 2\r\n",
+            "Content-Length: +1\r\n",
+            "Transfer-Encoding: identity\r\n",
+            "Transfer-Encoding: chunked, identity\r\n",
+        ] {
+            let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\nab");
+            let answer = answer_to(address, request.as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{headers}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_does_not_wait_for_a_stream_that_never_ends() {
+        let endless = || async {
+            let never = futures_util::stream::pending::<Result<Vec<u8>, Infallible>>();
+            axum::body::Body::from_stream(never)
+        };
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (address, ending) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let serving =
+            tokio::spawn(serve(listener, Router::new().fallback(any(endless)), Activity::new(), ending.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(client.read_u8().await.is_ok(), "the head is there");
+        tokio::time::pause();
+        ending.cancel();
+        serving.await.unwrap();
     }
 }

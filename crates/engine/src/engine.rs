@@ -13,6 +13,7 @@ use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
 use calt_tools::{Isolation, LayerVerdict, Toolkit};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::chance;
@@ -20,6 +21,9 @@ use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
 const PLANS_KEPT: usize = 256;
+/// Most runs at once; more wait for their turn. Below the threads a daemon has for work that blocks, so that
+/// runs which wait for something never keep reads and stops waiting.
+const RUNS_MAX: usize = 48;
 /// Longest `source`, `user_id` and `message_id`, in characters.
 const CLAIM_CHARS_MAX: usize = 200;
 
@@ -102,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) data_root: PathBuf,
     pub(crate) runs: Mutex<HashMap<RunId, Running>>,
     pub(crate) tasks: TaskTracker,
+    /// What a run holds from before it starts until its end is in the log.
+    pub(crate) run_slots: Arc<Semaphore>,
     plans: Mutex<PlanCache>,
 }
 
@@ -133,6 +139,7 @@ impl Engine {
                 data_root: config.data_root.clone(),
                 runs: Mutex::new(HashMap::new()),
                 tasks: TaskTracker::new(),
+                run_slots: Arc::new(Semaphore::new(RUNS_MAX)),
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
@@ -152,6 +159,8 @@ impl Engine {
 
     /// Waits until every run in progress has its end in the log, then closes the store.
     pub async fn close(&self) {
+        // What waits for its turn is told to come back later; nothing starts from here on.
+        self.inner.run_slots.close();
         self.cancel_every_run();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
@@ -208,6 +217,20 @@ impl Engine {
                 Err(Refusal::SessionNotFound { session: session.to_string() }.into())
             }
             Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Asks the gate without consequences: what it would refuse shall not leave files behind.
+    pub(crate) async fn would_take(&self, by: &Asker, session: &SessionId, action: &Action) -> Result<(), Fault> {
+        let is_new = matches!(action, Action::CreateSession(_));
+        let state = if is_new { None } else { self.inner.store.session_state(session).await? };
+        let command = Command { caller: by.caller.clone(), claim: Claim::default(), action: action.clone() };
+        match calt_core::decide(state.as_deref(), &command, &self.facts()).outcome() {
+            Ok(_) => Ok(()),
+            Err(Refusal::SessionNotFound { .. }) => {
+                Err(Refusal::SessionNotFound { session: session.to_string() }.into())
+            }
+            Err(refusal) => Err(refusal.clone().into()),
         }
     }
 

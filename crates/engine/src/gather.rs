@@ -81,8 +81,11 @@ impl Engine {
             .read_plan(session, row.version, row.document_digest)
             .map_err(|error| Fault::Internal(format!("plan v{newest} of {session} cannot be read: {error}")))?;
         let text = String::from_utf8(bytes).map_err(|error| Fault::Internal(error.to_string()))?;
-        let draft = calt_core::plan::draft(&text, self.toolkit())
-            .map_err(|problems| Fault::Internal(format!("plan v{} no longer reads: {problems:?}", row.version)))?;
+        let draft = calt_core::plan::draft(&text, self.toolkit()).map_err(|problems| {
+            // Codes alone: a message quotes the document, and the daemon's own log holds no inputs.
+            let codes: Vec<_> = problems.iter().map(|problem| problem.code.as_str()).collect();
+            Fault::Internal(format!("plan v{} no longer reads: {}", row.version, codes.join(", ")))
+        })?;
         let plan = draft.number(row.version);
         if plan.digest() != row.digest {
             return Err(Fault::Internal(format!("plan v{} of {session} no longer has its digest", row.version)));
@@ -178,7 +181,7 @@ impl Engine {
             Gate::NotNeeded | Gate::Stale | Gate::Missing => None,
         };
         let masked = |value: &Value| self.inner.masker.mask_json(value.clone()).value;
-        let remarks = self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks);
+        let remarks = self.masked_remarks(&self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks));
         Ok(StepDetail {
             version: gathered.plan.version(),
             status: state.step_status(step).unwrap_or(StepStatus::Pending),
@@ -190,7 +193,7 @@ impl Engine {
             diff,
             remarks,
             tier: self.tier(),
-            step: PlannedStep { inputs: masked(&planned.inputs), meta: planned.meta.as_ref().map(masked), ..planned },
+            step: self.masked_step(&planned),
         })
     }
 

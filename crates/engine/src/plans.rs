@@ -5,7 +5,7 @@ use std::sync::Arc;
 use calt_core::decide::{Answer, ImportPlan};
 use calt_core::event::WorkspaceIdentity;
 use calt_core::isolation::BoxSpec;
-use calt_core::plan::{Draft, Plan, PlannedStep};
+use calt_core::plan::{Draft, Plan, PlannedStep, Verify};
 use calt_core::session::{StepSeal, inputs_digest, step_digest};
 use calt_core::toolbox::{Remark, Risk};
 use calt_core::{Action, Digest, Refusal, SessionId};
@@ -63,8 +63,15 @@ impl Engine {
                 masked: Arc::new(self.masked_plan(session, &plan)),
                 document_digest,
             };
-            self.keep_document(session, version, document, document_digest).await?;
-            match self.submit(by.clone(), session, Action::ImportPlan(import), self.facts()).await {
+            let action = Action::ImportPlan(import);
+            let taken = match self.would_take(&by, session, &action).await {
+                Ok(()) => {
+                    self.keep_document(session, version, document, document_digest).await?;
+                    self.submit(by.clone(), session, action, self.facts()).await
+                }
+                Err(fault) => Err(fault),
+            };
+            match taken {
                 Ok((Answer::PlanImported { version, .. }, _)) => {
                     self.cache_plan(session, plan);
                     return Ok(version);
@@ -91,19 +98,15 @@ impl Engine {
         let missing = plan
             .steps()
             .iter()
-            .flat_map(|step| step.remarks.iter().map(|remark| (step.id.to_string(), remark.clone())))
+            .flat_map(|step| self.masked_remarks(&step.remarks).into_iter().map(|remark| (step.id.to_string(), remark)))
             .filter(|(_, remark)| remark.code == "program_missing")
             .collect();
         let steps = plan
             .steps()
             .iter()
             .map(|step| CheckedStep {
-                step: PlannedStep {
-                    inputs: self.inner.masker.mask_json(step.inputs.clone()).value,
-                    meta: step.meta.clone().map(|meta| self.inner.masker.mask_json(meta).value),
-                    ..step.clone()
-                },
-                remarks: step.remarks.clone(),
+                step: self.masked_step(step),
+                remarks: self.masked_remarks(&step.remarks),
                 risk: step.risk,
             })
             .collect();
@@ -111,12 +114,39 @@ impl Engine {
         Ok(CheckReport { version: plan.version(), title, digest: plan.digest(), steps, missing })
     }
 
+    /// A step as it may be shown: every text in it masked.
+    pub(crate) fn masked_step(&self, step: &PlannedStep) -> PlannedStep {
+        let text = |text: &String| self.inner.masker.mask_text(text).into_owned();
+        let json = |value: &Value| self.inner.masker.mask_json(value.clone()).value;
+        PlannedStep {
+            title: text(&step.title),
+            inputs: json(&step.inputs),
+            meta: step.meta.as_ref().map(json),
+            preconditions: step.preconditions.iter().map(text).collect(),
+            postconditions: step.postconditions.iter().map(text).collect(),
+            expected_observation: step.expected_observation.as_ref().map(text),
+            verify: step.verify.as_ref().map(|verify| Verify { kind: verify.kind, expr: text(&verify.expr) }),
+            remarks: self.masked_remarks(&step.remarks),
+            ..step.clone()
+        }
+    }
+
+    pub(crate) fn masked_remarks(&self, remarks: &[Remark]) -> Vec<Remark> {
+        let masked = |remark: &Remark| Remark {
+            code: remark.code.clone(),
+            message: self.inner.masker.mask_text(&remark.message).into_owned(),
+        };
+        remarks.iter().map(masked).collect()
+    }
+
     async fn draft(&self, document: &str) -> Result<Draft, Fault> {
         let (engine, text) = (self.clone(), document.to_owned());
         let draft = blocking(move || calt_core::plan::draft(&text, engine.toolkit())).await?;
         draft.map_err(|mut problems| {
             for problem in &mut problems {
-                problem.message = self.inner.masker.mask_text(&problem.message).into_owned();
+                for text in [&mut problem.pointer, &mut problem.message, &mut problem.fix] {
+                    *text = self.inner.masker.mask_text(text).into_owned();
+                }
             }
             Refusal::PlanInvalid { problems }.into()
         })

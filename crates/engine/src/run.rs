@@ -10,7 +10,7 @@ use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
 use calt_core::event::PAYLOAD_BYTES_MAX;
 use calt_core::plan::PlannedStep;
 use calt_core::{Action, Permit, RunId, SessionId, StepId};
-use calt_store::{Durability, Files, output_bytes};
+use calt_store::{Durability, Files, StoreError, output_bytes};
 use calt_tools::{Cancel, FailureCode, Limits, RunRoom, ToolFailure, ToolOutput, Workspace};
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -77,7 +77,11 @@ impl Engine {
         let (started, answer) = oneshot::channel();
         let (engine, session, step) = (self.clone(), session.clone(), step.clone());
         let runtime = Handle::current();
+        // The slot comes before the thread: threads that only wait for their turn would keep reads waiting.
+        let slot = Arc::clone(&self.inner.run_slots).acquire_owned().await;
+        let slot = slot.map_err(|_| StoreError::Unavailable("the daemon is ending".to_owned()))?;
         let whole_run = async move {
+            let _slot = slot;
             match engine.submit_start(by, &session, &step, confirm_high_risk).await {
                 Ok((run, permit, work)) => {
                     let running = engine.running(run);

@@ -78,6 +78,16 @@ impl Engine {
             return Err(Refusal::InputInvalid { what, reason: "no workspace of this name is known".to_owned() }.into());
         }
         let id = chance::session_id();
+        let create = Action::CreateSession(CreateSession {
+            id: id.clone(),
+            goal: self.mask(request.goal),
+            mode: request.mode,
+            profile: request.profile,
+            workspace: WorkspaceIdentity::Own,
+            ticket: self.mask(request.ticket),
+            origin: self.mask(request.origin),
+        });
+        self.would_take(&by, &id, &create).await?;
         let directory = self.session_dir(&id);
         let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(&id), id.clone());
         blocking(move || -> Result<(), Fault> {
@@ -86,16 +96,7 @@ impl Engine {
             Ok(())
         })
         .await??;
-        let create = CreateSession {
-            id: id.clone(),
-            goal: self.mask(request.goal),
-            mode: request.mode,
-            profile: request.profile,
-            workspace: WorkspaceIdentity::Own,
-            ticket: self.mask(request.ticket),
-            origin: self.mask(request.origin),
-        };
-        let made = self.submit(by, &id, Action::CreateSession(create), self.facts()).await;
+        let made = self.submit(by, &id, create, self.facts()).await;
         if let Err(Fault::Refused(_)) = made {
             // Nothing names these directories, and they are empty.
             blocking(move || remove_empty_session(&directory)).await?;

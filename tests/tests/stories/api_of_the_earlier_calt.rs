@@ -3,7 +3,7 @@
 use calt_tests::World;
 use serde_json::{Value, json};
 
-use crate::{look, plan};
+use crate::{look, plan, read};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -77,6 +77,45 @@ fn the_whole_loop_in_the_earlier_dialect() {
     assert_eq!(permissions["permission_profile"], "workspace_read");
     assert_eq!(call("POST", &format!("{base}/stop"), Some(&json!({})))["status"], "cancelled");
     assert_eq!(call("GET", &format!("{base}/plans/1"), None)["title"], "a story's plan");
+}
+
+#[test]
+fn a_failure_and_a_stop_keep_their_words() {
+    let world = World::start();
+    let owner = world.owner();
+    let session = owner.propose(&plan(1, &[read("x", "nowhere"), look("y")]));
+    owner.approve_plan(&session, 1).expect(200);
+    owner.approve(&session, "x").expect(200);
+    let ran = owner.run(&session, "x").expect(200).json();
+    holds(&ran, &["session_id", "step_id", "status", "run_id", "output", "error", "artifacts"]);
+    assert_eq!((ran["status"].as_str(), &ran["artifacts"]), (Some("failed"), &json!([])));
+    owner.stop(&session).expect(200);
+    let page = owner.get(&format!("/api/v1/sessions/{}/events", session.id)).json();
+    let items = page["items"].as_array().unwrap();
+    let of = |event_type: &str| items.iter().find(|event| event["event_type"] == event_type).unwrap();
+    assert_eq!(of("step_failed")["summary"], "step x failed");
+    assert_eq!(of("session_stopped")["summary"], "session stopped");
+    assert!(of("step_failed")["payload_text"].as_str().unwrap().contains(ran["error"].as_str().unwrap()));
+}
+
+#[test]
+fn what_comes_later_is_not_half_there() {
+    let world = World::start();
+    let owner = world.owner();
+    let base = format!("/api/v1/sessions/{}", owner.session().id);
+    let paths = [
+        "/api/v1/unlock",
+        "/api/v1/buttons",
+        "/api/v1/inbox",
+        "/api/v1/workspaces",
+        "/api/v1/persons",
+        "/api/v1/checkpoints",
+    ];
+    let below = ["undo", "diff", "decisions"].map(|path| format!("{base}/{path}"));
+    for path in paths.map(str::to_owned).into_iter().chain(below) {
+        assert_eq!(owner.get(&path).line(), "404 path_not_found → correct_request", "{path}");
+        assert_eq!(owner.post(&path, &json!({})).line(), "404 path_not_found → correct_request", "{path}");
+    }
 }
 
 #[test]

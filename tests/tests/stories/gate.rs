@@ -104,6 +104,64 @@ fn a_later_step_waits_for_the_earlier_one() {
 }
 
 #[test]
+fn execute_tells_the_first_of_many_reasons_in_a_fixed_order() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let code = |session: &calt_tests::Session, step: &str| ada.run(session, step).json()["code"].clone();
+    let risky = |id: &str| {
+        let mut step = look(id);
+        step["risk"] = json!("high");
+        step
+    };
+
+    // Missing comes before everything, superseded before the state of the session.
+    let session = ada.propose(&plan(1, &[look("old"), look("both")]));
+    assert_eq!(code(&session, "nowhere"), "step_not_found");
+    ada.reject_plan(&session, 1, "no").expect(200);
+    assert_eq!(code(&session, "old"), "needs_replan");
+    ada.import(&session, &plan(2, &[look("both")])).expect(200);
+    assert_eq!(code(&session, "old"), "plan_superseded");
+    ada.stop(&session).expect(200);
+    assert_eq!(code(&session, "old"), "plan_superseded");
+    assert_eq!(code(&session, "nowhere"), "step_not_found");
+
+    // The state of the session comes before what became of the step.
+    let session = ada.propose(&plan(1, &[look("a"), look("b")]));
+    ada.approve_plan(&session, 1).expect(200);
+    ada.carry_out(&session, "a");
+    assert_eq!(code(&session, "a"), "already_ran");
+    ada.reject(&session, "b", "no").expect(200);
+    assert_eq!(code(&session, "a"), "needs_replan");
+    ada.stop(&session).expect(200);
+    assert_eq!(code(&session, "a"), "session_closed");
+    let done = ada.propose(&plan(1, &[look("a")]));
+    ada.approve_plan(&done, 1).expect(200);
+    ada.carry_out(&done, "a");
+    assert_eq!(ada.show(&done)["status"], "succeeded");
+    assert_eq!(code(&done, "a"), "already_ran");
+
+    // Approvals come before risk, risk before the dry run, and the order of steps last.
+    let session = ada.session_with(&json!({"mode": "dry_run"}));
+    let mut write =
+        json!({"id": "w", "title": "w", "tool": "write_file_apply", "inputs": {"path": "f", "content": "x"}});
+    write["risk"] = json!("high");
+    ada.import(&session, &plan(1, &[look("first"), risky("r"), write])).expect(200);
+    assert_eq!(code(&session, "w"), "plan_not_approved");
+    ada.approve_plan(&session, 1).expect(200);
+    assert_eq!(code(&session, "w"), "step_not_approved");
+    ada.approve(&session, "w").expect(200);
+    ada.approve(&session, "r").expect(200);
+    assert_eq!(code(&session, "w"), "risk_unconfirmed");
+    let confirmed = |step: &str| {
+        let path = format!("/api/v1/sessions/{}/steps/{step}/execute", session.id);
+        ada.post(&path, &json!({"confirm_high_risk": true})).json()["code"].clone()
+    };
+    assert_eq!(confirmed("w"), "dry_run");
+    assert_eq!(code(&session, "r"), "risk_unconfirmed");
+    assert_eq!(confirmed("r"), "out_of_order");
+}
+
+#[test]
 fn a_digest_that_was_not_shown_is_refused() {
     let world = World::start();
     let (agent, ada) = (world.agent(), world.person("ada"));

@@ -4,6 +4,7 @@
 mod api_of_the_earlier_calt;
 mod command_line;
 mod crash;
+mod documents;
 mod examples;
 mod failure;
 mod gate;
@@ -11,6 +12,7 @@ mod hang_up;
 mod identity;
 mod plans;
 mod preview;
+mod problems;
 mod search;
 mod secrets;
 mod stop;

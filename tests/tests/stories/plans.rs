@@ -59,6 +59,30 @@ fn a_check_imports_nothing_and_says_what_the_run_would_refuse() {
 }
 
 #[test]
+fn a_client_that_sends_everything_before_it_listens_still_hears_the_refusal() {
+    use std::io::{Read as _, Write as _};
+    let world = World::start();
+    let megabyte = vec![b'x'; 1024 * 1024];
+    for (token, status) in [(world.owner_token(), 413), ("nobody".to_owned(), 401)] {
+        let mut client = std::net::TcpStream::connect(world.address()).unwrap();
+        let head = format!(
+            "POST /api/v1/plans/check HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/yaml\r\nContent-Length: {}\r\n\r\n",
+            world.address(),
+            20 * megabyte.len()
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        for _ in 0..20 {
+            client.write_all(&megabyte).unwrap();
+        }
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\"next\":{"), "{answer}");
+    }
+}
+
+#[test]
 fn a_plan_that_is_too_large_is_refused() {
     let world = World::start();
     let agent = world.agent();

@@ -57,6 +57,47 @@ fn stop_during_a_run_kills_it_and_the_session_stays_cancelled() {
 }
 
 #[test]
+fn runs_that_wait_keep_nobody_else_waiting() {
+    /// More than the daemon runs at once, and more than it has threads for.
+    const RUNS: usize = 70;
+    let world = World::start();
+    let ada = world.person("ada");
+    let marker = format!("wait-for-me-{}", std::process::id());
+    let sessions: Vec<_> = (0..RUNS)
+        .map(|_| {
+            let session = ada.propose(&plan(1, &[command("a", &format!("cat {marker}"))]));
+            make_pipe(&world, &session, &marker);
+            ada.approve_plan(&session, 1).expect(200);
+            ada.approve(&session, "a").expect(200);
+            session
+        })
+        .collect();
+    let (address, bearer) = (world.address(), format!("Bearer {}", ada.token()));
+    let (address, bearer) = (&address, &bearer);
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = sessions
+            .iter()
+            .map(|session| {
+                let path = format!("/api/v1/sessions/{}/steps/a/execute", session.id);
+                scope.spawn(move || calt_tests::send(address, "POST", &path, &[("Authorization", bearer)], None))
+            })
+            .collect();
+        world.until("as many run as may", || {
+            ada.get("/api/v1/sessions?status=running&limit=500").json()["items"].as_array().unwrap().len() == 48
+        });
+        for session in &sessions {
+            assert_eq!(ada.stop(session).expect(200).json()["status"], "cancelled");
+        }
+        for call in calls {
+            let answer = call.join().unwrap();
+            let (status, code) = (answer.status, answer.json()["code"].clone());
+            assert!(status == 200 || (status, code.as_str()) == (409, Some("session_closed")), "{}", answer.text());
+        }
+    });
+    assert!(!alive(&marker));
+}
+
+#[test]
 fn a_step_that_takes_too_long_fails_and_its_process_is_gone() {
     let world = World::start();
     let ada = world.person("ada");

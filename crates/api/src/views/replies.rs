@@ -48,7 +48,7 @@ reply! {
         origin: Option<String>,
         /// Whether only a new plan version leads on.
         needs_replan: bool,
-        /// What would lead on.
+        /// What would lead on; `null` in lists, and where nothing does.
         next: Option<Next>,
         /// RFC 3339, UTC.
         created_at: String,

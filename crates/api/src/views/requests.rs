@@ -55,7 +55,7 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
-        /// One id for all that is decided in one look.
+        /// One id for all that is decided in one look: `[A-Za-z0-9_.@-]{1,64}`; made when left out.
         decision_id: Option<String>,
         /// `prompt`, `button`, `flag` or `api` (default).
         how: Option<String>,
@@ -65,7 +65,7 @@ request! {
         view_cut: Option<bool>,
         /// When it was shown, RFC 3339.
         shown_at: Option<String>,
-        /// The locale it was shown in.
+        /// The locale it was shown in: `[A-Za-z0-9_.@-]{1,35}`.
         locale: Option<String>,
     }
 }
@@ -105,5 +105,11 @@ request! {
         role: String,
         /// When it ends, RFC 3339.
         expires_at: Option<String>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
     }
 }

@@ -41,7 +41,7 @@ impl Rule {
 }
 
 /// All formats that begin with their keyword.
-pub(super) static RULES: [Rule; 75] = [
+pub(super) static RULES: [Rule; 76] = [
     // Clouds. After an AWS key id, its secret key often follows: `id,secret`.
     Rule::new(
         &["akia", "asia", "abia", "acca", "a3t"],
@@ -150,6 +150,8 @@ pub(super) static RULES: [Rule; 75] = [
     Rule::new(&["pat-na1-", "pat-eu1-"], r"pat-(?:na|eu)1-[A-Fa-f0-9-]{24,}"),
     Rule::new(&["pnu_", "pnb_"], r"pn[ub]_[A-Za-z0-9]{32,}"),
     Rule::new(&["tfp_"], r"tfp_[A-Za-z0-9_-]{40,}"),
+    // calt's own tokens.
+    Rule::new(&["calt_"], r"calt_[a-f0-9]{32,}"),
     // A JWT encoded once more, and credentials after their scheme.
     Rule::new(&["zxlk"], r"ZXlK[A-Za-z0-9+/=_-]{40,}"),
     Rule::new(

@@ -5,8 +5,9 @@ use std::path::Path;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use calt_api::Next;
 use calt_api::views::{ArtifactView, Page};
-use calt_engine::core::{ArtifactId, Refusal};
+use calt_engine::core::{ArtifactId, Refusal, SessionId};
 use calt_engine::store::ArtifactRow;
 
 use super::{At, ListQuery, Reader, cursor, page_size, read, session_id, session_missing};
@@ -49,14 +50,19 @@ pub(crate) async fn bytes(
     let session = session_id(&session)?;
     let id = ArtifactId(artifact.parse().unwrap_or(0));
     let row = read(&app, move |store| store.artifact(id)).await?;
-    let row = row.filter(|row| row.session_id == session).ok_or(Refusal::ArtifactNotFound { artifact: id.0 })?;
+    let row = row.filter(|row| row.session_id == session).ok_or_else(|| missing(&session, id))?;
     let tag = format!("\"{}\"", row.sha256);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok(tagged(Body::empty(), StatusCode::NOT_MODIFIED, &row, &tag));
     }
     let bytes = read(&app, move |store| store.artifact_bytes(id)).await?;
-    let bytes = bytes.ok_or(Refusal::ArtifactNotFound { artifact: id.0 })?;
+    let bytes = bytes.ok_or_else(|| missing(&session, id))?;
     Ok(tagged(Body::from(bytes), StatusCode::OK, &row, &tag))
+}
+
+fn missing(session: &SessionId, artifact: ArtifactId) -> Refused {
+    let missing = Refused::from(Refusal::ArtifactNotFound { artifact: artifact.0 });
+    missing.leading_to(Next::ListArtifacts { session: session.to_string() })
 }
 
 fn tagged(body: Body, status: StatusCode, row: &ArtifactRow, tag: &str) -> Response<Body> {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{At, Reader, cursor, page_size, read, session_id, session_missing};
 use crate::app::App;
 use crate::body::Params;
+use crate::limits::PAGE_TEXT_BYTES_MAX;
 use crate::reply::{Refused, View};
 use crate::stream::{self, Followed};
 
@@ -102,7 +103,8 @@ async fn answer(
         Ok((rows, more))
     })
     .await?;
-    let next_cursor = rows.last().filter(|_| more).map(|row| counted.number(row).to_string());
+    let (rows, cut) = fitting(rows);
+    let next_cursor = rows.last().filter(|_| more || cut).map(|row| counted.number(row).to_string());
     Ok(View(Page { items: rows.into_iter().map(event_view).collect(), next_cursor }).into_response())
 }
 
@@ -115,13 +117,29 @@ async fn search(app: &App, session: Option<SessionId>, query: WantedEvents) -> R
         cursor: cursor(query.cursor.as_deref())?.map(EventId),
     };
     let page = read(app, move |store| store.search(&wanted)).await?;
+    let (rows, cut) = fitting(page.items);
+    let next_cursor = if cut { rows.last().map(|row| row.id) } else { page.next_cursor };
     Ok(SearchPage {
-        items: page.items.into_iter().map(event_view).collect(),
-        next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
+        next_cursor: next_cursor.map(|cursor| cursor.to_string()),
+        items: rows.into_iter().map(event_view).collect(),
         notice: page
             .index_unusable
             .map(|reason| format!("the search index cannot be used ({reason}); the log was read instead")),
     })
+}
+
+/// The events that fit into one page, at least one; and whether some did not.
+fn fitting(mut rows: Vec<EventRow>) -> (Vec<EventRow>, bool) {
+    let mut bytes = 0;
+    let fit = rows.iter().take_while(|row| {
+        let is_first = bytes == 0;
+        bytes += row.payload_text.len() + row.facts.len();
+        is_first || bytes <= PAGE_TEXT_BYTES_MAX
+    });
+    let fit = fit.count();
+    let cut = fit < rows.len();
+    rows.truncate(fit);
+    (rows, cut)
 }
 
 /// An event as it is shown.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use calt_api::views::{DecisionRequest, PlanCheckReply, PlanDecided, PlanProblemView, PlanView, StepView, StopRequest};
 use calt_engine::core::decide::Answer;
 use calt_engine::core::event::How;
+use calt_engine::core::plan::schema::json_schema;
 use calt_engine::core::plan::{PlanProblem, PlannedStep};
 use calt_engine::core::session::StepStatus;
 use calt_engine::core::{Refusal, SessionId};
@@ -11,16 +12,21 @@ use calt_engine::store::{PlanRow, StepRow};
 use calt_engine::{Asker, CheckReport, DecisionWords, Fault, PlanVerdict};
 use serde_json::{Value, json};
 
-use super::{At, By, digest, plan_version, read, session_id, timestamp, word};
+use super::{At, By, Decider, Planner, digest, name, plan_version, read, session_id, timestamp, word};
 use crate::app::App;
 use crate::body::{Document, OptionalJson, Params};
 use crate::handlers::Reader;
 use crate::reply::{Refused, View};
 
+/// Longest `decision_id`, in characters.
+const DECISION_ID_CHARS_MAX: usize = 64;
+/// Longest `locale`, in characters: the longest tag that RFC 5646 asks to be taken.
+const LOCALE_CHARS_MAX: usize = 35;
+
 /// `POST /sessions/{session}/plans/import`. The body is the plan, so claims stand in the query.
 pub(crate) async fn import(
     State(app): State<App>,
-    by: By,
+    Planner(by): Planner,
     At(session): At<String>,
     Params(claim): Params<StopRequest>,
     Document(document): Document,
@@ -34,7 +40,7 @@ pub(crate) async fn import(
 /// `POST /plans/check`.
 pub(crate) async fn check(
     State(app): State<App>,
-    _: Reader,
+    _: Planner,
     Document(document): Document,
 ) -> Result<View<PlanCheckReply>, Refused> {
     checked(&app, None, &document).await.map(View)
@@ -43,11 +49,16 @@ pub(crate) async fn check(
 /// `POST /sessions/{session}/plans/check`.
 pub(crate) async fn check_in_session(
     State(app): State<App>,
-    _: Reader,
+    _: Planner,
     At(session): At<String>,
     Document(document): Document,
 ) -> Result<View<PlanCheckReply>, Refused> {
     checked(&app, Some(&session_id(&session)?), &document).await.map(View)
+}
+
+/// `GET /plans/schema`: for editors and agents.
+pub(crate) async fn schema(State(app): State<App>, _: Reader) -> View<Value> {
+    View(json_schema(app.engine.toolkit()))
 }
 
 /// `GET /sessions/{session}/plans/{version}`.
@@ -62,7 +73,7 @@ pub(crate) async fn show(
 /// `POST …/plans/{version}/approve`.
 pub(crate) async fn approve(
     State(app): State<App>,
-    by: By,
+    Decider(by): Decider,
     At(place): At<(String, String)>,
     OptionalJson(body): OptionalJson<DecisionRequest>,
 ) -> Result<View<PlanDecided>, Refused> {
@@ -72,7 +83,7 @@ pub(crate) async fn approve(
 /// `POST …/plans/{version}/reject`.
 pub(crate) async fn reject(
     State(app): State<App>,
-    by: By,
+    Decider(by): Decider,
     At(place): At<(String, String)>,
     OptionalJson(body): OptionalJson<DecisionRequest>,
 ) -> Result<View<PlanDecided>, Refused> {
@@ -98,9 +109,9 @@ pub(super) fn words(by: By, body: DecisionRequest) -> Result<(Asker, DecisionWor
     let words = DecisionWords {
         digest: digest("`digest`", body.digest.as_deref())?,
         reason: body.reason,
-        decision_id: body.decision_id,
+        decision_id: name("`decision_id`", body.decision_id, DECISION_ID_CHARS_MAX)?,
         how: Some(word("`how`", body.how, How::Api, "prompt, button, flag, api")?),
-        locale: body.locale,
+        locale: name("`locale`", body.locale, LOCALE_CHARS_MAX)?,
         view_digest: digest("`view_digest`", body.view_digest.as_deref())?,
         view_cut: body.view_cut,
         shown_at: timestamp("`shown_at`", body.shown_at.as_deref())?,

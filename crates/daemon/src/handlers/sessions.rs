@@ -8,17 +8,27 @@ use calt_engine::core::event::{Mode, Profile};
 use calt_engine::core::session::SessionStatus;
 use calt_engine::core::{EventId, SessionId};
 use calt_engine::store::{SessionList, SessionRow};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{At, By, ListQuery, Reader, cursor, page_size, read, session_id, session_missing, word};
+use super::{At, Maker, Reader, Stopper, cursor, page_size, read, session_id, session_missing, word};
 use crate::app::App;
 use crate::body::{OptionalJson, Params};
 use crate::reply::{Refused, View};
 
+/// What the query of the list of sessions may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SessionsQuery {
+    status: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
 /// `POST /sessions`.
 pub(crate) async fn create(
     State(app): State<App>,
-    by: By,
+    Maker(by): Maker,
     OptionalJson(body): OptionalJson<CreateSession>,
 ) -> Result<View<SessionView>, Refused> {
     let request = NewSession {
@@ -38,7 +48,7 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     State(app): State<App>,
     _: Reader,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<SessionsQuery>,
 ) -> Result<View<Page<SessionView>>, Refused> {
     if query.status.as_deref().is_some_and(|status| SessionStatus::ALL.iter().all(|known| known.as_str() != status)) {
         return Err(Refused::invalid("`status`", "it is not a status of a session"));
@@ -70,7 +80,7 @@ pub(crate) async fn show(
 /// `POST /sessions/{session}/stop`.
 pub(crate) async fn stop(
     State(app): State<App>,
-    by: By,
+    Stopper(by): Stopper,
     At(session): At<String>,
     OptionalJson(body): OptionalJson<StopRequest>,
 ) -> Result<View<Stopped>, Refused> {

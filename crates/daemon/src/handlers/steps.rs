@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
+use calt_api::endpoint::SHOW_RUN;
 use calt_api::views::{DecisionRequest, ExecuteReply, ExecuteRequest, StepDecided, StepDetailView};
 use calt_engine::core::permit::{Covers, Gate};
 use calt_engine::core::{RunId, SessionId, StepId};
@@ -12,7 +13,7 @@ use calt_engine::{RunOutcome, StepDetail, StepVerdict};
 use serde_json::json;
 
 use super::plans::{decision_id, plain, words};
-use super::{At, By, Reader, read, runs, session_id, step_id};
+use super::{At, By, Decider, Executor, Reader, read, runs, session_id, step_id};
 use crate::app::App;
 use crate::body::OptionalJson;
 use crate::reply::{self, Refused, View};
@@ -43,7 +44,7 @@ pub(crate) async fn show(
 /// `POST …/steps/{step}/approve`.
 pub(crate) async fn approve(
     State(app): State<App>,
-    by: By,
+    Decider(by): Decider,
     At(place): Place,
     OptionalJson(body): OptionalJson<DecisionRequest>,
 ) -> Result<View<StepDecided>, Refused> {
@@ -53,7 +54,7 @@ pub(crate) async fn approve(
 /// `POST …/steps/{step}/reject`.
 pub(crate) async fn reject(
     State(app): State<App>,
-    by: By,
+    Decider(by): Decider,
     At(place): Place,
     OptionalJson(body): OptionalJson<DecisionRequest>,
 ) -> Result<View<StepDecided>, Refused> {
@@ -63,7 +64,7 @@ pub(crate) async fn reject(
 /// `POST …/steps/{step}/skip`.
 pub(crate) async fn skip(
     State(app): State<App>,
-    by: By,
+    Decider(by): Decider,
     At(place): Place,
     OptionalJson(body): OptionalJson<DecisionRequest>,
 ) -> Result<View<StepDecided>, Refused> {
@@ -73,7 +74,7 @@ pub(crate) async fn skip(
 /// `POST …/steps/{step}/execute`: answers when the run has ended, or at once when that is preferred.
 pub(crate) async fn execute(
     State(app): State<App>,
-    by: By,
+    Executor(by): Executor,
     At((session, step)): Place,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<ExecuteRequest>,
@@ -120,6 +121,9 @@ async fn started(app: &App, run: RunId) -> Result<Response<Body>, Refused> {
     let view = runs::view(app, run).await?;
     let mut response = reply::json(&view, StatusCode::ACCEPTED, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static(RESPOND_ASYNC));
+    if let Ok(place) = HeaderValue::from_str(&SHOW_RUN.at(&[&run.to_string()])) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
     Ok(response)
 }
 

@@ -7,9 +7,9 @@ use calt_engine::core::principal::{PrincipalId, Role};
 use calt_engine::core::roster::{Roster, Token};
 use calt_engine::core::{Refusal, Timestamp};
 
-use super::{Administrator, At, By, timestamp, word};
+use super::{Administrator, At, ListQuery, timestamp, word};
 use crate::app::App;
-use crate::body::{Json, OptionalJson};
+use crate::body::{Json, OptionalJson, Params};
 use crate::reply::{Refused, View};
 
 const ROLES: &str = "agent, viewer, approver, relay, owner";
@@ -17,8 +17,7 @@ const ROLES: &str = "agent, viewer, approver, relay, owner";
 /// `POST /tokens`.
 pub(crate) async fn create(
     State(app): State<App>,
-    by: By,
-    _: Administrator,
+    Administrator(by): Administrator,
     Json(body): Json<CreateToken>,
 ) -> Result<View<TokenCreated>, Refused> {
     let fits = "a name is 1 to 64 of letters, digits and `_-.@`";
@@ -26,7 +25,7 @@ pub(crate) async fn create(
     let role = word("`role`", Some(body.role), Role::Viewer, ROLES)?;
     let expires_at = timestamp("`expires_at`", body.expires_at.as_deref())?;
     let new = NewToken { principal: principal.clone(), role, expires_at };
-    let made = app.engine.create_token(by.claiming(None, None, None), new).await?;
+    let made = app.engine.create_token(by.claiming(body.source, body.user_id, body.message_id), new).await?;
     Ok(View(TokenCreated {
         id: made.id,
         token: made.token,
@@ -37,15 +36,19 @@ pub(crate) async fn create(
 }
 
 /// `GET /tokens`.
-pub(crate) async fn list(State(app): State<App>, _: Administrator) -> View<Page<TokenView>> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Administrator,
+    Params(query): Params<ListQuery>,
+) -> Result<View<Page<TokenView>>, Refused> {
     let roster = app.engine.roster();
-    View(Page { items: roster.tokens().map(|token| shown(&roster, token)).collect(), next_cursor: None })
+    query.page(roster.tokens().map(|token| shown(&roster, token))).map(View)
 }
 
 /// `POST /tokens/{token}/revoke`.
 pub(crate) async fn revoke(
     State(app): State<App>,
-    by: By,
+    Administrator(by): Administrator,
     At(token): At<String>,
     OptionalJson(body): OptionalJson<StopRequest>,
 ) -> Result<View<TokenView>, Refused> {

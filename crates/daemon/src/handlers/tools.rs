@@ -1,25 +1,29 @@
 //! Tools, and how their commands are isolated.
 
 use axum::extract::State;
-use calt_api::views::{Page, SandboxView, SettingView, ToolView};
+use calt_api::views::{Page, ProgramView, SandboxView, SettingView, ToolView};
 use calt_engine::core::Refusal;
 use calt_engine::core::isolation::Tier;
 use calt_engine::core::toolbox::{ToolRules, Toolbox as _};
 use serde_json::json;
 
 use super::plans::plain;
-use super::{At, Reader};
+use super::{At, ListQuery, Reader};
 use crate::app::App;
+use crate::body::Params;
 use crate::reply::{Refused, View};
 
 /// What is said of a tool whose effect its inputs decide.
 const BY_INPUTS: &str = "by_inputs";
 
 /// `GET /tools`.
-pub(crate) async fn list(State(app): State<App>, _: Reader) -> View<Page<ToolView>> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Reader,
+    Params(query): Params<ListQuery>,
+) -> Result<View<Page<ToolView>>, Refused> {
     let toolkit = app.engine.toolkit();
-    let items = toolkit.names().into_iter().filter_map(|name| toolkit.tool(name)).map(shown).collect();
-    View(Page { items, next_cursor: None })
+    query.page(toolkit.names().into_iter().filter_map(|name| toolkit.tool(name)).map(shown)).map(View)
 }
 
 /// `GET /tools/{tool}/permissions`.
@@ -40,10 +44,15 @@ pub(crate) async fn sandbox(State(app): State<App>, _: Reader) -> View<SandboxVi
         value: setting.value.clone(),
         from: setting.origin.clone(),
     });
+    let programs = app.engine.toolkit().programs().into_iter().map(|program| ProgramView {
+        name: program.name.to_owned(),
+        path: program.path.map(|path| path.display().to_string()),
+        package: program.package.to_owned(),
+    });
     View(SandboxView {
         tier: tier.to_string(),
         meaning: meaning(tier).to_owned(),
-        programs: Vec::new(),
+        programs: programs.collect(),
         settings: settings.collect(),
     })
 }

@@ -4,7 +4,10 @@
 mod access;
 mod bodies;
 mod documents;
+mod lists;
 mod living;
+mod refusals;
+mod rights;
 mod runs;
 mod streams;
 mod world;

@@ -69,6 +69,29 @@ async fn a_stream_ends_when_its_token_does() {
 }
 
 #[tokio::test]
+async fn one_stream_too_many_is_told_to_come_back_and_a_slot_is_free_again_at_once() {
+    let world = World::start().await;
+    let mut streams = Vec::new();
+    for _ in 0..256 {
+        streams.push(follow(&world, "/api/v1/events", None).await);
+    }
+    let more = || request(Method::GET, "/api/v1/events", OWNER).header("accept", "text/event-stream");
+    let refused = world.send(more().body(Body::empty()).unwrap()).await;
+    assert_eq!((refused.line().as_str(), refused.header("retry-after")), ("429 too_many_requests", "1"));
+    streams.pop();
+    assert_eq!(world.raw(more().body(Body::empty()).unwrap()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_number_beyond_every_event_waits_for_the_next_one() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let page = world.get(&format!("{session}/events?after={}", u64::MAX)).await.ok();
+    assert_eq!((page["items"].as_array().unwrap().len(), &page["next_cursor"]), (0, &serde_json::Value::Null));
+    assert_eq!(world.get(&format!("{session}/events?after=-1")).await.line(), "422 input_invalid");
+}
+
+#[tokio::test]
 async fn a_stream_of_a_session_that_is_not_there_is_a_problem() {
     let world = World::start().await;
     let request =

@@ -20,7 +20,7 @@ pub(crate) struct World {
     router: Router,
     pub(crate) engine: Engine,
     pub(crate) ending: CancellationToken,
-    _root: tempfile::TempDir,
+    root: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -55,6 +55,11 @@ impl Reply {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with(|parts| parts).await
+    }
+
+    /// A world whose daemon is put together a little differently.
+    pub(crate) async fn with(change: impl FnOnce(AppParts) -> AppParts) -> Self {
         let root = tempfile::tempdir().unwrap();
         let config = EngineConfig {
             database: root.path().join("calt.sqlite3"),
@@ -69,7 +74,8 @@ impl World {
         let (engine, _) = Engine::open(config).await.unwrap();
         let ending = CancellationToken::new();
         let parts = AppParts::new(engine.clone(), HOST.parse().unwrap(), Some(OWNER), ending.clone());
-        Self { router: router(App::new(parts)), engine, ending, _root: root }
+        let parts = change(parts);
+        Self { router: router(App::new(parts)), engine, ending, root }
     }
 
     /// Sends a request as it is, and gives the answer as it comes.
@@ -99,6 +105,28 @@ impl World {
     /// A POST with no body and no content type.
     pub(crate) async fn post_nothing(&self, path: &str) -> Reply {
         self.send(request(Method::POST, path, OWNER).body(Body::empty()).unwrap()).await
+    }
+
+    /// The token of somebody with this role.
+    pub(crate) async fn someone(&self, role: &str) -> String {
+        let made = self.post("/api/v1/tokens", &json!({"name": format!("some-{role}"), "role": role})).await.ok();
+        made["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Every file and directory below the data root's sessions.
+    pub(crate) fn session_files(&self) -> Vec<std::path::PathBuf> {
+        let (mut open, mut found) = (vec![self.root.path().join("sessions")], Vec::new());
+        while let Some(directory) = open.pop() {
+            for entry in std::fs::read_dir(&directory).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path.clone());
+                }
+                found.push(path);
+            }
+        }
+        found.sort();
+        found
     }
 
     /// A session, by its path.

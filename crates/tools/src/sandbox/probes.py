@@ -167,8 +167,8 @@ def gain_rights():
 # What is there from the start
 def own_environment(): return FACTS["variable"] in os.environ
 def open_descriptors():
-    own = os.open("/proc/self/fd", os.O_RDONLY)
-    return any(int(number) > 2 and int(number) != own for number in os.listdir(own))
+    # The listing itself has one open.
+    return sum(int(number) > 2 for number in os.listdir("/proc/self/fd")) > 1
 def terminal(): os.open("/dev/tty", os.O_RDWR); return True
 
 # Limits
