@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Give work to programs you do not fully trust, and stay in charge: plan, approve, execute, record.
@@ -16,18 +17,22 @@ pub(crate) struct Arguments {
 
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Shared {
     /// Print data as JSON on standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The daemon's address; without it the daemon of the data root is found or started
-    #[arg(long, global = true, env = "CALT_DAEMON_BASE_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "CALT_DAEMON_BASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
     /// The token to show; a stored token is sent to no other address
     #[arg(long, global = true, env = "CALT_DAEMON_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// Where calt keeps its data [default: $XDG_DATA_HOME/calt]
-    #[arg(long, global = true, env = "CALT_DATA_ROOT", value_name = "DIR")]
+    /// Where calt keeps its data [default: `$XDG_DATA_HOME/calt`]
+    // A path parser of clap's own refuses an empty variable; an empty one counts as not set.
+    #[arg(long, global = true, env = "CALT_DATA_ROOT",
+        hide_env_values = true, value_name = "DIR",
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) data_root: Option<PathBuf>,
     /// The name to record beside a decision; a claim, not a proof
     #[arg(long, global = true, value_name = "NAME")]
@@ -75,7 +80,7 @@ pub(crate) enum Command {
     Quickstart {
         /// A plan of your own instead of the built-in one
         plan: Option<PathBuf>,
-        /// Answer yes for low and medium risk
+        /// Answer yes for low and medium risk; recorded as an unattended yes
         #[arg(long)]
         yes: bool,
     },
@@ -111,8 +116,9 @@ impl Profile {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArguments {
-    /// The plan, YAML or JSON
-    pub(crate) plan: PathBuf,
+    /// The plan, YAML or JSON; `-` reads standard input. Left out: the newest plan of --session
+    #[arg(required_unless_present = "session")]
+    pub(crate) plan: Option<PathBuf>,
     /// Go on in this session instead of a new one
     #[arg(long, value_name = "SESSION")]
     pub(crate) session: Option<String>,
@@ -122,16 +128,28 @@ pub(crate) struct RunArguments {
     /// With --yes: answer yes for high risk too
     #[arg(long, requires = "yes")]
     pub(crate) confirm_high_risk: bool,
-    /// Apply nothing
-    #[arg(long)]
+    /// Show every write and leave it out
+    #[arg(long, conflicts_with = "session")]
     pub(crate) dry_run: bool,
-    /// How strictly the session is held
-    #[arg(long, value_enum, default_value = "strict")]
+    /// How strictly the new session is held
+    #[arg(long, value_enum, default_value = "strict", conflicts_with = "session")]
     pub(crate) profile: Profile,
-    /// The name of a workspace; without one the session gets an empty one of its own
-    #[arg(long, value_name = "NAME")]
-    pub(crate) workspace: Option<String>,
 }
+
+/// Which part of a list is meant.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Page {
+    /// At most this many, up to 500
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub(crate) limit: u32,
+    /// Go on from this cursor
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+/// The statuses of a session, as the daemon names them.
+const STATUSES: [&str; 7] =
+    ["pending", "awaiting_plan_approval", "awaiting_step_approval", "running", "succeeded", "failed", "cancelled"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionCommand {
@@ -153,8 +171,10 @@ pub(crate) enum SessionCommand {
     /// List sessions, newest first
     List {
         /// Only those with this status
-        #[arg(long)]
+        #[arg(long, value_parser = STATUSES)]
         status: Option<String>,
+        #[command(flatten)]
+        page: Page,
     },
     /// Show one session
     Show {
@@ -189,12 +209,15 @@ pub(crate) enum PlanCommand {
         /// The version [default: the newest]
         version: Option<u32>,
     },
-    /// Say yes to a plan version
+    /// See a plan version and say yes to it
     Approve {
         /// The session
         session: String,
         /// The version
         version: u32,
+        /// Say yes without being asked; recorded as an unattended yes
+        #[arg(long)]
+        yes: bool,
     },
     /// Say no to a plan version
     Reject {
@@ -202,9 +225,9 @@ pub(crate) enum PlanCommand {
         session: String,
         /// The version
         version: u32,
-        /// Why not
+        /// Why not; without it you are asked
         #[arg(long)]
-        reason: String,
+        reason: Option<String>,
     },
 }
 
@@ -217,12 +240,18 @@ pub(crate) enum StepCommand {
         /// The step
         step: String,
     },
-    /// Say yes to a step as it is now
+    /// See a step as it is now and say yes to it
     Approve {
         /// The session
         session: String,
         /// The step
         step: String,
+        /// Say yes without being asked, for low and medium risk; recorded as an unattended yes
+        #[arg(long)]
+        yes: bool,
+        /// With --yes: also for high risk
+        #[arg(long, requires = "yes")]
+        confirm_high_risk: bool,
     },
     /// Say no to a step
     Reject {
@@ -230,11 +259,11 @@ pub(crate) enum StepCommand {
         session: String,
         /// The step
         step: String,
-        /// Why not
+        /// Why not; without it you are asked
         #[arg(long)]
-        reason: String,
+        reason: Option<String>,
     },
-    /// Leave a step out
+    /// See a step and leave it out
     Skip {
         /// The session
         session: String,
@@ -243,6 +272,9 @@ pub(crate) enum StepCommand {
         /// Why
         #[arg(long)]
         reason: Option<String>,
+        /// Leave it out without being asked; recorded as an unattended yes
+        #[arg(long)]
+        yes: bool,
     },
     /// Execute an approved step
     Execute {
@@ -265,12 +297,8 @@ pub(crate) enum LogsCommand {
         /// Only in this session
         #[arg(long)]
         session: Option<String>,
-        /// At most this many
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        /// Go on from this cursor
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Page,
     },
     /// Print events as they happen
     Follow {
@@ -289,6 +317,8 @@ pub(crate) enum ArtifactsCommand {
     List {
         /// The session
         session: String,
+        #[command(flatten)]
+        page: Page,
     },
     /// Write an artifact's bytes to standard output or a file
     Get {
@@ -320,8 +350,8 @@ pub(crate) enum TokenCommand {
         /// Whom it proves
         #[arg(long)]
         name: String,
-        /// agent, viewer, approver, relay or owner
-        #[arg(long)]
+        /// What it may do
+        #[arg(long, value_parser = ["viewer", "agent", "approver", "relay", "owner"])]
         role: String,
         /// When it ends, RFC 3339
         #[arg(long, value_name = "TIME")]
@@ -331,8 +361,10 @@ pub(crate) enum TokenCommand {
     List,
     /// Take a token back
     Revoke {
+        // Not named `token`: that is the global option, and the two would share a value.
         /// The token's public name
-        token: String,
+        #[arg(value_name = "TOKEN")]
+        public_name: String,
     },
 }
 
@@ -360,7 +392,7 @@ pub struct DaemonArguments {
     /// The port; 0 takes a free one [default: 8000]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The configuration file [default: $XDG_CONFIG_HOME/calt/config.toml]
+    /// The configuration file [default: `$XDG_CONFIG_HOME/calt/config.toml`]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// End after ten idle minutes

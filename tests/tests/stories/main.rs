@@ -11,6 +11,7 @@ mod hang_up;
 mod identity;
 mod plans;
 mod preview;
+mod prompts;
 mod search;
 mod secrets;
 mod stop;
