@@ -34,6 +34,9 @@ pub(crate) fn of_problem(problem: &Problem) -> Option<String> {
         return command(next, session);
     }
     match problem.code.as_str() {
+        "input_invalid" if problem.args["what"].as_str().is_some_and(|what| what.starts_with("base URL")) => {
+            Some("export CALT_DAEMON_BASE_URL=http://127.0.0.1:8000".to_owned())
+        }
         "artifact_not_found" => Some("calt session list".to_owned()),
         "token_not_found" => Some("calt token list".to_owned()),
         _ => None,

@@ -1,6 +1,6 @@
 //! The command line: one command does the main job, and every refusal says what to do.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use calt_tests::{Ran, World};
@@ -366,4 +366,48 @@ fn one_session_on_two_surfaces() {
     assert_eq!(world.calt(&["plan", "approve", &session.id, "1", "--yes"]).code, 0);
     owner.carry_out(&session, "a");
     assert!(world.calt(&["session", "show", &session.id]).stdout.contains("succeeded"));
+}
+
+#[test]
+fn follow_prints_events_as_they_happen_one_document_a_line() {
+    let world = World::start();
+    let mut child =
+        world.command().args(["logs", "follow", "--json", "--after", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["id"], 1);
+    let session = world.owner().session();
+    let made = std::iter::from_fn(|| Some(next())).find(|event| event["event_type"] == "session_created").unwrap();
+    assert_eq!(made["session_id"], session.id.as_str());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn an_approved_step_of_high_risk_is_confirmed_anew_by_a_flag() {
+    let world = World::start();
+    let mut step = look("a");
+    step["risk"] = "high".into();
+    let session = world.owner().propose(&plan(1, &[step]));
+    world.owner().approve_plan(&session, 1).expect(200);
+    world.owner().approve_shown(&session, "a").expect(200);
+    let ran = world.calt(&["run", "--session", &session.id, "--yes"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!(follow(&world, &ran.stderr).code, 0);
+}
+
+#[test]
+fn a_step_whose_reference_was_left_out_can_only_be_left_out_too() {
+    let world = World::start();
+    write_plan(&world, "write.yaml", WRITE);
+    let stopped = world.calt(&["run", "write.yaml"]);
+    let session = hint(&stopped.stderr).split(' ').nth(3).unwrap().to_owned();
+    assert_eq!(world.calt(&["plan", "approve", &session, "1", "--yes"]).code, 0);
+    assert_eq!(world.calt(&["step", "skip", &session, "p", "--yes"]).code, 0);
+    let stopped = world.calt(&["run", "--session", &session, "--yes"]);
+    assert_eq!(stopped.code, 3, "{}", stopped.stderr);
+    let again = follow(&world, &stopped.stderr);
+    assert_eq!(follow(&world, &again.stderr).code, 0);
+    let shown = world.calt(&["session", "show", &session]);
+    assert!(shown.stdout.contains("succeeded"), "{}", shown.stdout);
 }

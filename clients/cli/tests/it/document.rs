@@ -12,8 +12,7 @@ const HELP_COLUMNS: usize = 100;
 fn commands() -> String {
     let definition = calt_cli::definition().term_width(HELP_COLUMNS);
     let mut text = String::new();
-    let shared = definition.clone().mut_subcommands(|below| below.hide(true)).disable_help_subcommand(true);
-    write_help(&mut text, "calt", shared);
+    write_help(&mut text, "calt", definition.clone().disable_help_subcommand(true));
     write_below(&mut text, "calt", &definition);
     text
 }

@@ -37,10 +37,9 @@ fn printed(world: &World, line: &str) -> String {
     let ran = world.calt(&line.split(' ').collect::<Vec<_>>());
     let mut text = format!("$ calt {line}\n{}", ran.stdout);
     if !ran.stderr.is_empty() {
-        text.push_str(&format!("--- standard error\n{}", ran.stderr));
+        text = format!("{text}--- standard error\n{}", ran.stderr);
     }
-    text.push_str(&format!("--- exit {}\n", ran.code));
-    without_chance(world, &text)
+    without_chance(world, &format!("{text}--- exit {}\n", ran.code))
 }
 
 fn without_chance(world: &World, text: &str) -> String {
