@@ -122,7 +122,10 @@ impl Fault {
         let message = self.message();
         let message = calt_api::visible::visible_line(&message);
         match self.hint() {
-            Some(hint) => format!("{before}error: {message}\nhint: {hint}\n"),
+            Some(hint) => {
+                let hint = calt_api::visible::visible_line(&hint);
+                format!("{before}error: {message}\nhint: {hint}\n")
+            }
             None => format!("{before}error: {message}\n"),
         }
     }

@@ -148,7 +148,7 @@ impl Run<'_> {
         let name = id(step);
         self.stop_unless_high_risk_is_meant(name)?;
         let Consent::Person(terminal) = self.consent else { return Ok(()) };
-        self.context.talk(&shown_step(step));
+        self.show(&shown_step(step));
         match terminal.yes(&format!("\nStep {name} is HIGH RISK, and approved. Execute it?")).await? {
             Some(true) => Ok(()),
             Some(false) => Err(Fault::Gate {
@@ -169,9 +169,17 @@ impl Run<'_> {
         }
     }
 
+    /// Shows what is asked about. Whoever is asked sees it, even where the data is to be JSON.
+    fn show(&self, shown: &str) {
+        match self.consent {
+            Consent::Person(_) => crate::ask::talk(shown),
+            Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody => self.context.talk(shown),
+        }
+    }
+
     /// Shows a look and asks until there is a yes or a no with its reason.
     async fn verdict(&self, look: &Look) -> Result<Verdict, Fault> {
-        self.context.talk(&look.shown);
+        self.show(&look.shown);
         let terminal = match self.consent {
             Consent::Person(terminal) => terminal,
             Consent::Flag | Consent::FlagForHighRisk => {
@@ -190,7 +198,9 @@ impl Run<'_> {
         };
         let mut left_out: Vec<String> = Vec::new();
         loop {
-            let Some(answer) = terminal.look(&format!("\n{}", look.question)).await? else {
+            let without =
+                if left_out.is_empty() { String::new() } else { format!(" Without {}.", left_out.join(", ")) };
+            let Some(answer) = terminal.look(&format!("\n{}{without}", look.question)).await? else {
                 return Err(Fault::no_answer(self.again()));
             };
             match answer {
@@ -255,7 +265,7 @@ impl Run<'_> {
 
     /// In a dry run the diff is shown, and the writes are left out: the flag said so.
     async fn leave_out_writes(&self, shown: &str, covered: &[Value]) -> Result<(), Fault> {
-        self.context.talk(shown);
+        self.show(shown);
         for detail in covered.iter().filter(|detail| writes(detail)) {
             self.skip(detail, How::Flag, shown, "dry run: nothing is applied").await?;
         }
@@ -273,7 +283,7 @@ impl Run<'_> {
     async fn unresolved(&self, step: &Value) -> Result<(), Fault> {
         let (name, reason) = (id(step), render::word(&step["unresolved"]));
         let shown = format!("\n{}   ! not resolved: {reason}\n", render::step(step));
-        self.context.talk(&shown);
+        self.show(&shown);
         if self.applies_nothing {
             return self.skip(step, How::Flag, &shown, "dry run: what it refers to was left out").await;
         }

@@ -125,6 +125,12 @@ pub(crate) fn plan(plan: &Value) -> String {
             sheet.line(format_args!("{name}: {}", visible_line(value)));
         }
     }
+    if plan["approved"] == Value::Bool(true) {
+        sheet.line("approved: yes");
+    }
+    if plan["superseded"] == Value::Bool(true) {
+        sheet.line("superseded: a newer version has taken its place");
+    }
     for (place, step) in items(&plan["steps"]).iter().enumerate() {
         sheet.add(&format!("\n{}. {}", place + 1, self::step(step)));
     }
@@ -186,6 +192,12 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
         for condition in items(&step[name]) {
             field(sheet, title, condition);
         }
+    }
+    if let Some(decision) = step["approval"]["decision"].as_str() {
+        let [by, how, at] = ["principal", "how", "created_at"].map(|name| &step["approval"][name]);
+        let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let said = format!("{decision} by {} ({}) at {}{reason}", word(by), word(how), time(at));
+        field(sheet, "decision", &Value::from(said));
     }
     for remark in items(&step["remarks"]) {
         sheet.line(format_args!("   ! {}", word(&remark["message"])));

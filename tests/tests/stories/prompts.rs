@@ -101,12 +101,28 @@ fn details_are_shown_and_a_step_is_left_out_on_request() {
     terminal.types("s");
     terminal.waits_for("Leave out which step (a, b)? ", 1);
     terminal.types("b");
-    terminal.waits_for(QUESTION, 4);
+    let again = terminal.waits_for(QUESTION, 4);
+    assert!(again.contains("and its step a? Without b."), "{again}");
     terminal.types("ｙ");
     terminal.waits_for("exit 0", 1);
     assert_eq!(session(&world)["status"], "succeeded");
     let (facts, _) = recorded(&world, "step_skipped");
     assert_eq!((&facts["decision"]["how"], &facts["step"]), (&"prompt".into(), &"b".into()));
+}
+
+#[test]
+fn whoever_is_asked_sees_what_is_asked_even_where_the_data_is_json() {
+    let world = world(HIGH);
+    let terminal = Terminal::shell(&world, 120, "calt run --json plan.yaml > record.json");
+    let shown = terminal.waits_for(QUESTION, 1);
+    assert!(shown.contains("look closer"), "{shown}");
+    terminal.types("n");
+    terminal.waits_for("Why not? ", 1);
+    terminal.types("no");
+    terminal.waits_for("exit 3", 1);
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.home().join("record.json")).unwrap()).unwrap();
+    assert_eq!((&record["session"]["status"], &record["error"]["exit"]), (&"failed".into(), &3.into()));
 }
 
 #[test]

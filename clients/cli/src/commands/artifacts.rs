@@ -29,10 +29,11 @@ pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<
             let artifact = artifact.to_string();
             let bytes = client.bytes(&endpoint::GET_ARTIFACT, &[&session, &artifact], &[], Body::Empty, &[]).await?;
             let Some(path) = output else { return render::out_bytes(&bytes) };
+            let name = path.display().to_string();
             std::fs::write(&path, &bytes)
-                .map_err(|error| Fault::usage(format!("`{}` cannot be written: {error}", path.display())))?;
-            let said = json!({"path": path.display().to_string(), "bytes": bytes.len()});
-            context.show(&said, |_| format!("{} ({} bytes)\n", path.display(), bytes.len()))
+                .map_err(|error| Fault::usage(format!("`{name}` cannot be written: {error}")))?;
+            let said = json!({"path": name, "bytes": bytes.len()});
+            context.show(&said, |said| format!("{} ({} bytes)\n", render::word(&said["path"]), bytes.len()))
         }
     }
 }
