@@ -124,10 +124,13 @@ impl Run<'_> {
                 }
             }
         }
-        let shown = format!("{}{}", covered.iter().map(shown_step).collect::<String>(), isolation(&covered));
-        if self.applies_nothing && covered.iter().any(writes) {
-            return self.leave_out_writes(&shown, &covered).await;
+        if self.applies_nothing {
+            covered = self.leave_out_writes(covered).await?;
         }
+        if covered.is_empty() {
+            return Ok(());
+        }
+        let shown = format!("{}{}", covered.iter().map(shown_step).collect::<String>(), isolation(&covered));
         let question = match covered.as_slice() {
             [_] if is_high => format!("Step {name} is HIGH RISK. Approve and execute it?"),
             [only] => format!("Approve step {}?", id(only)),
@@ -263,13 +266,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// In a dry run the diff is shown, and the writes are left out: the flag said so.
-    async fn leave_out_writes(&self, shown: &str, covered: &[Value]) -> Result<(), Fault> {
-        self.show(shown);
-        for detail in covered.iter().filter(|detail| writes(detail)) {
-            self.skip(detail, How::Flag, shown, "dry run: nothing is applied").await?;
+    /// In a dry run the diff is shown, and the writes are left out: the flag said so. Gives what remains.
+    async fn leave_out_writes(&self, covered: Vec<Value>) -> Result<Vec<Value>, Fault> {
+        let (writing, remaining): (Vec<_>, Vec<_>) = covered.into_iter().partition(writes);
+        let shown: String = writing.iter().map(shown_step).collect();
+        self.show(&shown);
+        for detail in &writing {
+            self.skip(detail, How::Flag, &shown, "dry run: nothing is applied").await?;
         }
-        Ok(())
+        Ok(remaining)
     }
 
     async fn skip(&self, detail: &Value, how: How, shown: &str, reason: &str) -> Result<(), Fault> {

@@ -139,6 +139,19 @@ fn a_dry_run_shows_every_write_and_applies_none() {
 }
 
 #[test]
+fn a_dry_run_goes_on_with_what_writes_nothing() {
+    let world = World::start();
+    let late = "  - {id: l, title: late, tool: list_dir, inputs: {path: \"${steps.f.output.stdout}\"}}\n";
+    let find = "  - {id: f, title: find, tool: run_shell_readonly, inputs: {command: find . -maxdepth 0}}\n";
+    let (head, write) = WRITE.split_at(WRITE.find("  - {id: w").unwrap());
+    write_plan(&world, "write.yaml", &format!("{head}{find}{late}{write}"));
+    let ran = world.calt(&["run", "write.yaml", "--dry-run", "--yes"]);
+    // The path ends with a line break, so the listing itself fails: but it was approved and executed.
+    assert_eq!(ran.code, 1, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("step l started") && ran.stdout.contains("step w skipped"), "{}", ran.stdout);
+}
+
+#[test]
 fn all_that_is_decided_in_one_look_is_one_decision() {
     let world = World::start();
     write_plan(

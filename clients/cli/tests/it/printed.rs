@@ -142,7 +142,6 @@ fn what_is_not_there_and_who_may_not() {
         "explain session_nope",
         "plan show session_nope 1",
         "tools permissions nope",
-        "artifacts get session_nope 1",
         "token revoke nope",
         "--token wrong session list",
         "--base-url http://127.0.0.1:1 --token t session list",
