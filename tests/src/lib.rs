@@ -6,8 +6,10 @@
 
 mod http;
 mod person;
+mod terminal;
 mod world;
 
 pub use http::{Reply, Stream, send};
 pub use person::{Person, Session, encoded};
+pub use terminal::Terminal;
 pub use world::{Daemon, Ran, World};

@@ -86,7 +86,12 @@ impl World {
 
     /// A command of the binary, with this world's environment and nothing else.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(Self::binary());
+        self.command_of(Self::binary())
+    }
+
+    /// A command of another program, with the same environment.
+    pub fn command_of(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("HOME", self.home())

@@ -1,8 +1,16 @@
 //! The arguments: help texts are the doc comments here.
 
+mod groups;
+
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use groups::{
+    ArtifactsCommand, LogsCommand, Page, PlanCommand, SessionCommand, StepCommand, TokenCommand, ToolsCommand,
+    WizardCommand,
+};
 
 /// Give work to programs you do not fully trust, and stay in charge: plan, approve, execute, record.
 #[derive(Debug, Parser)]
@@ -16,18 +24,22 @@ pub(crate) struct Arguments {
 
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Shared {
     /// Print data as JSON on standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The daemon's address; without it the daemon of the data root is found or started
-    #[arg(long, global = true, env = "CALT_DAEMON_BASE_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "CALT_DAEMON_BASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
     /// The token to show; a stored token is sent to no other address
     #[arg(long, global = true, env = "CALT_DAEMON_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// Where calt keeps its data [default: $XDG_DATA_HOME/calt]
-    #[arg(long, global = true, env = "CALT_DATA_ROOT", value_name = "DIR")]
+    /// Where calt keeps its data [default: `$XDG_DATA_HOME/calt`]
+    // A path parser of clap's own refuses an empty variable; an empty one counts as not set.
+    #[arg(long, global = true, env = "CALT_DATA_ROOT",
+        hide_env_values = true, value_name = "DIR",
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) data_root: Option<PathBuf>,
     /// The name to record beside a decision; a claim, not a proof
     #[arg(long, global = true, value_name = "NAME")]
@@ -75,7 +87,7 @@ pub(crate) enum Command {
     Quickstart {
         /// A plan of your own instead of the built-in one
         plan: Option<PathBuf>,
-        /// Answer yes for low and medium risk
+        /// Answer yes for low and medium risk; recorded as an unattended yes
         #[arg(long)]
         yes: bool,
     },
@@ -111,8 +123,9 @@ impl Profile {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArguments {
-    /// The plan, YAML or JSON
-    pub(crate) plan: PathBuf,
+    /// The plan, YAML or JSON; `-` reads standard input. Left out: the newest plan of --session
+    #[arg(required_unless_present = "session")]
+    pub(crate) plan: Option<PathBuf>,
     /// Go on in this session instead of a new one
     #[arg(long, value_name = "SESSION")]
     pub(crate) session: Option<String>,
@@ -122,224 +135,12 @@ pub(crate) struct RunArguments {
     /// With --yes: answer yes for high risk too
     #[arg(long, requires = "yes")]
     pub(crate) confirm_high_risk: bool,
-    /// Apply nothing
-    #[arg(long)]
+    /// Show every write and leave it out
+    #[arg(long, conflicts_with = "session")]
     pub(crate) dry_run: bool,
-    /// How strictly the session is held
-    #[arg(long, value_enum, default_value = "strict")]
+    /// How strictly the new session is held
+    #[arg(long, value_enum, default_value = "strict", conflicts_with = "session")]
     pub(crate) profile: Profile,
-    /// The name of a workspace; without one the session gets an empty one of its own
-    #[arg(long, value_name = "NAME")]
-    pub(crate) workspace: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SessionCommand {
-    /// Make a session
-    Create {
-        /// What it is for
-        #[arg(long)]
-        goal: Option<String>,
-        /// Apply nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// How strictly it is held
-        #[arg(long, value_enum, default_value = "strict")]
-        profile: Profile,
-        /// The ticket it belongs to
-        #[arg(long = "ref", value_name = "TICKET")]
-        ticket: Option<String>,
-    },
-    /// List sessions, newest first
-    List {
-        /// Only those with this status
-        #[arg(long)]
-        status: Option<String>,
-    },
-    /// Show one session
-    Show {
-        /// The session
-        session: String,
-    },
-    /// Stop a session for good
-    Stop {
-        /// The session
-        session: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PlanCommand {
-    /// Check a plan and show every problem at once
-    Check {
-        /// The plan, YAML or JSON; `-` reads standard input
-        plan: PathBuf,
-    },
-    /// Hand a plan to a session
-    Import {
-        /// The session
-        session: String,
-        /// The plan, YAML or JSON; `-` reads standard input
-        plan: PathBuf,
-    },
-    /// Show a plan version
-    Show {
-        /// The session
-        session: String,
-        /// The version [default: the newest]
-        version: Option<u32>,
-    },
-    /// Say yes to a plan version
-    Approve {
-        /// The session
-        session: String,
-        /// The version
-        version: u32,
-    },
-    /// Say no to a plan version
-    Reject {
-        /// The session
-        session: String,
-        /// The version
-        version: u32,
-        /// Why not
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StepCommand {
-    /// Show a step as it would run now
-    Show {
-        /// The session
-        session: String,
-        /// The step
-        step: String,
-    },
-    /// Say yes to a step as it is now
-    Approve {
-        /// The session
-        session: String,
-        /// The step
-        step: String,
-    },
-    /// Say no to a step
-    Reject {
-        /// The session
-        session: String,
-        /// The step
-        step: String,
-        /// Why not
-        #[arg(long)]
-        reason: String,
-    },
-    /// Leave a step out
-    Skip {
-        /// The session
-        session: String,
-        /// The step
-        step: String,
-        /// Why
-        #[arg(long)]
-        reason: Option<String>,
-    },
-    /// Execute an approved step
-    Execute {
-        /// The session
-        session: String,
-        /// The step
-        step: String,
-        /// Confirm high risk
-        #[arg(long)]
-        confirm_high_risk: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LogsCommand {
-    /// Find events by words, newest first
-    Search {
-        /// The words, in English or Japanese; without any, the newest events
-        text: Vec<String>,
-        /// Only in this session
-        #[arg(long)]
-        session: Option<String>,
-        /// At most this many
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        /// Go on from this cursor
-        #[arg(long)]
-        cursor: Option<String>,
-    },
-    /// Print events as they happen
-    Follow {
-        /// Only in this session
-        #[arg(long)]
-        session: Option<String>,
-        /// Begin after this event number
-        #[arg(long, value_name = "NUMBER")]
-        after: Option<u64>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ArtifactsCommand {
-    /// List a session's artifacts
-    List {
-        /// The session
-        session: String,
-    },
-    /// Write an artifact's bytes to standard output or a file
-    Get {
-        /// The session
-        session: String,
-        /// The artifact's number
-        artifact: u64,
-        /// Write here instead of standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ToolsCommand {
-    /// List the tools
-    List,
-    /// Show what a tool may touch and what it takes
-    Permissions {
-        /// The tool
-        tool: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Make a token; it is shown this once
-    Create {
-        /// Whom it proves
-        #[arg(long)]
-        name: String,
-        /// agent, viewer, approver, relay or owner
-        #[arg(long)]
-        role: String,
-        /// When it ends, RFC 3339
-        #[arg(long, value_name = "TIME")]
-        expires: Option<String>,
-    },
-    /// List tokens by their public names
-    List,
-    /// Take a token back
-    Revoke {
-        /// The token's public name
-        token: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WizardCommand {
-    /// Choose a plan and run it
-    Run,
 }
 
 /// How the daemon is to run.
@@ -360,7 +161,7 @@ pub struct DaemonArguments {
     /// The port; 0 takes a free one [default: 8000]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The configuration file [default: $XDG_CONFIG_HOME/calt/config.toml]
+    /// The configuration file [default: `$XDG_CONFIG_HOME/calt/config.toml`]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// End after ten idle minutes

@@ -1,11 +1,12 @@
 //! Questions on the terminal.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
 use crate::fault::Fault;
 
 /// What a person answered to a look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Yes,
     No,
@@ -13,41 +14,135 @@ pub(crate) enum Answer {
     Skip,
 }
 
-/// Whether a person can be asked.
-pub(crate) fn is_possible() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+/// A terminal with a person at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Terminal {
+    /// Answers come on standard input.
+    StandardInput,
+    /// Standard input holds the plan; answers come from the controlling terminal.
+    Controlling,
 }
 
-/// Asks for y, n, d or s until one of them comes. The end of input is a no without a reason.
-pub(crate) fn look(question: &str) -> Result<Answer, Fault> {
-    loop {
-        let line = line(&format!("{question} [y]es, [n]o, [d]etails, [s]kip a step: "))?;
-        match line.as_deref().map(str::trim) {
-            None => return Err(Fault::Quiet(crate::fault::EXIT_GATE)),
-            Some("y" | "Y" | "yes" | "ｙ" | "はい") => return Ok(Answer::Yes),
-            Some("n" | "N" | "no" | "ｎ" | "いいえ") => return Ok(Answer::No),
-            Some("d" | "D" | "ｄ") => return Ok(Answer::Details),
-            Some("s" | "S" | "ｓ") => return Ok(Answer::Skip),
-            Some(_) => eprintln!("Please answer y, n, d or s."),
+/// Where standard input is, for who wants to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StandardInput {
+    Free,
+    HoldsThePlan,
+}
+
+impl Terminal {
+    /// The terminal of this process, if a person sees our talk and can answer it.
+    pub(crate) fn find(input: StandardInput) -> Option<Self> {
+        if !std::io::stderr().is_terminal() {
+            return None;
         }
+        match input {
+            StandardInput::Free => std::io::stdin().is_terminal().then_some(Self::StandardInput),
+            StandardInput::HoldsThePlan => File::open(CONTROLLING).is_ok().then_some(Self::Controlling),
+        }
+    }
+
+    /// Asks for y, n, d or s until one of them comes; `None` at the end of input.
+    pub(crate) async fn look(self, question: &str) -> Result<Option<Answer>, Fault> {
+        loop {
+            let asked = format!("{question}\n[y]es, [n]o, [d]etails, [s]kip: ");
+            let Some(line) = self.line(&asked).await? else { return Ok(None) };
+            match word(&line).as_str() {
+                "y" | "yes" | "はい" => return Ok(Some(Answer::Yes)),
+                "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
+                "d" | "details" => return Ok(Some(Answer::Details)),
+                "s" | "skip" => return Ok(Some(Answer::Skip)),
+                _ => talk("Please answer y, n, d or s.\n"),
+            }
+        }
+    }
+
+    /// Asks for yes or no; `None` at the end of input.
+    pub(crate) async fn yes(self, question: &str) -> Result<Option<bool>, Fault> {
+        loop {
+            let Some(line) = self.line(&format!("{question}\n[y]es, [n]o: ")).await? else { return Ok(None) };
+            match word(&line).as_str() {
+                "y" | "yes" | "はい" => return Ok(Some(true)),
+                "n" | "no" | "いいえ" => return Ok(Some(false)),
+                _ => talk("Please answer y or n.\n"),
+            }
+        }
+    }
+
+    /// Asks for a line that is not empty; `None` at the end of input.
+    pub(crate) async fn text(self, question: &str) -> Result<Option<String>, Fault> {
+        loop {
+            let Some(line) = self.line(question).await? else { return Ok(None) };
+            if !line.trim().is_empty() {
+                return Ok(Some(line.trim().to_owned()));
+            }
+        }
+    }
+
+    /// Reads on a thread of its own, so that Ctrl-C is heard while it waits.
+    async fn line(self, question: &str) -> Result<Option<String>, Fault> {
+        self.forget_early_keys();
+        talk(question);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || sender.send(self.read_line()));
+        let line = receiver.await.map_err(|_| Fault::Bug("the terminal could not be read".to_owned()))?;
+        let line = line.map_err(|error| Fault::usage(format!("the terminal cannot be read: {error}")))?;
+        if line.is_none() {
+            // The prompt's line is still open.
+            talk("\n");
+        }
+        Ok(line)
+    }
+
+    /// Drops what was typed before the question: nobody approves what they have not seen.
+    fn forget_early_keys(self) {
+        use rustix::termios::{QueueSelector, tcflush};
+        // A terminal that cannot do this is no reason to ask nothing.
+        let _ = match self {
+            Self::StandardInput => tcflush(std::io::stdin(), QueueSelector::IFlush),
+            Self::Controlling => match File::open(CONTROLLING) {
+                Ok(terminal) => tcflush(terminal, QueueSelector::IFlush),
+                Err(_) => Ok(()),
+            },
+        };
+    }
+
+    fn read_line(self) -> std::io::Result<Option<String>> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::StandardInput => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
+            // A terminal gives one line at a time: nothing of a later answer is lost with the buffer.
+            Self::Controlling => BufReader::new(File::open(CONTROLLING)?).read_until(b'\n', &mut bytes)?,
+        };
+        Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
-/// Asks for a line that is not empty; `None` at the end of input.
-pub(crate) fn text(question: &str) -> Result<Option<String>, Fault> {
-    loop {
-        let Some(line) = line(question)? else { return Ok(None) };
-        if !line.trim().is_empty() {
-            return Ok(Some(line.trim().to_owned()));
-        }
-    }
+const CONTROLLING: &str = "/dev/tty";
+
+/// Says something to the person. One who closed the pipe does not listen, and that is no failure.
+pub(crate) fn talk(text: &str) {
+    let mut talk = std::io::stderr().lock();
+    let _ = talk.write_all(text.as_bytes()).and_then(|()| talk.flush());
 }
 
-fn line(question: &str) -> Result<Option<String>, Fault> {
-    let mut talk = std::io::stderr();
-    write!(talk, "{question}")?;
-    talk.flush()?;
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line)?;
-    Ok((read > 0).then_some(line))
+/// An answer without its case, spaces and full-width letters, which an input method leaves behind.
+fn word(line: &str) -> String {
+    let narrow = |c: char| match c {
+        'Ａ'..='Ｚ' | 'ａ'..='ｚ' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    line.trim().chars().map(narrow).collect::<String>().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_width_answer_is_understood() {
+        assert_eq!(word("　Ｙ\n"), "y");
+        assert_eq!(word(" ｓｋｉｐ "), "skip");
+        assert_eq!(word("はい\n"), "はい");
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,35 +17,40 @@ use crate::fault::Fault;
 /// Longest a daemon may take until it listens, in seconds.
 const START_SECONDS_MAX: u64 = 15;
 /// Longest a daemon may take until it has ended, in seconds.
-const END_SECONDS_MAX: u64 = 40;
-/// How long to wait between two looks, in milliseconds.
-const LOOK_AGAIN_MILLIS: u64 = 10;
+pub(crate) const END_SECONDS_MAX: u64 = 40;
+/// How long to wait between two looks.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Most daemons that are started for one command: a start that lost a race is tried again.
+const STARTS_MAX: u32 = 5;
+/// The exit code of a daemon that the machine did not allow, a lost race among them.
+const EXIT_MACHINE: i32 = 69;
 
 /// A daemon that was found.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) address: String,
     pub(crate) token: String,
     pub(crate) pid: u32,
 }
 
-/// The data root: as named, or `$XDG_DATA_HOME/calt`.
-pub(crate) fn data_root(named: Option<&PathBuf>) -> Result<PathBuf, Fault> {
-    if let Some(root) = named {
-        return std::path::absolute(root).map_err(Fault::from);
-    }
-    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    directory("XDG_DATA_HOME")
-        .or_else(|| directory("HOME").map(|home| home.join(".local/share")))
-        .map(|base| base.join("calt"))
-        .ok_or_else(|| Fault::usage("neither HOME nor XDG_DATA_HOME is set; name a directory with --data-root"))
-}
-
 /// The daemon of a data root, if one is alive: its file counts only while its lock is held.
 pub(crate) fn find(root: &Path) -> Option<Found> {
-    if !is_alive(root) {
-        return None;
-    }
+    discovered(root).filter(|found| is_there(root, found))
+}
+
+/// Whether a daemon that was named is the one that holds the lock.
+///
+/// A daemon that just starts holds it too, beside the file of one that was killed: so the lock must name
+/// the same process. One that is ending can still be taken for a living one: ask it before relying on it.
+fn is_there(root: &Path, found: &Found) -> bool {
+    let held_by = std::fs::read(root.join("daemon.lock")).ok();
+    let held_by = held_by.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    held_by.is_some_and(|holder| holder["pid"].as_u64() == Some(u64::from(found.pid))) && is_alive(root)
+}
+
+/// What the discovery file says, whether its daemon lives or not.
+fn discovered(root: &Path) -> Option<Found> {
     let json: Value = serde_json::from_slice(&std::fs::read(root.join("daemon.json")).ok()?).ok()?;
     Some(Found {
         address: json["address"].as_str()?.to_owned(),
@@ -55,6 +60,8 @@ pub(crate) fn find(root: &Path) -> Option<Found> {
 }
 
 /// Whether some daemon holds the lock of a data root.
+///
+/// Asking takes the lock for a moment, in which a daemon that just starts cannot have it.
 pub(crate) fn is_alive(root: &Path) -> bool {
     let Ok(lock) = File::open(root.join("daemon.lock")) else { return false };
     // The lock falls with the file at the end of this function.
@@ -63,29 +70,55 @@ pub(crate) fn is_alive(root: &Path) -> bool {
 
 /// The daemon of a data root; one is started when there is none, and a race for it is lost gladly.
 pub(crate) async fn find_or_start(root: &Path) -> Result<Found, Fault> {
-    if let Some(found) = find(root) {
-        return Ok(found);
+    let stale = discovered(root);
+    if let Some(found) = &stale
+        && is_there(root, found)
+    {
+        return Ok(found.clone());
     }
     make_private(root)?;
     let mut daemon = start(root)?;
+    let mut starts = 1;
     let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
     loop {
-        if let Some(found) = find(root) {
+        // The lock is only asked about when there is news: each question may cost a starting daemon its turn.
+        if let Some(found) = discovered(root).filter(|found| Some(found) != stale.as_ref())
+            && is_there(root, &found)
+        {
             return Ok(found);
         }
-        let ended = daemon.try_wait()?.is_some();
-        // One that has ended may have lost the race: then the winner is about to listen.
-        if Instant::now() > deadline || (ended && !is_alive(root)) {
-            let log = root.join("daemon.log");
-            let last = std::fs::read_to_string(&log).unwrap_or_default();
-            let last = last.lines().last().unwrap_or("it said nothing").to_owned();
-            return Err(Fault::Reach {
-                message: format!("the daemon did not start: {last}"),
-                hint: format!("calt daemon --data-root {}    (its log: {})", root.display(), log.display()),
-            });
+        let ended = daemon.try_wait().map_err(|error| not_started(root, &error.to_string()))?;
+        if let Some(status) = ended
+            && !is_alive(root)
+        {
+            // Nobody holds the lock: it lost against one that is gone, or it cannot live here.
+            if status.code() != Some(EXIT_MACHINE) || starts == STARTS_MAX {
+                return Err(not_started(root, &last_words(root)));
+            }
+            daemon = start(root)?;
+            starts += 1;
         }
-        tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MILLIS)).await;
+        if Instant::now() > deadline {
+            return Err(not_started(root, &last_words(root)));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+fn not_started(root: &Path, reason: &str) -> Fault {
+    Fault::Reach {
+        message: format!("the daemon did not start: {reason}"),
+        hint: format!("calt daemon --port 0 --data-root {}", crate::hint::quoted(&root.display().to_string())),
+    }
+}
+
+/// The last line of a background daemon's own log, without its time and level.
+fn last_words(root: &Path) -> String {
+    let log = root.join("daemon.log");
+    let text = std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let said = line.rsplit_once("did not start: ").map_or(line, |(_, reason)| reason);
+    if said.is_empty() { format!("it said nothing in `{}`", log.display()) } else { said.to_owned() }
 }
 
 /// Asks the daemon of a data root to end, and waits until it has.
@@ -93,42 +126,49 @@ pub(crate) async fn stop(root: &Path) -> Result<Option<Found>, Fault> {
     let Some(found) = find(root) else { return Ok(None) };
     let pid = i32::try_from(found.pid).ok().and_then(rustix::process::Pid::from_raw);
     let pid = pid.ok_or_else(|| Fault::Bug("the discovery file names no process".to_owned()))?;
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(std::io::Error::from)?;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|error| Fault::Machine {
+        message: format!("the daemon (process {}) cannot be told to end: {error}", found.pid),
+    })?;
     let deadline = Instant::now() + Duration::from_secs(END_SECONDS_MAX);
-    while is_alive(root) {
+    while is_there(root, &found) {
         if Instant::now() > deadline {
-            return Err(Fault::Bug(format!("the daemon (process {}) does not end", found.pid)));
+            return Err(Fault::Machine { message: format!("the daemon (process {}) does not end", found.pid) });
         }
-        tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MILLIS)).await;
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(Some(found))
 }
 
 fn make_private(root: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(root)
-        .map_err(|error| Fault::usage(format!("the data root `{}` cannot be made: {error}", root.display())))
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(|error| cannot_be_used(root, &error))
+}
+
+fn cannot_be_used(root: &Path, error: &std::io::Error) -> Fault {
+    Fault::Usage {
+        message: format!("the data root `{}` cannot be used: {error}", root.display()),
+        hint: Some("export CALT_DATA_ROOT=DIR".to_owned()),
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the daemon in the background is the one process started here")]
 fn start(root: &Path) -> Result<std::process::Child, Fault> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let log = File::options().create(true).append(true).mode(0o600).open(root.join("daemon.log"))?;
-    let program = std::env::current_exe()?;
-    let child = Command::new(program)
-        .arg("daemon")
-        .arg("--data-root")
-        .arg(root)
-        .args(["--port", "0", "--background"])
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .current_dir("/")
-        // A group of its own: Ctrl-C at the terminal ends the command line, not the daemon.
-        .process_group(0)
-        .spawn()?;
-    Ok(child)
+    let open = File::options().create(true).append(true).mode(0o600).open(root.join("daemon.log"));
+    let log = open.map_err(|error| cannot_be_used(root, &error))?;
+    let spawn = |log: File| {
+        Command::new(std::env::current_exe()?)
+            .arg("daemon")
+            .arg("--data-root")
+            .arg(root)
+            .args(["--port", "0", "--background"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .current_dir("/")
+            // A group of its own: Ctrl-C at the terminal ends the command line, not the daemon.
+            .process_group(0)
+            .spawn()
+    };
+    spawn(log).map_err(|error| not_started(root, &error.to_string()))
 }

@@ -2,9 +2,11 @@
 
 mod artifacts;
 mod daemon;
+mod decision;
 mod doctor;
 mod explain;
 mod guide;
+mod list;
 mod logs;
 mod plan;
 mod quickstart;
@@ -15,16 +17,22 @@ mod token;
 mod tools;
 mod wizard;
 
+use std::path::Path;
+
 use crate::arguments::{Command, WizardCommand};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::{hint, render};
+
+/// Largest plan document, in bytes; the daemon reads no larger body.
+const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// Does what a command says.
 pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::Bug(error.to_string()))?;
+        .map_err(|error| Fault::Machine { message: format!("the runtime cannot be set up: {error}") })?;
     runtime.block_on(async {
         match command {
             Command::Run(arguments) => run::run(context, arguments).await,
@@ -36,29 +44,63 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Tools(command) => tools::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
-            Command::Guide => guide::run(),
+            Command::Guide => guide::run(context),
             Command::Doctor => doctor::run(context).await,
-            Command::Quickstart { plan, yes } => quickstart::run(context, plan, yes).await,
+            Command::Quickstart { plan, yes } => quickstart::run(context, plan.as_deref(), yes).await,
             Command::Wizard(WizardCommand::Run) => wizard::run(context).await,
             Command::Daemon(arguments) => daemon::run(context, &arguments).await,
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut crate::definition(), "calt", &mut std::io::stdout());
-                Ok(())
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut crate::definition(), "calt", &mut script);
+                render::out_bytes(&script)
             }
         }
     })
 }
 
+/// A plan as it was written, and the name of where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanText {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// Whether a path stands for standard input.
+fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 /// Reads a plan file; `-` is standard input.
-fn read_plan(path: &std::path::Path) -> Result<String, Fault> {
+fn read_plan(path: &Path) -> Result<PlanText, Fault> {
     use std::io::Read as _;
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text)?;
-        return Ok(text);
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = if is_standard_input(path) {
+        std::io::stdin().lock().take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes))
+    };
+    let unreadable = |reason: &str| Fault::Usage {
+        message: format!("plan `{name}` cannot be read: {reason}"),
+        hint: Some("calt run --help".to_owned()),
+    };
+    match read {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(unreadable("there is no such file")),
+        Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
+            let hint = format!("ls {}", hint::quoted(&name));
+            return Err(Fault::Usage { message: format!("plan `{name}` is a directory"), hint: Some(hint) });
+        }
+        Err(error) => return Err(unreadable(&error.to_string())),
     }
-    std::fs::read_to_string(path).map_err(|error| Fault::Usage {
-        message: format!("plan `{}` cannot be read: {error}", path.display()),
-        hint: Some("calt quickstart    (or a plan from examples/plans)".to_owned()),
-    })
+    if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
+        return Err(unreadable("it is larger than 2 MiB"));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(PlanText { name, text }),
+        Err(error) => {
+            let place = error.utf8_error().valid_up_to();
+            Err(unreadable(&format!("it is not text in UTF-8 (byte {} is none)", place + 1)))
+        }
+    }
 }

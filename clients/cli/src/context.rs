@@ -1,65 +1,126 @@
 //! What every command has at hand: the options, and the way to the daemon.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use calt_api::Code;
 use calt_api::client::{Body, CallError, Client};
-use calt_api::endpoint::Endpoint;
+use calt_api::endpoint::{self, Endpoint};
 use calt_api::views::DecisionRequest;
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use serde_json::Value;
 
 use crate::arguments::Shared;
-use crate::autostart;
+use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::fault::Fault;
+use crate::place::{self, Sourced};
 use crate::render;
+
+/// How a decision was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// A person was shown it and asked.
+    Prompt,
+    /// A flag said it; nobody was asked.
+    Flag,
+}
 
 pub(crate) struct Context {
     shared: Shared,
+    base_url: Option<Sourced<String>>,
+    token: Option<Sourced<String>>,
+    data_root: Option<Sourced<PathBuf>>,
 }
 
 impl Context {
-    pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared }
+    /// The options as given, each with where it came from. An empty variable counts as not set.
+    pub(crate) fn new(shared: Shared, matches: &ArgMatches) -> Self {
+        let from = |name: &str| match matches.value_source(name) {
+            Some(ValueSource::EnvVariable) => "environment".to_owned(),
+            _ => "flag".to_owned(),
+        };
+        let text = |name: &str, value: &Option<String>| {
+            let value = value.clone().filter(|value| !value.is_empty())?;
+            Some(Sourced { value, from: from(name) })
+        };
+        let data_root = shared.data_root.clone().filter(|root| !root.as_os_str().is_empty());
+        Self {
+            base_url: text("base_url", &shared.base_url),
+            token: text("token", &shared.token),
+            data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
+            shared,
+        }
     }
 
     pub(crate) const fn json(&self) -> bool {
         self.shared.json
     }
 
-    pub(crate) fn source(&self) -> String {
-        self.shared.source.clone()
+    pub(crate) fn source(&self) -> &str {
+        &self.shared.source
     }
 
-    pub(crate) fn data_root(&self) -> Result<PathBuf, Fault> {
-        autostart::data_root(self.shared.data_root.as_ref())
+    pub(crate) const fn base_url(&self) -> Option<&Sourced<String>> {
+        self.base_url.as_ref()
+    }
+
+    pub(crate) const fn token(&self) -> Option<&Sourced<String>> {
+        self.token.as_ref()
+    }
+
+    pub(crate) fn data_root(&self) -> Result<Sourced<PathBuf>, Fault> {
+        place::data_root(self.data_root.clone())
     }
 
     /// The daemon that was named, or the one of the data root, started if there is none.
     pub(crate) async fn client(&self) -> Result<Client, Fault> {
-        if let Some(base) = &self.shared.base_url {
-            let token = match &self.shared.token {
-                Some(token) => Some(token.clone()),
-                // A stored token is sent only to the address it was stored for.
-                None => self.stored_token_for(base),
-            };
-            if token.is_none() {
-                return Err(Fault::Reach {
-                    message: format!("no token for {base}: a stored token is sent to no other address"),
-                    hint: "give one with --token or CALT_DAEMON_TOKEN".to_owned(),
-                });
-            }
-            return Ok(Client::new(base, token)?);
+        let named = self.token.as_ref().map(|token| token.value.clone());
+        let Some(base) = &self.base_url else { return self.own_client(named).await };
+        // A stored token is sent only to the address it was stored for.
+        let token = named.or_else(|| self.stored_token_for(&base.value));
+        if token.is_none() {
+            return Err(Fault::Reach {
+                message: format!("there is no token for {}: a stored one is sent to no other address", base.value),
+                hint: "export CALT_DAEMON_TOKEN=TOKEN".to_owned(),
+            });
         }
-        let found = autostart::find_or_start(&self.data_root()?).await?;
-        let token = self.shared.token.clone().unwrap_or(found.token);
-        Ok(Client::new(&format!("http://{}", found.address), Some(token))?)
+        Ok(Client::new(&base.value, token)?)
+    }
+
+    /// The daemon of the data root. One that is ending is waited for, and followed by a new one.
+    async fn own_client(&self, token: Option<String>) -> Result<Client, Fault> {
+        let root = self.data_root()?.value;
+        let deadline = Instant::now() + Duration::from_secs(END_SECONDS_MAX);
+        loop {
+            let found = autostart::find_or_start(&root).await?;
+            let token = token.clone().unwrap_or(found.token);
+            let client = Client::new(&format!("http://{}", found.address), Some(token))?;
+            let answer = client.bytes(&endpoint::HEALTH, &[], &[], Body::Empty, &[]).await;
+            if answer.is_ok() || Instant::now() > deadline {
+                return Ok(client);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Says what to do about a daemon that does not answer: that depends on who named its address.
+    pub(crate) fn with_the_way_there(&self, fault: Fault) -> Fault {
+        let Fault::Problem(problem) = &fault else { return fault };
+        if problem.code != Code::DaemonUnreachable.as_str() {
+            return fault;
+        }
+        let named = self.base_url.as_ref().and_then(|base| local_port(&base.value));
+        let hint = named.map_or_else(|| "calt doctor".to_owned(), |port| format!("calt daemon --port {port}"));
+        Fault::Reach { message: problem.detail.clone(), hint }
     }
 
     fn stored_token_for(&self, base: &str) -> Option<String> {
-        let found = autostart::find(&self.data_root().ok()?)?;
+        let found = autostart::find(&self.data_root().ok()?.value)?;
         (base.trim_end_matches('/') == format!("http://{}", found.address)).then_some(found.token)
     }
 
-    /// Calls, and prints the answer as it is when JSON is asked for; otherwise gives it.
+    /// Reads something from the daemon.
     pub(crate) async fn fetch(
         &self,
         client: &Client,
@@ -72,25 +133,49 @@ impl Context {
 
     /// Shows a value: as JSON when that is asked for, otherwise as `human` makes it.
     pub(crate) fn show(&self, value: &Value, human: impl FnOnce(&Value) -> String) -> Result<(), Fault> {
-        if self.json() {
-            render::data(value);
-            return Ok(());
-        }
-        render::out(&human(value))
+        if self.json() { render::data(value) } else { render::out(&human(value)) }
     }
 
-    /// A decision with what is always said.
-    pub(crate) fn decision(&self, how: &str, digest: Option<String>, shown: &str) -> DecisionRequest {
-        DecisionRequest {
-            approved_by: self.shared.approved_by.clone(),
-            source: Some(self.source()),
-            digest,
-            how: Some(how.to_owned()),
-            view_digest: Some(calt_api::sha256(shown.as_bytes())),
-            view_cut: Some(false),
-            shown_at: Some(jiff::Timestamp::now().to_string()),
-            locale: std::env::var("LANG").ok().filter(|locale| !locale.is_empty()),
-            ..DecisionRequest::default()
+    /// Says something to the person, unless data alone was asked for.
+    pub(crate) fn talk(&self, text: &str) {
+        if !self.json() {
+            crate::ask::talk(text);
         }
     }
+
+    /// A decision with what is always said. Only a look somebody had is named as shown.
+    pub(crate) fn decision(&self, how: How, digest: Option<String>, shown: &str) -> DecisionRequest {
+        let said = DecisionRequest {
+            approved_by: self.shared.approved_by.clone(),
+            source: Some(self.shared.source.clone()),
+            digest,
+            locale: locale(),
+            ..DecisionRequest::default()
+        };
+        match how {
+            How::Flag => DecisionRequest { how: Some("flag".to_owned()), ..said },
+            How::Prompt => DecisionRequest {
+                how: Some("prompt".to_owned()),
+                view_digest: Some(calt_api::sha256(shown.as_bytes())),
+                view_cut: Some(false),
+                shown_at: Some(jiff::Timestamp::now().to_string()),
+                ..said
+            },
+        }
+    }
+}
+
+/// The port of an address on this machine.
+fn local_port(base: &str) -> Option<u16> {
+    let address = base.trim_end_matches('/').strip_prefix("http://")?;
+    let (host, port) = address.rsplit_once(':')?;
+    ["127.0.0.1", "localhost", "[::1]"].contains(&host).then(|| port.parse().ok())?
+}
+
+/// The locale of what is shown, as POSIX ranks the variables.
+fn locale() -> Option<String> {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|locale| !locale.is_empty())
 }

@@ -1,35 +1,48 @@
 //! Why a command did not do what was asked: one line, its cause, and the next command.
 
 use calt_api::client::CallError;
-use calt_api::{Next, Problem};
+use calt_api::code::EXIT_WORK_FAILED;
+use calt_api::{Code, Next, Problem};
 use serde_json::{Value, json};
 
-use crate::hint;
+use crate::{hint, render};
 
 /// The exit code of wrong usage.
-pub(crate) const EXIT_USAGE: u8 = 2;
-/// The exit code of a refusal of the gate.
-pub(crate) const EXIT_GATE: u8 = 3;
-const EXIT_BUG: u8 = 70;
-const EXIT_REACH: u8 = 5;
+pub(crate) const EXIT_USAGE: u8 = Code::InputInvalid.family().exit();
+const EXIT_GATE: u8 = Code::StepNotApproved.family().exit();
+const EXIT_REACH: u8 = Code::DaemonUnreachable.family().exit();
+const EXIT_MACHINE: u8 = Code::StorageUnavailable.family().exit();
+const EXIT_BUG: u8 = Code::Internal.family().exit();
+/// What a shell reports of a command that SIGINT ended.
+const EXIT_INTERRUPTED: u8 = 130;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// The daemon refused.
     Problem(Box<Problem>),
+    /// A plan has problems, each with its place.
+    Plan { name: String, text: String, problems: Vec<Value> },
     /// The command was used wrongly, or a file cannot be read.
     Usage { message: String, hint: Option<String> },
     /// The gate is closed until somebody says yes.
     Gate { message: String, hint: String },
     /// No daemon can be had.
     Reach { message: String, hint: String },
+    /// This machine does not allow it now.
+    Machine { message: String },
     /// The work itself failed.
     Work { message: String, next: Option<Next> },
+    /// The person pressed Ctrl-C.
+    Interrupted { message: String, hint: String },
     /// Something that should not be.
     Bug(String),
-    /// All was said already.
-    Quiet(u8),
+    /// Some check failed, and what was printed says which.
+    Found,
+    /// The reader of our output has seen enough: no failure.
+    Unread,
+    /// The same, where what was printed as JSON already holds it.
+    Printed(Box<Self>),
 }
 
 impl From<CallError> for Fault {
@@ -41,62 +54,133 @@ impl From<CallError> for Fault {
     }
 }
 
-impl From<std::io::Error> for Fault {
-    fn from(error: std::io::Error) -> Self {
-        // A reader that has seen enough closes the pipe: that is no failure of ours.
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Self::Quiet(0);
-        }
-        Self::Usage { message: error.to_string(), hint: None }
-    }
-}
-
 impl Fault {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
     }
 
-    pub(crate) const fn exit_of_failed_work() -> u8 {
-        calt_api::code::EXIT_WORK_FAILED
+    /// The end of input where an answer was expected.
+    pub(crate) fn no_answer(hint: impl Into<String>) -> Self {
+        Self::Gate { message: "the input ended without an answer; nothing was decided".to_owned(), hint: hint.into() }
     }
 
     pub(crate) fn exit(&self) -> u8 {
         match self {
             Self::Problem(problem) => problem.exit(),
-            Self::Usage { .. } => EXIT_USAGE,
+            Self::Plan { .. } | Self::Usage { .. } => EXIT_USAGE,
             Self::Gate { .. } => EXIT_GATE,
             Self::Reach { .. } => EXIT_REACH,
-            Self::Work { .. } => Self::exit_of_failed_work(),
+            Self::Machine { .. } => EXIT_MACHINE,
+            Self::Work { .. } | Self::Found => EXIT_WORK_FAILED,
+            Self::Interrupted { .. } => EXIT_INTERRUPTED,
             Self::Bug(_) => EXIT_BUG,
-            Self::Quiet(code) => *code,
+            Self::Unread => 0,
+            Self::Printed(fault) => fault.exit(),
         }
     }
 
-    pub(crate) fn json(&self) -> Value {
-        match self {
+    /// What standard output says of it under `--json`; `None` where something was printed already.
+    pub(crate) fn json(&self) -> Option<Value> {
+        let mut said = match self {
             Self::Problem(problem) => json!(problem),
-            Self::Usage { message, hint } => json!({"detail": message, "hint": hint}),
-            Self::Gate { message, hint } | Self::Reach { message, hint } => json!({"detail": message, "hint": hint}),
-            Self::Work { message, next } => json!({"detail": message, "next": next}),
-            Self::Bug(message) => json!({"detail": message}),
-            Self::Quiet(_) => Value::Null,
+            Self::Plan { problems, .. } => json!({"code": Code::PlanInvalid.as_str(), "args": {"problems": problems}}),
+            Self::Usage { .. } => json!({"code": "usage"}),
+            Self::Gate { .. } => json!({"code": "gate"}),
+            Self::Reach { .. } => json!({"code": Code::DaemonUnreachable.as_str()}),
+            Self::Machine { .. } => json!({"code": "machine"}),
+            Self::Work { next, .. } => json!({"code": "work_failed", "next": next}),
+            Self::Interrupted { .. } => json!({"code": "interrupted"}),
+            Self::Bug(_) => json!({"code": Code::Internal.as_str()}),
+            Self::Found | Self::Unread | Self::Printed(_) => return None,
+        };
+        for name in ["args", "next"] {
+            if said.get(name).is_none() {
+                said[name] = Value::Null;
+            }
         }
+        said["detail"] = json!(self.message());
+        said["hint"] = json!(self.hint());
+        said["exit"] = json!(self.exit());
+        Some(said)
     }
 
     /// `error: …` and, where there is one, `hint: …`.
     pub(crate) fn render(&self) -> String {
-        let (message, hint) = match self {
-            Self::Problem(problem) => (problem.detail.clone(), hint::of_problem(problem)),
-            Self::Usage { message, hint } => (message.clone(), hint.clone()),
-            Self::Gate { message, hint } | Self::Reach { message, hint } => (message.clone(), Some(hint.clone())),
-            Self::Work { message, next } => (message.clone(), next.as_ref().and_then(hint::command)),
-            Self::Bug(message) => (message.clone(), Some("calt doctor".to_owned())),
-            Self::Quiet(_) => return String::new(),
+        let before = match self {
+            Self::Found | Self::Unread => return String::new(),
+            Self::Printed(fault) => return fault.render(),
+            Self::Plan { name, text, problems } => render::plan_problems(name, text, problems),
+            Self::Problem(_)
+            | Self::Usage { .. }
+            | Self::Gate { .. }
+            | Self::Reach { .. }
+            | Self::Machine { .. }
+            | Self::Work { .. }
+            | Self::Interrupted { .. }
+            | Self::Bug(_) => String::new(),
         };
-        let message = calt_api::visible::visible(&message).into_owned();
-        match hint {
-            Some(hint) => format!("error: {message}\nhint: {hint}\n"),
-            None => format!("error: {message}\n"),
+        let message = self.message();
+        let message = calt_api::visible::visible_line(&message);
+        match self.hint() {
+            Some(hint) => {
+                let hint = calt_api::visible::visible_line(&hint);
+                format!("{before}error: {message}\nhint: {hint}\n")
+            }
+            None => format!("{before}error: {message}\n"),
         }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Problem(problem) => problem.detail.clone(),
+            Self::Plan { name, problems, .. } => match problems.len() {
+                1 => format!("plan `{name}` has a problem and cannot be imported"),
+                count => format!("plan `{name}` has {count} problems and cannot be imported"),
+            },
+            Self::Usage { message, .. }
+            | Self::Gate { message, .. }
+            | Self::Reach { message, .. }
+            | Self::Machine { message }
+            | Self::Work { message, .. }
+            | Self::Interrupted { message, .. }
+            | Self::Bug(message) => message.clone(),
+            Self::Found | Self::Unread => String::new(),
+            Self::Printed(fault) => fault.message(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Problem(problem) => hint::of_problem(problem),
+            Self::Plan { name, .. } => Some(format!("calt plan check {}", hint::quoted(name))),
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Gate { hint, .. } | Self::Reach { hint, .. } | Self::Interrupted { hint, .. } => Some(hint.clone()),
+            Self::Work { next, .. } => next.as_ref().and_then(|next| hint::command(next, None)),
+            Self::Machine { .. } | Self::Bug(_) => Some("calt doctor".to_owned()),
+            Self::Found | Self::Unread => None,
+            Self::Printed(fault) => fault.hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_says_the_same_in_both_forms() {
+        let fault = Fault::Gate { message: "closed\u{1b}[2J".to_owned(), hint: "calt explain s".to_owned() };
+        assert_eq!(fault.render(), "error: closed\\u{1b}[2J\nhint: calt explain s\n");
+        let json = fault.json().unwrap();
+        assert_eq!((json["code"].as_str(), json["exit"].as_u64()), (Some("gate"), Some(3)));
+        assert_eq!(json["hint"], "calt explain s");
+        assert!(json["next"].is_null() && json["args"].is_null());
+    }
+
+    #[test]
+    fn what_was_printed_is_not_printed_twice() {
+        let fault = Fault::Printed(Box::new(Fault::Work { message: "step a failed".to_owned(), next: None }));
+        assert_eq!((fault.exit(), fault.json()), (1, None));
+        assert_eq!(fault.render(), "error: step a failed\n");
     }
 }

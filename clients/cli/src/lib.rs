@@ -3,7 +3,6 @@
 //! Architecture invariant: it knows `calt-api` and nothing below it. Standard output is data, standard
 //! error is talk; every refusal ends with the next command.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line does")]
 
 mod arguments;
 mod ask;
@@ -13,16 +12,20 @@ mod context;
 mod fault;
 mod hint;
 mod look;
+mod place;
 mod render;
+mod table;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 pub use arguments::DaemonArguments;
 use arguments::{Arguments, Command};
 use context::Context;
-use fault::Fault;
+use fault::{EXIT_USAGE, Fault};
 
 /// Who goes on after the arguments are read.
 pub enum Handover {
@@ -34,40 +37,129 @@ pub enum Handover {
 
 /// The whole command line, for shell completions and documents.
 pub fn definition() -> clap::Command {
-    <Arguments as clap::CommandFactory>::command()
+    Arguments::command()
 }
 
 /// Reads the arguments and does what they say.
 pub fn run() -> Handover {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            return Handover::Done(ExitCode::from(if error.use_stderr() { fault::EXIT_USAGE } else { 0 }));
-        }
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let read = definition().try_get_matches_from(&given).and_then(|matches| {
+        let arguments = Arguments::from_arg_matches(&matches)?;
+        Ok((arguments, matches))
+    });
+    let (arguments, matches) = match read {
+        Ok(read) => read,
+        Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
     };
+    let context = Context::new(arguments.shared.clone(), &matches);
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()
     {
-        let mut asked = daemon.clone();
-        asked.data_root = asked.data_root.or_else(|| arguments.shared.data_root.clone());
-        return Handover::Daemon(asked);
+        let data_root = arguments.shared.data_root.filter(|root| !root.as_os_str().is_empty());
+        return Handover::Daemon(DaemonArguments { data_root, ..daemon.clone() });
     }
-    Handover::Done(finish(arguments))
+    let fault = match commands::dispatch(&context, arguments.command) {
+        Ok(()) => return Handover::Done(ExitCode::SUCCESS),
+        Err(fault) => context.with_the_way_there(fault),
+    };
+    ask::talk(&fault.render());
+    Handover::Done(ExitCode::from(told(&context, &fault)))
 }
 
-fn finish(arguments: Arguments) -> ExitCode {
-    let context = Context::new(arguments.shared);
-    let done = commands::dispatch(&context, arguments.command);
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Fault::Quiet(code)) => ExitCode::from(code),
-        Err(fault) => {
-            if context.json() {
-                render::data(&fault.json());
-            }
-            eprint!("{}", fault.render());
-            ExitCode::from(fault.exit())
+/// Says a fault on standard output where JSON was asked for, and gives the exit code.
+fn told(context: &Context, fault: &Fault) -> u8 {
+    match fault.json().filter(|_| context.json()).map(|json| render::data(&json)) {
+        Some(Err(unread)) => unread.exit().max(fault.exit()),
+        Some(Ok(())) | None => fault.exit(),
+    }
+}
+
+/// Arguments that cannot be read, or a question for help.
+fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
+    if !error.use_stderr() {
+        // A reader that closed the pipe has seen enough.
+        let _ = error.print();
+        return 0;
+    }
+    let mut command = asked(given);
+    let hint = format!("{} --help", command.get_bin_name().unwrap_or("calt"));
+    let message = in_one_line(&error.render().to_string());
+    let is_bare =
+        matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    if is_bare {
+        ask::talk(&command.render_help().to_string());
+    }
+    let message = if is_bare { "a command is missing".to_owned() } else { message };
+    let fault = Fault::Usage { message, hint: Some(hint) };
+    if !is_bare {
+        ask::talk(&fault.render());
+    }
+    let wants_json = given.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    if let Some(json) = fault.json().filter(|_| wants_json) {
+        let _ = render::data(&json);
+    }
+    EXIT_USAGE
+}
+
+/// The command that was meant, as far as its name can be read.
+fn asked(given: &[OsString]) -> clap::Command {
+    let mut command = definition();
+    command.build();
+    for word in given.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(below) = command.find_subcommand(word) {
+            command = below.clone();
         }
+    }
+    command
+}
+
+/// What was wrong, without the paragraphs on usage: the hint leads there.
+fn in_one_line(text: &str) -> String {
+    let paragraphs = text.trim_start_matches("error: ").split("\n\n");
+    let of_use = paragraphs.filter(|text| !text.starts_with("Usage: ") && !text.starts_with("For more information"));
+    let lines: Vec<String> = of_use.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(words: &[&str]) -> (String, String) {
+        let error = definition().try_get_matches_from(words).unwrap_err();
+        let given: Vec<OsString> = words.iter().map(OsString::from).collect();
+        (in_one_line(&error.render().to_string()), asked(&given).get_bin_name().unwrap_or("calt").to_owned())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn a_misread_argument_is_said_in_one_line_and_leads_to_its_own_help() {
+        let (said, command) = refused(&["calt", "plan", "approve", "s"]);
+        assert_eq!(said, "the following required arguments were not provided: <VERSION>");
+        assert_eq!(command, "calt plan approve");
+        let (said, command) = refused(&["calt", "sesion", "list"]);
+        assert_eq!(said, "unrecognized subcommand 'sesion'; tip: a similar subcommand exists: 'session'");
+        assert_eq!(command, "calt");
+    }
+
+    /// A global option and an argument of one name share one value: the one is taken for the other.
+    #[test]
+    fn no_argument_has_the_name_of_a_global_option() {
+        fn walk(command: &clap::Command, global: &[String]) {
+            for below in command.get_subcommands() {
+                for argument in below.get_arguments().filter(|argument| !argument.is_global_set()) {
+                    let name = argument.get_id().to_string();
+                    assert!(!global.contains(&name), "{}: {name}", below.get_name());
+                }
+                walk(below, global);
+            }
+        }
+        let definition = definition();
+        let global = definition.get_arguments().map(|argument| argument.get_id().to_string()).collect::<Vec<_>>();
+        walk(&definition, &global);
     }
 }

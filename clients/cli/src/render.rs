@@ -1,30 +1,79 @@
-//! How things look: tables, plans, events, times. Text of others passes the visible-maker here.
+//! How things look: plans, steps, diffs, outputs, times. Text of others passes the visible-maker here.
 
+use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 
 use calt_api::visible::{columns, visible, visible_line};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::table::{self, padded};
 
-/// Columns when the output is no terminal.
-const COLUMNS_DEFAULT: u16 = 80;
+/// Columns of a field's name below a step.
+const FIELD_COLUMNS: usize = 10;
 
-/// Prints JSON data.
-pub(crate) fn data(value: &Value) {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    let _ = writeln!(std::io::stdout(), "{}", calt_api::visible::escape_json(&text));
+/// Text that is put together line by line before it is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Sheet(String);
+
+impl Sheet {
+    /// Adds one line.
+    pub(crate) fn line(&mut self, line: impl Display) {
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    /// Adds text as it is.
+    pub(crate) fn add(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    /// The text.
+    pub(crate) fn done(self) -> String {
+        self.0
+    }
 }
 
-/// Prints text for people; it ends with a newline.
-pub(crate) fn out(text: &str) -> Result<(), Fault> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') && !text.is_empty() {
-        stdout.write_all(b"\n")?;
+/// Where something is shown; colours depend on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Standard output.
+    Data,
+    /// Standard error.
+    Talk,
+}
+
+impl Place {
+    fn is_coloured(self) -> bool {
+        let is_terminal = match self {
+            Self::Data => std::io::stdout().is_terminal(),
+            Self::Talk => std::io::stderr().is_terminal(),
+        };
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        is_terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|terminal| terminal != "dumb")
     }
-    Ok(())
+}
+
+/// Prints JSON data.
+pub(crate) fn data(value: &Value) -> Result<(), Fault> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    out(&calt_api::visible::escape_json(&text))
+}
+
+/// Prints text on standard output; it ends with a newline.
+pub(crate) fn out(text: &str) -> Result<(), Fault> {
+    out_bytes(text.as_bytes())?;
+    if text.ends_with('\n') || text.is_empty() { Ok(()) } else { out_bytes(b"\n") }
+}
+
+/// Writes bytes to standard output.
+pub(crate) fn out_bytes(bytes: &[u8]) -> Result<(), Fault> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Fault::Unread;
+        }
+        Fault::Machine { message: format!("standard output cannot be written: {error}") }
+    })
 }
 
 /// A value as one line a person can read.
@@ -37,22 +86,26 @@ pub(crate) fn word(value: &Value) -> String {
     }
 }
 
+/// The items of a list, or none.
+pub(crate) fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
 /// A table of the named fields of items.
-pub(crate) fn table(items: &[Value], columns: &[(&str, &str)]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.set_width(COLUMNS_DEFAULT);
-    }
-    table.set_header(columns.iter().map(|(title, _)| *title));
-    for item in items {
-        table.add_row(columns.iter().map(|(_, field)| match *field {
-            "created_at" | "updated_at" | "expires_at" | "revoked_at" => time(&item[*field]),
-            field => word(&item[field]),
-        }));
-    }
-    let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
+pub(crate) fn table(items: &[Value], fields: &[(&str, &str)]) -> String {
+    let titles: Vec<_> = fields.iter().map(|(title, _)| *title).collect();
+    let row = |item: &Value| fields.iter().map(|(_, field)| field_word(field, &item[*field])).collect();
+    table::table(&titles, &items.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Named values, one a line.
+pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
+    let row = |(title, field): &(&str, &str)| vec![(*title).to_owned(), field_word(field, &value[*field])];
+    table::rows(&fields.iter().map(row).collect::<Vec<_>>())
+}
+
+fn field_word(field: &str, value: &Value) -> String {
+    if field.ends_with("_at") { time(value) } else { word(value) }
 }
 
 /// A time, local with its offset.
@@ -63,178 +116,251 @@ pub(crate) fn time(value: &Value) -> String {
     local.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
 }
 
-/// Named values, one a line.
-pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
-    let width = fields.iter().map(|(title, _)| title.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (title, field) in fields {
-        let shown = if field.ends_with("_at") { time(&value[*field]) } else { word(&value[*field]) };
-        text.push_str(&format!("{title:<width$}  {shown}\n"));
-    }
-    text
-}
-
 /// A plan: its head, then every step with everything that will be used.
 pub(crate) fn plan(plan: &Value) -> String {
-    let mut text = format!(
-        "Plan v{} — {}\n",
-        word(&plan["version"]),
-        plan["title"].as_str().map(visible_line).unwrap_or_default()
-    );
-    for (title, field) in [("goal", "session_goal"), ("ref", "ref")] {
+    let mut sheet = Sheet::default();
+    sheet.line(format_args!("Plan v{} — {}", word(&plan["version"]), title(plan)));
+    for (name, field) in [("goal", "session_goal"), ("ref", "ref"), ("digest", "digest")] {
         if let Some(value) = plan[field].as_str() {
-            text.push_str(&format!("{title}: {}\n", visible_line(value)));
+            sheet.line(format_args!("{name}: {}", visible_line(value)));
         }
     }
-    text.push_str(&format!("digest: {}\n", word(&plan["digest"])));
-    let steps = plan["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for (place, step) in steps.iter().enumerate() {
-        text.push_str(&format!("\n{}. {}", place + 1, self::step(step)));
+    if plan["approved"] == Value::Bool(true) {
+        sheet.line("approved: yes");
     }
-    text
+    if plan["superseded"] == Value::Bool(true) {
+        sheet.line("superseded: a newer version has taken its place");
+    }
+    for (place, step) in items(&plan["steps"]).iter().enumerate() {
+        sheet.add(&format!("\n{}. {}", place + 1, self::step(step)));
+    }
+    sheet.done()
 }
 
 /// A step with everything that will be used; nothing is cut.
 pub(crate) fn step(step: &Value) -> String {
-    let mut text = format!(
-        "{} — {}\n   {} · {} risk · {}",
-        word(&step["id"]),
-        step["title"].as_str().map(visible_line).unwrap_or_default(),
-        word(&step["tool"]),
-        word(&step["risk"]),
-        word(&step["status"]),
-    );
-    if let Some(seconds) = step["timeout_sec"].as_u64() {
-        text.push_str(&format!(" · at most {seconds} s"));
+    let mut sheet = step_head(step);
+    for (name, value) in step["inputs"].as_object().into_iter().flatten() {
+        field(&mut sheet, name, value);
     }
-    if let Some(name) = step["box"]["name"].as_str() {
-        text.push_str(&format!(" · box {}", visible_line(name)));
+    if !step["meta"].is_null() {
+        field(&mut sheet, "meta", &step["meta"]);
     }
-    if let Some(tier) = step["tier"].as_str() {
-        text.push_str(&format!(" · isolation {}", visible_line(tier)));
-    }
-    text.push('\n');
-    if let Some(inputs) = step["inputs"].as_object() {
-        for (name, value) in inputs {
-            field(&mut text, name, value);
-        }
-    }
-    for (title, name) in [("meta", "meta"), ("expects", "expected_observation"), ("verify", "verify")] {
-        if !step[name].is_null() {
-            field(&mut text, title, &step[name]);
-        }
-    }
-    for (title, name) in [("before", "preconditions"), ("after", "postconditions")] {
-        for condition in step[name].as_array().map(Vec::as_slice).unwrap_or_default() {
-            field(&mut text, title, condition);
-        }
-    }
-    for remark in step["remarks"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        text.push_str(&format!("   ! {}\n", word(&remark["message"])));
-    }
-    text
+    step_foot(&mut sheet, step);
+    sheet.done()
 }
 
-fn field(text: &mut String, name: &str, value: &Value) {
-    const WIDTH: usize = 9;
+/// A step that applies what was previewed: the diff says all that will change.
+pub(crate) fn apply(step: &Value, diff: &str, place: Place) -> String {
+    let mut sheet = step_head(step);
+    step_foot(&mut sheet, step);
+    sheet.add(&self::diff(diff, place));
+    sheet.done()
+}
+
+fn title(of: &Value) -> String {
+    of["title"].as_str().map(|title| visible_line(title).into_owned()).unwrap_or_default()
+}
+
+fn step_head(step: &Value) -> Sheet {
+    let mut sheet = Sheet::default();
+    sheet.line(format_args!("{} — {}", word(&step["id"]), title(step)));
+    let mut facts = vec![word(&step["tool"]), format!("{} risk", word(&step["risk"])), word(&step["status"])];
+    if let Some(seconds) = step["timeout_sec"].as_u64() {
+        facts.push(format!("at most {seconds} s"));
+    }
+    if let Some(name) = step["box"]["name"].as_str() {
+        facts.push(format!("box {}", visible_line(name)));
+    }
+    // How commands are isolated says nothing about a tool that starts none.
+    if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
+        facts.push(format!("isolation {}", visible_line(tier)));
+    }
+    sheet.line(format_args!("   {}", facts.join(" · ")));
+    sheet
+}
+
+fn step_foot(sheet: &mut Sheet, step: &Value) {
+    if let Some(expected) = step["expected_observation"].as_str() {
+        field(sheet, "expects", &Value::from(expected));
+    }
+    if let Some(kind) = step["verify"]["type"].as_str() {
+        let rule = format!("{kind} {}", step["verify"]["expr"].as_str().unwrap_or_default());
+        field(sheet, "verify", &Value::from(rule));
+    }
+    for (title, name) in [("before", "preconditions"), ("after", "postconditions")] {
+        for condition in items(&step[name]) {
+            field(sheet, title, condition);
+        }
+    }
+    if let Some(decision) = step["approval"]["decision"].as_str() {
+        let [by, how, at] = ["principal", "how", "created_at"].map(|name| &step["approval"][name]);
+        let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let said = format!("{decision} by {} ({}) at {}{reason}", word(by), word(how), time(at));
+        field(sheet, "decision", &Value::from(said));
+    }
+    for remark in items(&step["remarks"]) {
+        sheet.line(format_args!("   ! {}", word(&remark["message"])));
+    }
+}
+
+fn field(sheet: &mut Sheet, name: &str, value: &Value) {
+    let name = format!("{}:", visible_line(name));
     match value.as_str() {
         Some(long) if long.contains('\n') => {
-            text.push_str(&format!("   {}:\n", visible_line(name)));
-            text.push_str(&indented(&visible(long), "   │ "));
+            sheet.line(format_args!("   {name}"));
+            sheet.add(&indented(&visible(long), "   │ "));
         }
-        _ => text.push_str(&format!("   {:<WIDTH$} {}\n", format!("{}:", visible_line(name)), word(value))),
+        Some(_) | None => sheet.line(format_args!("   {}{}", padded(&name, FIELD_COLUMNS), word(value))),
     }
 }
 
 /// Text with something before every line; a missing newline at the end is said.
 pub(crate) fn indented(text: &str, before: &str) -> String {
-    let mut shown = String::new();
+    let mut sheet = Sheet::default();
     for line in text.lines() {
-        shown.push_str(before);
-        shown.push_str(line);
-        shown.push('\n');
+        sheet.line(format_args!("{before}{line}"));
     }
     if !text.is_empty() && !text.ends_with('\n') {
-        shown.push_str(&format!("{before}(no newline at the end)\n"));
+        sheet.line(format_args!("{before}(no newline at the end)"));
     }
-    shown
+    sheet.done()
 }
 
 /// A diff, coloured on a terminal; the signs alone carry the meaning.
-pub(crate) fn diff(text: &str) -> String {
-    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let mut shown = String::new();
+pub(crate) fn diff(text: &str, place: Place) -> String {
+    let is_coloured = place.is_coloured();
+    let mut sheet = Sheet::default();
     for line in visible(text).lines() {
         let colour = match line.as_bytes().first() {
-            Some(b'+') if coloured => Some("32"),
-            Some(b'-') if coloured => Some("31"),
-            Some(b'@') if coloured => Some("36"),
-            _ => None,
+            Some(b'+') => "32",
+            Some(b'-') => "31",
+            Some(b'@') => "36",
+            Some(_) | None => "",
         };
-        match colour {
-            Some(colour) => shown.push_str(&format!("   \u{1b}[{colour}m{line}\u{1b}[0m\n")),
-            None => shown.push_str(&format!("   {line}\n")),
+        if is_coloured && !colour.is_empty() {
+            sheet.line(format_args!("   \u{1b}[{colour}m{line}\u{1b}[0m"));
+        } else {
+            sheet.line(format_args!("   {line}"));
         }
     }
-    shown
+    sheet.done()
 }
 
-/// An event in one line.
+/// Events, one a line.
+pub(crate) fn events(events: &[Value]) -> String {
+    table::rows(&events.iter().map(event_row).collect::<Vec<_>>())
+}
+
+/// One event in one line, for a stream that knows no other.
 pub(crate) fn event(event: &Value) -> String {
-    format!(
-        "{:>5}  {}  {:<24} {:<10} {}\n",
-        word(&event["id"]),
+    let widths = [5, 25, 24, 10, 0];
+    let cells = event_row(event).into_iter().zip(widths).map(|(cell, width)| padded(&cell, width));
+    cells.collect::<Vec<_>>().join("  ")
+}
+
+fn event_row(event: &Value) -> Vec<String> {
+    let number = format!("{:>4}", word(&event["id"]));
+    vec![
+        number,
         time(&event["created_at"]),
         word(&event["event_type"]),
         word(&event["principal"]),
-        word(&event["summary"])
-    )
+        word(&event["summary"]),
+    ]
 }
 
 /// What a run gave, for a person.
-pub(crate) fn output(output: &Value) -> String {
-    for name in ["stdout", "content"] {
-        if let Some(text) = output[name].as_str() {
-            let mut shown = indented(&visible(text), "   │ ");
-            if let Some(errors) = output["stderr"].as_str().filter(|errors| !errors.is_empty()) {
-                shown.push_str(&indented(&visible(errors), "   ! "));
-            }
-            if output["truncated"] == Value::Bool(true) {
-                shown.push_str("   (the output was longer; this part of it was kept)\n");
-            }
-            return shown;
+pub(crate) fn output(output: &Value, place: Place) -> String {
+    let mut sheet = Sheet::default();
+    if let Some(text) = output["stdout"].as_str().or_else(|| output["content"].as_str()) {
+        sheet.add(&indented(&visible(text), "   │ "));
+        sheet.add(&indented(&visible(output["stderr"].as_str().unwrap_or_default()), "   ! "));
+        if output["truncated"] == Value::Bool(true) {
+            sheet.line("   (the output was longer; this part of it was kept)");
         }
-    }
-    if let Some(text) = output["diff"].as_str() {
-        return diff(text);
-    }
-    if let Some(entries) = output["entries"].as_array() {
-        let names = entries.iter().map(|entry| {
+    } else if output["applied"] == Value::Bool(true) {
+        // The diff was shown at the look before it.
+        for file in items(&output["files"]) {
+            let verb = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
+            sheet.line(format_args!("   {verb} {}", word(&file["path"])));
+        }
+    } else if let Some(text) = output["diff"].as_str() {
+        sheet.add(&diff(text, place));
+        if text.is_empty() {
+            sheet.line("   (nothing would change)");
+        }
+    } else if let Some(entries) = output["entries"].as_array() {
+        for entry in entries {
             let slash = if entry["is_dir"] == Value::Bool(true) { "/" } else { "" };
-            format!("   │ {}{slash}\n", word(&entry["name"]))
-        });
-        let shown: String = names.collect();
-        return if shown.is_empty() { "   (empty)\n".to_owned() } else { shown };
+            sheet.line(format_args!("   │ {}{slash}", word(&entry["name"])));
+        }
+        if entries.is_empty() {
+            sheet.line("   (empty)");
+        }
+    } else if !output.is_null() {
+        sheet.line(format_args!("   {}", word(output)));
     }
-    if output.is_null() { String::new() } else { format!("   {}\n", word(output)) }
+    sheet.done()
 }
 
 /// Problems of a plan file, each with its place and the line it stands in.
 pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> String {
-    let mut text = String::new();
+    let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(1).max(1);
+    let mut sheet = Sheet::default();
     for problem in problems {
-        let (line, column) = (problem["line"].as_u64().unwrap_or(1), problem["column"].as_u64().unwrap_or(1));
-        text.push_str(&format!("{file}:{line}:{column}: {} [{}]\n", word(&problem["message"]), word(&problem["code"])));
-        if let Some(content) = source.lines().nth(usize::try_from(line).unwrap_or(1).saturating_sub(1)) {
-            const SHOWN_CHARS_MAX: usize = 110;
-            let place = usize::try_from(column).unwrap_or(1).saturating_sub(1);
-            let from = place.saturating_sub(SHOWN_CHARS_MAX / 2);
-            let window: String = content.chars().skip(from).take(SHOWN_CHARS_MAX).collect();
-            let before: String = content.chars().skip(from).take(place - from).collect();
-            let gap = columns(&visible_line(&before));
-            text.push_str(&format!("  | {}\n  | {}^\n", visible_line(&window), " ".repeat(gap)));
+        let (line, column) = (number(&problem["line"]), number(&problem["column"]));
+        let (message, code) = (word(&problem["message"]), word(&problem["code"]));
+        sheet.line(format_args!("{}:{line}:{column}: {message} [{code}]", visible_line(file)));
+        if let Some(content) = source.lines().nth(line - 1) {
+            sheet.add(&excerpt(content, column - 1));
         }
-        text.push_str(&format!("  fix: {}\n", word(&problem["fix"])));
+        sheet.line(format_args!("  fix: {}", word(&problem["fix"])));
     }
-    text
+    sheet.done()
+}
+
+/// The part of a line around a place, and a caret below it.
+fn excerpt(line: &str, place: usize) -> String {
+    const BEFORE_CHARS_MAX: usize = 40;
+    const SHOWN_COLUMNS_MAX: usize = 72;
+    let from = place.saturating_sub(BEFORE_CHARS_MAX);
+    let mark = if from > 0 { "…" } else { "" };
+    let before: String = line.chars().skip(from).take(place - from).collect();
+    let before = format!("{mark}{}", visible_line(&before));
+    let rest: String = line.chars().skip(place).collect();
+    let room = SHOWN_COLUMNS_MAX.saturating_sub(columns(&before));
+    let rest = calt_api::visible::clip(&visible_line(&rest), room).into_owned();
+    format!("  | {before}{rest}\n  | {}^\n", " ".repeat(columns(&before)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_stands_below_its_place_after_wide_characters() {
+        assert_eq!(excerpt("題名: [", 4), "  | 題名: [\n  |       ^\n");
+        assert_eq!(excerpt("a\u{1b}b", 2), "  | a\\u{1b}b\n  |        ^\n");
+    }
+
+    #[test]
+    fn the_place_in_a_long_line_is_shown_with_what_stands_around_it() {
+        let shown = excerpt(&"長".repeat(500), 300);
+        let lines: Vec<_> = shown.lines().collect();
+        assert!(lines[0].starts_with("  | …長") && lines[0].contains("… (+"), "{shown}");
+        assert_eq!(columns(lines[1]), 4 + 1 + 2 * 40 + 1);
+    }
+
+    #[test]
+    fn a_step_shows_hidden_characters_wherever_they_stand() {
+        let step = serde_json::json!({"id": "a", "title": "t\u{202e}", "tool": "read_file", "risk": "low",
+            "status": "pending", "inputs": {"path\u{7}": "x\u{1b}[2J\ny"}, "preconditions": ["\u{200b}"]});
+        let shown = self::step(&step);
+        assert!(!shown.chars().any(|c| c != '\n' && visible_line(&c.to_string()) != c.to_string()), "{shown:?}");
+        assert!(
+            shown.contains("t\\u{202e}") && shown.contains("path\\u{7}") && shown.contains("x\\u{1b}[2J"),
+            "{shown}"
+        );
+    }
 }

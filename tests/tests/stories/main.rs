@@ -13,6 +13,7 @@ mod identity;
 mod plans;
 mod preview;
 mod problems;
+mod prompts;
 mod search;
 mod secrets;
 mod stop;

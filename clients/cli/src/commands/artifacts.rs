@@ -1,37 +1,39 @@
 //! `calt artifacts`: list and get.
 
-use std::io::Write as _;
-
 use calt_api::client::Body;
 use calt_api::endpoint;
-use serde_json::Value;
+use serde_json::json;
 
+use super::list::{list, more, table};
 use crate::arguments::ArtifactsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
 
+const LIST: &[(&str, &str)] =
+    &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256"), ("PATH", "path")];
+
 pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
-        ArtifactsCommand::List { session } => {
-            let page: Value = context.fetch(&client, &endpoint::LIST_ARTIFACTS, &[&session], &[]).await?;
-            context.show(&page, |page| {
-                let items = page["items"].as_array().cloned().unwrap_or_default();
-                render::table(
-                    &items,
-                    &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256"), ("PATH", "path")],
-                )
-            })
+        ArtifactsCommand::List { session, page } => {
+            let found = list(context, &client, &endpoint::LIST_ARTIFACTS, &[&session], Vec::new(), &page).await?;
+            context.show(&found, |found| table(render::items(&found["items"]), LIST))?;
+            if render::items(&found["items"]).is_empty() {
+                context.talk("Nothing yet: each run that succeeds leaves one artifact.\n");
+            }
+            more(context, &found);
+            Ok(())
         }
         ArtifactsCommand::Get { session, artifact, output } => {
             let artifact = artifact.to_string();
             let bytes = client.bytes(&endpoint::GET_ARTIFACT, &[&session, &artifact], &[], Body::Empty, &[]).await?;
-            match output {
-                Some(path) => std::fs::write(&path, bytes)
-                    .map_err(|error| Fault::usage(format!("`{}` cannot be written: {error}", path.display()))),
-                None => Ok(std::io::stdout().write_all(&bytes)?),
-            }
+            let Some(path) = output else { return render::out_bytes(&bytes) };
+            let name = path.display().to_string();
+            std::fs::write(&path, &bytes)
+                .map_err(|error| Fault::usage(format!("`{name}` cannot be written: {error}")))?;
+            let said = json!({"path": name, "bytes": bytes.len()});
+            context.show(&said, |said| format!("{} ({} bytes)\n", render::word(&said["path"]), bytes.len()))
         }
     }
 }

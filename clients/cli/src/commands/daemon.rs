@@ -12,7 +12,7 @@ pub(crate) async fn run(context: &Context, arguments: &DaemonArguments) -> Resul
         Some(DaemonAction::Stop) => {}
         None => return Err(Fault::Bug("a daemon was asked for and not handed over".to_owned())),
     }
-    let stopped = autostart::stop(&context.data_root()?).await?;
+    let stopped = autostart::stop(&context.data_root()?.value).await?;
     let pid = stopped.as_ref().map(|found| found.pid);
     context.show(&json!({"stopped": pid.is_some(), "pid": pid}), |_| match pid {
         Some(pid) => format!("the daemon (process {pid}) has ended\n"),

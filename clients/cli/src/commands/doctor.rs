@@ -1,116 +1,190 @@
-//! `calt doctor`: what is set up and what is missing, with the fix.
+//! `calt doctor`: what is set up and what is missing, with the fix, and where each value came from.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
+use calt_api::client::Client;
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use crate::autostart;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::render;
+use crate::place::{self, Sourced};
+use crate::render::{self, Sheet};
+use crate::table::{rows, table};
 
-/// One line of the report.
-struct Line {
-    verdict: &'static str,
-    what: String,
-    fix: Option<String>,
+/// How one thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Pass,
+    Warn,
+    Fail,
+}
+
+impl Verdict {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Warn => "WARN",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// What was found, line by line, and the configuration.
+#[derive(Default)]
+struct Report {
+    lines: Vec<(Verdict, String, Option<String>)>,
+    settings: Vec<[String; 3]>,
+}
+
+impl Report {
+    fn pass(&mut self, what: impl Into<String>) {
+        self.lines.push((Verdict::Pass, what.into(), None));
+    }
+
+    fn warn(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        self.lines.push((Verdict::Warn, what.into(), Some(fix.into())));
+    }
+
+    fn fail(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        self.lines.push((Verdict::Fail, what.into(), Some(fix.into())));
+    }
+
+    fn setting(&mut self, name: &str, value: impl Into<String>, from: &str) {
+        self.settings.push([name.to_owned(), value.into(), from.to_owned()]);
+    }
+
+    fn json(&self) -> Value {
+        let line = |(verdict, what, fix): &(Verdict, String, Option<String>)| json!({"verdict": verdict.word(), "what": what, "fix": fix});
+        let setting = |[name, value, from]: &[String; 3]| json!({"name": name, "value": value, "from": from});
+        json!({
+            "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
+            "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut sheet = Sheet::default();
+        let line =
+            |(verdict, what, _): &(Verdict, String, Option<String>)| vec![verdict.word().to_owned(), what.clone()];
+        for line_and_fix in &self.lines {
+            sheet.add(&rows(&[line(line_and_fix)]));
+            if let Some(fix) = &line_and_fix.2 {
+                sheet.line(format_args!("      fix: {fix}"));
+            }
+        }
+        sheet.line("");
+        let setting = |[name, value, from]: &[String; 3]| vec![name.clone(), from.clone(), value.clone()];
+        sheet.add(&table(&["SETTING", "FROM", "VALUE"], &self.settings.iter().map(setting).collect::<Vec<_>>()));
+        sheet.done()
+    }
 }
 
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
-    let mut lines = Vec::new();
-    let mut add = |verdict: &'static str, what: String, fix: Option<&str>| {
-        lines.push(Line { verdict, what, fix: fix.map(str::to_owned) });
-    };
-    let root = context.data_root()?;
-    match std::fs::metadata(&root) {
-        Ok(found) if found.permissions().mode() & 0o077 == 0 => {
-            add("PASS", format!("data root {} is yours alone", root.display()), None);
-        }
-        Ok(_) => add(
-            "WARN",
-            format!("data root {} can be read by others", root.display()),
-            Some("chmod 700 on it; the next start of the daemon does it too"),
-        ),
-        Err(_) => add("PASS", format!("data root {} will be made by the first run", root.display()), None),
+    let mut report = Report::default();
+    if rustix::process::geteuid().is_root() {
+        report.warn("calt runs as root", "run it as a user of its own");
     }
-    add(
-        if autostart::is_alive(&root) { "PASS" } else { "SKIP" },
-        if autostart::is_alive(&root) {
-            "a daemon runs".to_owned()
-        } else {
-            "no daemon ran; one is started now".to_owned()
-        },
-        None,
-    );
+    match context.data_root() {
+        Ok(root) => about_data_root(&mut report, context, &root),
+        Err(fault) => report.fail(first_line(&fault), "export CALT_DATA_ROOT=DIR"),
+    }
+    about_options(&mut report, context);
     match context.client().await {
-        Err(fault) => add(
-            "FAIL",
-            format!("the daemon cannot be reached: {}", fault.render().lines().next().unwrap_or_default()),
-            Some("calt daemon"),
-        ),
-        Ok(client) => {
-            add("PASS", format!("the daemon answers at {}", client.base()), None);
-            let sandbox: Result<Value, _> = context.fetch(&client, &endpoint::SANDBOX, &[], &[]).await;
-            match sandbox {
-                Err(error) => {
-                    let fault = Fault::from(error);
-                    add(
-                        "FAIL",
-                        fault.render().lines().next().unwrap_or_default().to_owned(),
-                        Some("calt token create --name me --role owner"),
-                    );
-                }
-                Ok(sandbox) => report_sandbox(&sandbox, &mut add),
-            }
-        }
+        Ok(client) => about_daemon(&mut report, context, &client).await,
+        Err(fault) => report.fail(first_line(&fault), hint_of(&fault)),
     }
-    let failed = lines.iter().any(|line| line.verdict == "FAIL");
-    let report = json!({"lines": lines.iter().map(|line| json!({"verdict": line.verdict, "what": line.what, "fix": line.fix})).collect::<Vec<_>>()});
-    context.show(&report, |_| {
-        let mut text = String::new();
-        for line in &lines {
-            text.push_str(&format!("{}  {}\n", line.verdict, line.what));
-            if let Some(fix) = &line.fix {
-                text.push_str(&format!("      fix: {fix}\n"));
-            }
-        }
-        text
-    })?;
-    if failed { Err(Fault::Quiet(1)) } else { Ok(()) }
+    context.show(&report.json(), |_| report.text())?;
+    let has_failed = report.lines.iter().any(|(verdict, ..)| *verdict == Verdict::Fail);
+    if has_failed { Err(Fault::Found) } else { Ok(()) }
 }
 
-fn report_sandbox(sandbox: &Value, add: &mut impl FnMut(&'static str, String, Option<&str>)) {
-    let tier = sandbox["tier"].as_str().unwrap_or_default();
-    let verdict = if tier == "full" { "PASS" } else { "WARN" };
-    add(verdict, format!("isolation {}: {}", render::word(&sandbox["tier"]), render::word(&sandbox["meaning"])), None);
-    for program in sandbox["programs"].as_array().map(Vec::as_slice).unwrap_or_default() {
+fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::path::PathBuf>) {
+    let path = shown(&root.value);
+    match std::fs::metadata(&root.value) {
+        Err(_) => report.pass(format!("the data root {path} will be made by the first run")),
+        Ok(found) if !found.is_dir() => {
+            report.fail(format!("the data root {path} is no directory"), "export CALT_DATA_ROOT=DIR");
+        }
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            let fix = format!("chmod 700 {}", crate::hint::quoted(&root.value.display().to_string()));
+            report.warn(format!("the data root {path} can be read by others"), fix);
+        }
+        Ok(_) => report.pass(format!("the data root {path} is yours alone")),
+    }
+    if context.base_url().is_none() {
+        let runs = autostart::find(&root.value).is_some();
+        report.pass(if runs { "a daemon runs" } else { "no daemon ran; one is started now" });
+    }
+    report.setting("data root", path, &root.from);
+}
+
+/// What the command line itself was told.
+fn about_options(report: &mut Report, context: &Context) {
+    match context.base_url() {
+        Some(base) => report.setting("base URL", base.value.clone(), &base.from),
+        None => report.setting("base URL", "(the daemon of the data root)", "default"),
+    }
+    match context.token() {
+        Some(token) => report.setting("token", "(set)", &token.from),
+        None => report.setting("token", "(the owner's, of the data root)", "default"),
+    }
+    match place::configuration_file() {
+        Some(file) if file.is_file() => report.setting("configuration file", shown(&file), "default"),
+        Some(file) => report.setting("configuration file", format!("(none at {})", shown(&file)), "default"),
+        None => report.setting("configuration file", "(none)", "default"),
+    }
+}
+
+async fn about_daemon(report: &mut Report, context: &Context, client: &Client) {
+    let sandbox = match context.fetch(client, &endpoint::SANDBOX, &[], &[]).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            let fault = Fault::from(error);
+            let fix = match context.token().map(|token| token.from.as_str()) {
+                Some("environment") => "unset CALT_DAEMON_TOKEN, or set one that this daemon knows".to_owned(),
+                Some(_) => "leave out --token, or give one that this daemon knows".to_owned(),
+                None => hint_of(&fault),
+            };
+            return report.fail(format!("{}: {}", client.base(), first_line(&fault)), fix);
+        }
+    };
+    report.pass(format!("the daemon answers at {}, and takes the token", client.base()));
+    let isolation = format!("isolation {}: {}", render::word(&sandbox["tier"]), render::word(&sandbox["meaning"]));
+    if sandbox["tier"] == "full" {
+        report.pass(isolation);
+    } else {
+        report.warn(isolation, "approve only commands whose whole effect you can see");
+    }
+    for program in render::items(&sandbox["programs"]) {
+        let name = render::word(&program["name"]);
         match program["path"].as_str() {
-            Some(path) => add(
-                "PASS",
-                format!("{} is {}", render::word(&program["name"]), calt_api::visible::visible_line(path)),
-                None,
+            Some(path) => report.pass(format!("{name} is {}", calt_api::visible::visible_line(path))),
+            None => report.warn(
+                format!("{name} is missing; steps that use it will fail"),
+                format!("apt-get install {}", render::word(&program["package"])),
             ),
-            None => {
-                let fix = format!("apt-get install {}", render::word(&program["package"]));
-                add(
-                    "WARN",
-                    format!("{} is missing; steps that use it will fail", render::word(&program["name"])),
-                    Some(&fix),
-                );
-            }
         }
     }
-    for setting in sandbox["settings"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        add(
-            "PASS",
-            format!(
-                "{} = {} ({})",
-                render::word(&setting["name"]),
-                render::word(&setting["value"]),
-                render::word(&setting["from"])
-            ),
-            None,
-        );
+    for setting in render::items(&sandbox["settings"]) {
+        let text = |name: &str| render::word(&setting[name]);
+        let value = if setting["value"] == "" { "(none)".to_owned() } else { text("value") };
+        report.setting(&format!("daemon: {}", text("name")), value, &text("from"));
     }
+}
+
+fn shown(path: &Path) -> String {
+    calt_api::visible::visible_line(&path.display().to_string()).into_owned()
+}
+
+fn first_line(fault: &Fault) -> String {
+    let text = fault.render();
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+fn hint_of(fault: &Fault) -> String {
+    let text = fault.render();
+    text.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("calt daemon").to_owned()
 }

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::look::{id, steps};
-use crate::{hint, render};
+use crate::render::{self, Sheet};
 
 pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -17,24 +18,22 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     };
     let query = [("q", ""), ("limit", "20")];
     let events: Value = context.fetch(&client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
-    let why = why(&shown, events["items"].as_array().map(Vec::as_slice).unwrap_or_default());
-    let next = serde_json::from_value(shown["next"].clone()).ok().and_then(|next| hint::command(&next));
+    let why = why(&shown, render::items(&events["items"]));
+    let next = serde_json::from_value(shown["next"].clone()).ok().and_then(|next| hint::command(&next, Some(session)));
     let answer = json!({"session": shown, "why": why, "next_command": next});
     context.show(&answer, |_| {
-        let mut text = format!("{session} is {}\n{why}\n", render::word(&shown["status"]));
-        for step in steps(&plan) {
-            text.push_str(&format!(
-                "  {:<10} {} — {}\n",
-                render::word(&step["status"]),
-                id(step),
-                render::word(&step["title"])
-            ));
-        }
-        match &next {
-            Some(next) => text.push_str(&format!("next: {next}\n")),
-            None => text.push_str("next: nothing; a stopped session stays stopped (calt run PLAN makes a new one)\n"),
-        }
-        text
+        let mut sheet = Sheet::default();
+        sheet.line(format_args!("{session}: {}", render::word(&shown["status"])));
+        sheet.line(&why);
+        let row = |step: &Value| {
+            vec![format!("  {}", render::word(&step["status"])), id(step).to_owned(), render::word(&step["title"])]
+        };
+        sheet.add(&crate::table::rows(&steps(&plan).map(row).collect::<Vec<_>>()));
+        sheet.line(next.as_ref().map_or_else(
+            || "next: nothing; a stopped session stays stopped (`calt run PLAN` makes a new one)".to_owned(),
+            |next| format!("next: {next}"),
+        ));
+        sheet.done()
     })
 }
 

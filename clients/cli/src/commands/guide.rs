@@ -1,7 +1,9 @@
 //! `calt guide`: how calt works, on one screen.
 
+use serde_json::json;
+
+use crate::context::Context;
 use crate::fault::Fault;
-use crate::render;
 
 const TEXT: &str = "\
 calt: plan -> approve -> execute -> record
@@ -14,6 +16,7 @@ calt: plan -> approve -> execute -> record
 
   Try it             calt quickstart
   Run a plan         calt run PLAN.yaml
+  Go on with one     calt run --session SESSION
   Check a plan       calt plan check PLAN.yaml
   Where it stands    calt explain SESSION
   All sessions       calt session list
@@ -30,9 +33,10 @@ calt: plan -> approve -> execute -> record
     calt plan approve SESSION VERSION       calt artifacts list SESSION
 
   Add --json to any command for data. Exit codes: 0 done, 1 the work failed,
-  2 usage, 3 the gate said no, 4 not found, 5 not reached or not allowed.
+  2 usage, 3 the gate said no, 4 not found, 5 not reached or not allowed,
+  69 this machine cannot now, 70 a mistake of calt's own.
 ";
 
-pub(crate) fn run() -> Result<(), Fault> {
-    render::out(TEXT)
+pub(crate) fn run(context: &Context) -> Result<(), Fault> {
+    context.show(&json!({"guide": TEXT}), |_| TEXT.to_owned())
 }

@@ -1,8 +1,8 @@
 //! `calt logs`: search and follow.
 
 use calt_api::endpoint;
-use serde_json::Value;
 
+use super::list::{list, more};
 use crate::arguments::LogsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
@@ -11,27 +11,24 @@ use crate::render;
 pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
-        LogsCommand::Search { text, session, limit, cursor } => {
-            let (text, limit) = (text.join(" "), limit.to_string());
-            let mut query = vec![("q", text.as_str()), ("limit", limit.as_str())];
-            if let Some(cursor) = &cursor {
-                query.push(("cursor", cursor));
-            }
-            let page: Value = match &session {
-                Some(session) => context.fetch(&client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?,
-                None => context.fetch(&client, &endpoint::SEARCH_ALL_EVENTS, &[], &query).await?,
+        LogsCommand::Search { text, session, page } => {
+            let text = text.join(" ");
+            let query = vec![("q", text.as_str())];
+            let found = match &session {
+                Some(session) => {
+                    list(context, &client, &endpoint::SEARCH_SESSION_EVENTS, &[session], query, &page).await?
+                }
+                None => list(context, &client, &endpoint::SEARCH_ALL_EVENTS, &[], query, &page).await?,
             };
-            context.show(&page, |page| {
-                let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let mut shown: String = items.iter().map(render::event).collect();
-                if shown.is_empty() {
-                    shown = "Nothing found.\n".to_owned();
-                }
-                if let Some(cursor) = page["next_cursor"].as_str() {
-                    shown.push_str(&format!("more: add --cursor {cursor}\n"));
-                }
-                shown
-            })
+            context.show(&found, |found| render::events(render::items(&found["items"])))?;
+            if render::items(&found["items"]).is_empty() {
+                context.talk("Nothing found.\n");
+            }
+            if let Some(notice) = found["notice"].as_str() {
+                context.talk(&format!("{}\n", calt_api::visible::visible_line(notice)));
+            }
+            more(context, &found);
+            Ok(())
         }
         LogsCommand::Follow { session, after } => {
             let mut stream = match &session {

@@ -4,123 +4,130 @@ use calt_api::client::{Body, CallError, Client};
 use calt_api::endpoint;
 use serde_json::Value;
 
-use super::read_plan;
+use super::{PlanText, decision, read_plan};
 use crate::arguments::PlanCommand;
 use crate::context::Context;
-use crate::fault::{EXIT_USAGE, Fault};
-use crate::render;
+use crate::fault::Fault;
+use crate::render::{self, Sheet};
 
 pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), Fault> {
     match command {
         PlanCommand::Check { plan } => {
             let text = read_plan(&plan)?;
             let client = context.client().await?;
-            let checked = check_text(context, &client, &plan.display().to_string(), &text, None).await?;
-            context.show(&checked, |checked| {
-                let mut text = render::plan(checked);
-                for missing in checked["missing"].as_array().map(Vec::as_slice).unwrap_or_default() {
-                    text.push_str(&format!("\nmissing here: {}\n", render::word(&missing["message"])));
-                }
-                text.push_str(&format!(
-                    "\nThe plan can be imported. Isolation here: {}.\n",
-                    render::word(&checked["tier"])
-                ));
-                text
-            })
+            let checked = check_text(context, &client, &text, None).await?;
+            context.show(&checked, shown_check)?;
+            context.talk("\nThe plan can be imported.\n");
+            Ok(())
         }
         PlanCommand::Import { session, plan } => {
             let text = read_plan(&plan)?;
             let client = context.client().await?;
-            let imported = client.call::<Value>(&endpoint::IMPORT_PLAN, &[&session], &[], Body::Document(&text)).await;
-            let imported = imported.map_err(|error| explained(error, &plan.display().to_string(), &text))?;
-            context.show(&imported, |plan| {
-                format!(
-                    "{}\nhint: calt plan approve {session} {}\n",
-                    render::plan(plan),
-                    render::word(&plan["version"])
-                )
-            })
+            let imported = import(&client, &session, &text).await?;
+            context.show(&imported, render::plan)?;
+            context.talk(&format!("\nhint: calt plan approve {session} {}\n", render::word(&imported["version"])));
+            Ok(())
         }
         PlanCommand::Show { session, version } => {
             let client = context.client().await?;
             let plan = show(context, &client, &session, version).await?;
             context.show(&plan, render::plan)
         }
-        PlanCommand::Approve { session, version } => {
-            let client = context.client().await?;
-            let plan = show(context, &client, &session, Some(version)).await?;
-            let shown = render::plan(&plan);
-            if !context.json() {
-                eprint!("{shown}");
-            }
-            let body = context.decision("prompt", plan["digest"].as_str().map(str::to_owned), &shown);
-            let decided: Value = client.send(&endpoint::APPROVE_PLAN, &[&session, &version.to_string()], &body).await?;
-            context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))
-        }
-        PlanCommand::Reject { session, version, reason } => {
-            let client = context.client().await?;
-            let plan = show(context, &client, &session, Some(version)).await?;
-            let mut body = context.decision("prompt", plan["digest"].as_str().map(str::to_owned), &render::plan(&plan));
-            body.reason = Some(reason);
-            let decided: Value = client.send(&endpoint::REJECT_PLAN, &[&session, &version.to_string()], &body).await?;
-            context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))
-        }
+        PlanCommand::Approve { session, version, yes } => approve(context, &session, version, yes).await,
+        PlanCommand::Reject { session, version, reason } => reject(context, &session, version, reason).await,
     }
 }
 
+async fn approve(context: &Context, session: &str, version: u32, yes: bool) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let plan = show(context, &client, session, Some(version)).await?;
+    let shown = render::plan(&plan);
+    let again = format!("calt plan approve {session} {version}");
+    let question = format!("Approve plan v{version}?");
+    let how = decision::consent(&shown, &question, yes, &again).await?;
+    let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
+    let decided: Value = client.send(&endpoint::APPROVE_PLAN, &[session, &version.to_string()], &body).await?;
+    context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))?;
+    context.talk(&format!("hint: calt run --session {session}\n"));
+    Ok(())
+}
+
+async fn reject(context: &Context, session: &str, version: u32, reason: Option<String>) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let plan = show(context, &client, session, Some(version)).await?;
+    let shown = render::plan(&plan);
+    let again = format!("calt plan reject {session} {version}");
+    let (how, reason) = decision::reason(&shown, reason, &again).await?;
+    let mut body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
+    body.reason = Some(reason);
+    let decided: Value = client.send(&endpoint::REJECT_PLAN, &[session, &version.to_string()], &body).await?;
+    context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))?;
+    context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+    Ok(())
+}
+
+fn shown_check(checked: &Value) -> String {
+    let mut sheet = Sheet::default();
+    sheet.add(&render::plan(checked));
+    for missing in render::items(&checked["missing"]) {
+        sheet.line(format_args!("\nmissing here: {}", render::word(&missing["message"])));
+    }
+    sheet.line(format_args!("\nisolation here: {}", render::word(&checked["tier"])));
+    sheet.done()
+}
+
 async fn show(context: &Context, client: &Client, session: &str, version: Option<u32>) -> Result<Value, Fault> {
-    let version = match version {
-        Some(version) => version.to_string(),
-        None => {
-            let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
-            match shown["plan_version"].as_u64() {
-                Some(version) => version.to_string(),
-                None => {
-                    return Err(Fault::Usage {
-                        message: format!("session {session} has no plan yet"),
-                        hint: Some(format!("calt plan import {session} PLAN")),
-                    });
-                }
-            }
-        }
+    let version = if let Some(version) = version {
+        version.to_string()
+    } else {
+        let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+        let newest = shown["plan_version"].as_u64().ok_or_else(|| Fault::Usage {
+            message: format!("session {session} has no plan yet"),
+            hint: Some(format!("calt plan import {session} PLAN")),
+        })?;
+        newest.to_string()
     };
     Ok(context.fetch(client, &endpoint::SHOW_PLAN, &[session, &version], &[]).await?)
 }
 
-/// Checks a plan; its problems are printed with file, line and column.
+/// Checks a plan; a plan with problems is a fault that shows each of them at its place.
 pub(crate) async fn check_text(
     context: &Context,
     client: &Client,
-    name: &str,
-    text: &str,
+    text: &PlanText,
     session: Option<&str>,
 ) -> Result<Value, Fault> {
+    let document = Body::Document(&text.text);
     let checked = match session {
-        Some(session) => {
-            client.call::<Value>(&endpoint::CHECK_PLAN_IN_SESSION, &[session], &[], Body::Document(text)).await
-        }
-        None => client.call::<Value>(&endpoint::CHECK_PLAN, &[], &[], Body::Document(text)).await,
+        Some(session) => client.call::<Value>(&endpoint::CHECK_PLAN_IN_SESSION, &[session], &[], document).await,
+        None => client.call::<Value>(&endpoint::CHECK_PLAN, &[], &[], document).await,
     };
-    let checked = checked.map_err(|error| explained(error, name, text))?;
-    let problems = checked["problems"].as_array().cloned().unwrap_or_default();
+    let checked = checked.map_err(|error| explained(error, text))?;
+    let problems = render::items(&checked["problems"]).to_vec();
     if problems.is_empty() {
         return Ok(checked);
     }
-    if context.json() {
-        render::data(&checked);
+    let fault = Fault::Plan { name: text.name.clone(), text: text.text.clone(), problems };
+    if !context.json() {
+        return Err(fault);
     }
-    eprint!("{}", render::plan_problems(name, text, &problems));
-    Err(Fault::Quiet(EXIT_USAGE))
+    render::data(&checked)?;
+    Err(Fault::Printed(Box::new(fault)))
+}
+
+/// Hands a plan to a session.
+pub(crate) async fn import(client: &Client, session: &str, text: &PlanText) -> Result<Value, Fault> {
+    let document = Body::Document(&text.text);
+    client.call(&endpoint::IMPORT_PLAN, &[session], &[], document).await.map_err(|error| explained(error, text))
 }
 
 /// A refused plan, with each problem at its place.
-pub(crate) fn explained(error: CallError, name: &str, text: &str) -> Fault {
+fn explained(error: CallError, text: &PlanText) -> Fault {
     if let CallError::Problem(problem) = &error
         && problem.code == "plan_invalid"
-        && let Some(problems) = problem.args["problems"].as_array()
     {
-        eprint!("{}", render::plan_problems(name, text, problems));
-        return Fault::Quiet(EXIT_USAGE);
+        let problems = render::items(&problem.args["problems"]).to_vec();
+        return Fault::Plan { name: text.name.clone(), text: text.text.clone(), problems };
     }
     error.into()
 }

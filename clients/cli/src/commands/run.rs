@@ -1,79 +1,204 @@
 //! `calt run PLAN`: the main job.
 
-use calt_api::client::{Body, CallError};
+use std::cell::RefCell;
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use calt_api::client::Client;
 use calt_api::endpoint;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{plan, read_plan};
-use crate::arguments::RunArguments;
+use super::{PlanText, plan, read_plan};
+use crate::arguments::{Profile, RunArguments};
+use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::look::{Run, id, steps};
-use crate::render;
+use crate::look::{self, Consent, Run, id, steps};
+use crate::render::{self, Place, Sheet};
 
-/// How often the spinner turns, in milliseconds.
-const SPINNER_MILLIS: u64 = 80;
+/// How often the spinner turns.
+const SPINNER_TURN: Duration = Duration::from_millis(80);
+/// Digits of a digest that are enough to tell artifacts apart.
+const DIGEST_DIGITS: usize = 12;
 
-pub(crate) async fn run(context: &Context, arguments: RunArguments) -> Result<(), Fault> {
-    let text = read_plan(&arguments.plan)?;
-    let name = arguments.plan.display().to_string();
-    let client = context.client().await?;
-    plan::check_text(context, &client, &name, &text, arguments.session.as_deref()).await?;
-    let session = match &arguments.session {
-        Some(session) => session.clone(),
-        None => create(context, &client, &arguments).await?,
-    };
-    let imported = client.call::<Value>(&endpoint::IMPORT_PLAN, &[&session], &[], Body::Document(&text)).await;
-    let imported = imported.map_err(|error| plan::explained(error, &name, &text))?;
-    let version = imported["version"].as_u64().and_then(|version| u32::try_from(version).ok()).unwrap_or_default();
-    let run = Run { context, client, session, arguments, version };
-    if !context.json() {
-        eprintln!("session {}", run.session);
-    }
-    let done = see_through(&run).await;
-    print_record(&run).await?;
-    done
+/// What a new session is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewSession {
+    pub(crate) applies_nothing: bool,
+    pub(crate) profile: Profile,
 }
 
-async fn create(
-    context: &Context,
-    client: &calt_api::client::Client,
-    arguments: &RunArguments,
-) -> Result<String, Fault> {
+/// In which session a plan is run.
+#[derive(Clone, Debug)]
+pub(crate) enum Into {
+    New(NewSession),
+    Session(String),
+}
+
+/// Who answers: flags, the person at the terminal, or nobody.
+pub(crate) fn consent(yes: bool, confirm_high_risk: bool, input: StandardInput) -> Consent {
+    match (yes, confirm_high_risk) {
+        (true, true) => Consent::FlagForHighRisk,
+        (true, false) => Consent::Flag,
+        (false, _) => Terminal::find(input).map_or(Consent::Nobody, Consent::Person),
+    }
+}
+
+pub(crate) async fn run(context: &Context, arguments: RunArguments) -> Result<(), Fault> {
+    let plan = arguments.plan.as_deref().map(read_plan).transpose()?;
+    let is_piped = arguments.plan.as_deref().is_some_and(super::is_standard_input);
+    let input = if is_piped { StandardInput::HoldsThePlan } else { StandardInput::Free };
+    let consent = consent(arguments.yes, arguments.confirm_high_risk, input);
+    let new = NewSession { applies_nothing: arguments.dry_run, profile: arguments.profile };
+    match (plan, arguments.session) {
+        (Some(plan), None) => run_plan(context, &plan, Into::New(new), consent).await,
+        (Some(plan), Some(session)) => run_plan(context, &plan, Into::Session(session), consent).await,
+        (None, Some(session)) => go_on(context, session, consent).await,
+        (None, None) => Err(Fault::usage("name a plan, or a session to go on with")),
+    }
+}
+
+/// Imports a plan and runs it.
+pub(crate) async fn run_plan(context: &Context, text: &PlanText, into: Into, consent: Consent) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let known = match &into {
+        Into::New(_) => None,
+        Into::Session(session) => Some(session.as_str()),
+    };
+    let checked = plan::check_text(context, &client, text, known).await?;
+    let (session, applies_nothing) = match into {
+        Into::New(new) => (create(context, &client, new, &checked["title"]).await?, new.applies_nothing),
+        Into::Session(session) => {
+            let shown = show_session(context, &client, &session).await?;
+            let applies_nothing = shown["mode"] == "dry_run";
+            (session, applies_nothing)
+        }
+    };
+    let imported = plan::import(&client, &session, text).await?;
+    let version = number(&imported["version"]);
+    let executing = RefCell::new(None);
+    begin(Run { context, client, session, version, consent, applies_nothing, executing }).await
+}
+
+/// Goes on with the newest plan of a session.
+pub(crate) async fn go_on(context: &Context, session: String, consent: Consent) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let shown = show_session(context, &client, &session).await?;
+    let refused = |message: String, hint: String| Err(Fault::Gate { message, hint });
+    match shown["status"].as_str().unwrap_or_default() {
+        "pending" => {
+            return refused(format!("session {session} has no plan yet"), format!("calt run PLAN --session {session}"));
+        }
+        "failed" => {
+            return refused(
+                format!("session {session} needs a new plan version before anything more runs"),
+                format!("calt run PLAN --session {session}"),
+            );
+        }
+        "cancelled" => return refused(format!("session {session} was stopped for good"), "calt run PLAN".to_owned()),
+        _ => {}
+    }
+    let (version, applies_nothing) = (number(&shown["plan_version"]), shown["mode"] == "dry_run");
+    begin(Run { context, client, session, version, consent, applies_nothing, executing: RefCell::new(None) }).await
+}
+
+async fn create(context: &Context, client: &Client, new: NewSession, title: &Value) -> Result<String, Fault> {
     let body = json!({
-        "mode": if arguments.dry_run { "dry_run" } else { "normal" },
-        "safety_profile": arguments.profile.word(),
-        "workspace": arguments.workspace,
+        "goal": title,
+        "mode": if new.applies_nothing { "dry_run" } else { "normal" },
+        "safety_profile": new.profile.word(),
         "source": context.source(),
     });
     let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
     Ok(made["id"].as_str().unwrap_or_default().to_owned())
 }
 
+async fn show_session(context: &Context, client: &Client, session: &str) -> Result<Value, Fault> {
+    Ok(context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?)
+}
+
+fn number(version: &Value) -> u32 {
+    version.as_u64().and_then(|version| u32::try_from(version).ok()).unwrap_or_default()
+}
+
+/// Sees a run through, prints its record, and says what stopped it.
+async fn begin(run: Run<'_>) -> Result<(), Fault> {
+    run.context.talk(&format!("session {}\n\n", run.session));
+    let done = tokio::select! {
+        biased;
+        done = see_through(&run) => done,
+        () = interrupted() => return Err(given_up(&run)),
+    };
+    let done = done.map_err(|fault| and_back(&run, fault));
+    let printed = print_record(&run, done.as_ref().err()).await;
+    match (done, printed) {
+        (Ok(()), printed) => printed,
+        (Err(fault), Ok(())) if run.context.json() => Err(Fault::Printed(Box::new(fault))),
+        (Err(fault), Ok(()) | Err(_)) => Err(fault),
+    }
+}
+
+/// A daemon that went away is started again by going on, unless its address was named.
+fn and_back(run: &Run<'_>, fault: Fault) -> Fault {
+    let fault = run.context.with_the_way_there(fault);
+    if let Fault::Reach { message, .. } = &fault
+        && run.context.base_url().is_none()
+    {
+        return Fault::Reach { message: message.clone(), hint: run.again() };
+    }
+    fault
+}
+
+/// Comes back when Ctrl-C was pressed.
+pub(crate) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without the handler Ctrl-C ends the process as it always does.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What a Ctrl-C leaves behind: the daemon goes on with a run that has begun, and with nothing else.
+fn given_up(run: &Run<'_>) -> Fault {
+    run.context.talk("\n");
+    let message = match &*run.executing.borrow() {
+        Some(step) => format!(
+            "interrupted; step {step} goes on in the daemon, and nothing after it (`calt session stop {}` ends it)",
+            run.session
+        ),
+        None => "interrupted; no step runs until somebody goes on".to_owned(),
+    };
+    Fault::Interrupted { message, hint: run.again() }
+}
+
 /// Asks and executes until every step is done or something says no.
 async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
     let plan = run.plan().await?;
-    let already_begun = plan["approved"] == Value::Bool(true);
-    if !already_begun {
+    if plan["approved"] != Value::Bool(true) {
         run.first_look(&plan).await?;
     }
-    let total = steps(&plan).count();
-    for place in 0..total {
-        let mut plan = run.plan().await?;
-        let mut step = plan["steps"][place].clone();
+    let names: Vec<String> = steps(&plan).map(|step| id(step).to_owned()).collect();
+    for (place, name) in names.iter().enumerate() {
+        let label = format!("step {} of {}: {name}", place + 1, names.len());
+        let mut step = run.detail(name).await?;
+        let was_approved = step["status"] == "approved" && plan["approved"] == Value::Bool(true);
         if step["status"] == "pending" {
-            run.later_look(&plan, id(&step)).await?;
-            plan = run.plan().await?;
-            step = plan["steps"][place].clone();
+            run.later_look(step, &names[place + 1..]).await?;
+            step = run.detail(name).await?;
         }
         match step["status"].as_str() {
-            Some("approved") => execute(run, &step, place + 1, total).await?,
-            Some("skipped") => say(run, &format!("step {} of {total}: {} left out", place + 1, id(&step))),
+            Some("approved") => {
+                if was_approved && step["risk"] == "high" {
+                    run.confirm(&step).await?;
+                }
+                follow(run, &label, name, run.execute(&step)).await?;
+            }
+            Some("running") => follow(run, &label, name, look::wait(&run.client, &step["run_id"])).await?,
+            Some("skipped") => run.context.talk(&format!("{label} left out\n")),
             Some("succeeded") => {}
-            _ => {
+            Some(_) | None => {
                 return Err(Fault::Gate {
-                    message: format!("step {} is {}", id(&step), render::word(&step["status"])),
+                    message: format!("step {name} is {}", render::word(&step["status"])),
                     hint: format!("calt explain {}", run.session),
                 });
             }
@@ -82,91 +207,88 @@ async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn execute(run: &Run<'_>, step: &Value, place: usize, total: usize) -> Result<(), Fault> {
-    let name = id(step);
-    let spinner = spinner(run, &format!("step {place} of {total}: {name}"));
-    // The look at a high-risk step asked for exactly this.
-    let ended = run.execute(name, step["risk"] == "high").await;
+/// Shows a step while it runs, and what came of it.
+async fn follow(
+    run: &Run<'_>,
+    label: &str,
+    name: &str,
+    running: impl Future<Output = Result<Value, Fault>>,
+) -> Result<(), Fault> {
+    run.executing.replace(Some(name.to_owned()));
+    let spinner = spinner(run, label);
+    let ended = running.await;
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
     let ended = ended?;
+    run.executing.replace(None);
     let seconds = ended["duration_ms"].as_u64().unwrap_or_default() as f64 / 1e3;
-    say(run, &format!("step {place} of {total}: {name} {} ({seconds:.2} s)", render::word(&ended["state"])));
-    if ended["state"] == "succeeded" {
-        if !run.context.json() {
-            eprint!("{}", render::output(&ended["output"]));
-        }
+    let state = render::word(&ended["state"]);
+    run.context.talk(&format!("{label} {state} ({seconds:.2} s)\n{}", render::output(&ended["output"], Place::Talk)));
+    if state == "succeeded" {
         return Ok(());
     }
-    if !run.context.json() && !ended["output"].is_null() {
-        eprint!("{}", render::output(&ended["output"]));
-    }
-    let session: Value = run.context.fetch(&run.client, &endpoint::SHOW_SESSION, &[&run.session], &[]).await?;
+    let session = show_session(run.context, &run.client, &run.session).await?;
     let next = serde_json::from_value(session["next"].clone()).ok();
-    Err(Fault::Work {
-        message: format!("step {name} {}: {}", render::word(&ended["state"]), render::word(&ended["error"])),
-        next,
-    })
+    Err(Fault::Work { message: format!("step {name} {state}: {}", render::word(&ended["error"])), next })
 }
 
-fn say(run: &Run<'_>, text: &str) {
-    if !run.context.json() {
-        eprintln!("{text}");
-    }
-}
-
-fn spinner(run: &Run<'_>, text: &str) -> Option<ProgressBar> {
-    use std::io::IsTerminal as _;
+fn spinner(run: &Run<'_>, label: &str) -> Option<ProgressBar> {
     if run.context.json() || !std::io::stderr().is_terminal() {
         return None;
     }
-    let spinner = ProgressBar::new_spinner().with_message(text.to_owned());
+    let spinner = ProgressBar::new_spinner().with_message(label.to_owned());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
         spinner.set_style(style);
     }
-    spinner.enable_steady_tick(std::time::Duration::from_millis(SPINNER_MILLIS));
+    spinner.enable_steady_tick(SPINNER_TURN);
     Some(spinner)
 }
 
 /// The record of the session: every event, and what runs left behind.
-async fn print_record(run: &Run<'_>) -> Result<(), Fault> {
-    let (client, session) = (&run.client, run.session.as_str());
-    let shown: Value = run.context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), Fault> {
+    let (context, client, session) = (run.context, &run.client, run.session.as_str());
+    let shown = show_session(context, client, session).await?;
     let (mut events, mut after) = (Vec::new(), "0".to_owned());
     loop {
         let query = [("after", after.as_str()), ("limit", "500")];
-        let page: Result<Value, CallError> =
-            run.context.fetch(client, &endpoint::SESSION_EVENTS, &[session], &query).await;
-        let page = page?;
-        let items = page["items"].as_array().cloned().unwrap_or_default();
-        let Some(last) = items.last() else { break };
+        let page: Value = context.fetch(client, &endpoint::SESSION_EVENTS, &[session], &query).await?;
+        let Some(last) = render::items(&page["items"]).last() else { break };
         after = last["seq"].to_string();
-        events.extend(items);
+        events.extend_from_slice(render::items(&page["items"]));
     }
-    let artifacts: Value =
-        run.context.fetch(client, &endpoint::LIST_ARTIFACTS, &[session], &[("limit", "500")]).await?;
-    if run.context.json() {
-        render::data(&json!({"session": shown, "events": events, "artifacts": artifacts["items"]}));
-        return Ok(());
+    let artifacts = artifacts(run).await?;
+    if context.json() {
+        let error = stopped_by.and_then(Fault::json);
+        return render::data(&json!({"session": shown, "events": events, "artifacts": artifacts, "error": error}));
     }
-    let mut text = format!("\nThe record of {session} ({})\n", render::word(&shown["status"]));
-    for event in &events {
-        text.push_str(&render::event(event));
+    let mut sheet = Sheet::default();
+    sheet.line(format_args!("\nThe record of {session} ({})", render::word(&shown["status"])));
+    sheet.add(&render::events(&events));
+    if !artifacts.is_empty() {
+        sheet.line("\nArtifacts");
+        let row = |item: &Value| {
+            let digest: String = render::word(&item["sha256"]).chars().take(DIGEST_DIGITS).collect();
+            vec![format!("{:>4}", render::word(&item["id"])), digest, render::word(&item["path"])]
+        };
+        sheet.add(&crate::table::rows(&artifacts.iter().map(row).collect::<Vec<_>>()));
     }
-    let items = artifacts["items"].as_array().cloned().unwrap_or_default();
-    if !items.is_empty() {
-        text.push_str("\nArtifacts\n");
-        for item in items.iter().rev() {
-            let sha256 = render::word(&item["sha256"]);
-            text.push_str(&format!(
-                "{:>5}  {}  {}\n",
-                render::word(&item["id"]),
-                sha256.get(..12).unwrap_or(&sha256),
-                render::word(&item["path"])
-            ));
+    render::out(&sheet.done())?;
+    context.talk(&format!("\nSearch it: calt logs search --session {session} WORD\n"));
+    Ok(())
+}
+
+async fn artifacts(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
+    let (mut artifacts, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut query = vec![("limit", "500")];
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let page: Value = run.context.fetch(&run.client, &endpoint::LIST_ARTIFACTS, &[&run.session], &query).await?;
+        artifacts.extend_from_slice(render::items(&page["items"]));
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            artifacts.sort_by_key(|item| item["id"].as_i64());
+            return Ok(artifacts);
         }
     }
-    text.push_str(&format!("\nSearch it: calt logs search --session {session} WORD\n"));
-    render::out(&text)
 }

@@ -3,10 +3,14 @@
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
+use super::list::{list, more, table};
 use crate::arguments::SessionCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+
+const LIST: &[(&str, &str)] =
+    &[("SESSION", "id"), ("STATUS", "status"), ("PLAN", "plan_version"), ("UPDATED", "updated_at"), ("GOAL", "goal")];
 
 const FIELDS: &[(&str, &str)] = &[
     ("session", "id"),
@@ -33,29 +37,20 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
                 "source": context.source(),
             });
             let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
-            context.show(&made, |made| {
-                format!("{}hint: calt plan import {} PLAN\n", render::pairs(made, FIELDS), render::word(&made["id"]))
-            })
+            context.show(&made, |made| render::pairs(made, FIELDS))?;
+            context.talk(&format!("hint: calt run PLAN --session {}\n", render::word(&made["id"])));
+            Ok(())
         }
-        SessionCommand::List { status } => {
-            let query: Vec<(&str, &str)> = status.iter().map(|status| ("status", status.as_str())).collect();
-            let page: Value = context.fetch(&client, &endpoint::LIST_SESSIONS, &[], &query).await?;
-            context.show(&page, |page| {
-                let items = page["items"].as_array().cloned().unwrap_or_default();
-                if items.is_empty() {
-                    return "No sessions yet. Make one with: calt run PLAN\n".to_owned();
-                }
-                render::table(
-                    &items,
-                    &[
-                        ("SESSION", "id"),
-                        ("STATUS", "status"),
-                        ("PLAN", "plan_version"),
-                        ("GOAL", "goal"),
-                        ("UPDATED", "updated_at"),
-                    ],
-                )
-            })
+        SessionCommand::List { status, page } => {
+            let mut filter = Vec::new();
+            filter.extend(status.as_deref().map(|status| ("status", status)));
+            let shown = list(context, &client, &endpoint::LIST_SESSIONS, &[], filter, &page).await?;
+            context.show(&shown, |shown| table(render::items(&shown["items"]), LIST))?;
+            if render::items(&shown["items"]).is_empty() {
+                context.talk("No sessions. Make one with: calt run PLAN\n");
+            }
+            more(context, &shown);
+            Ok(())
         }
         SessionCommand::Show { session } => {
             let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&session], &[]).await?;

@@ -4,83 +4,133 @@ use calt_api::client::Client;
 use calt_api::endpoint::{self, Endpoint};
 use serde_json::{Value, json};
 
+use super::{decision, run};
 use crate::arguments::StepCommand;
-use crate::context::Context;
+use crate::context::{Context, How};
 use crate::fault::Fault;
 use crate::look;
-use crate::render;
+use crate::render::{self, Place, Sheet};
 
 pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
         StepCommand::Show { session, step } => {
-            let detail: Value = context.fetch(&client, &endpoint::SHOW_STEP, &[&session, &step], &[]).await?;
-            context.show(&detail, shown)
+            let detail = detail(context, &client, &session, &step).await?;
+            context.show(&detail, |detail| shown(detail, Place::Data))
         }
-        StepCommand::Approve { session, step } => {
-            decide(context, &client, &endpoint::APPROVE_STEP, (&session, &step), None, "approved").await
+        StepCommand::Approve { session, step, yes, confirm_high_risk } => {
+            let detail = detail(context, &client, &session, &step).await?;
+            let text = shown(&detail, Place::Talk);
+            let again = format!("calt step approve {session} {step}");
+            let is_high = detail["risk"] == "high";
+            if is_high && yes && !confirm_high_risk {
+                return Err(Fault::Gate {
+                    message: format!("step {step} is of high risk, and `--yes` alone does not answer for it"),
+                    hint: format!("{again} --yes --confirm-high-risk"),
+                });
+            }
+            let warning = if is_high { format!("Step {step} is HIGH RISK. ") } else { String::new() };
+            let how = decision::consent(&text, &format!("{warning}Approve step {step}?"), yes, &again).await?;
+            let said = Said { detail: &detail, text: &text, how, reason: None };
+            decide(context, &client, &endpoint::APPROVE_STEP, said, "approved").await?;
+            context.talk(&format!("hint: calt step execute {session} {step}\n"));
+            Ok(())
         }
         StepCommand::Reject { session, step, reason } => {
-            decide(context, &client, &endpoint::REJECT_STEP, (&session, &step), Some(reason), "rejected").await
+            let detail = detail(context, &client, &session, &step).await?;
+            let text = shown(&detail, Place::Talk);
+            let again = format!("calt step reject {session} {step}");
+            let (how, reason) = decision::reason(&text, reason, &again).await?;
+            let said = Said { detail: &detail, text: &text, how, reason: Some(reason) };
+            decide(context, &client, &endpoint::REJECT_STEP, said, "rejected").await?;
+            context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+            Ok(())
         }
-        StepCommand::Skip { session, step, reason } => {
-            decide(context, &client, &endpoint::SKIP_STEP, (&session, &step), reason, "left out").await
+        StepCommand::Skip { session, step, reason, yes } => {
+            let detail = detail(context, &client, &session, &step).await?;
+            let text = shown(&detail, Place::Talk);
+            let again = format!("calt step skip {session} {step}");
+            let how = decision::consent(&text, &format!("Leave out step {step}?"), yes, &again).await?;
+            let said = Said { detail: &detail, text: &text, how, reason };
+            decide(context, &client, &endpoint::SKIP_STEP, said, "left out").await
         }
         StepCommand::Execute { session, step, confirm_high_risk } => {
-            let body = json!({"confirm_high_risk": confirm_high_risk, "source": context.source()});
-            let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[&session, &step], &body).await?;
-            let ended = look::wait(&client, &started).await?;
-            context.show(&ended, |ended| {
-                format!(
-                    "step {step} {} (run {})\n{}",
-                    render::word(&ended["state"]),
-                    ended["run_id"],
-                    render::output(&ended["output"])
-                )
-            })?;
-            if ended["state"] == "succeeded" {
-                return Ok(());
+            tokio::select! {
+                biased;
+                done = execute(context, &client, &session, &step, confirm_high_risk) => done,
+                () = run::interrupted() => Err(Fault::Interrupted {
+                    message: format!(
+                        "interrupted; step {step} goes on in the daemon if it has begun (`calt session stop {session}` ends it)"
+                    ),
+                    hint: format!("calt explain {session}"),
+                }),
             }
-            let session: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&session], &[]).await?;
-            let next = serde_json::from_value(session["next"].clone()).ok();
-            if context.json() {
-                return Err(Fault::Quiet(Fault::exit_of_failed_work()));
-            }
-            Err(Fault::Work {
-                message: format!("step {step} {}: {}", render::word(&ended["state"]), render::word(&ended["error"])),
-                next,
-            })
         }
     }
+}
+
+async fn execute(
+    context: &Context,
+    client: &Client,
+    session: &str,
+    step: &str,
+    confirm_high_risk: bool,
+) -> Result<(), Fault> {
+    let body = json!({"confirm_high_risk": confirm_high_risk, "source": context.source()});
+    let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[session, step], &body).await?;
+    let ended = look::wait(client, &started["run_id"]).await?;
+    let state = render::word(&ended["state"]);
+    context.show(&ended, |ended| {
+        format!("step {step} {state} (run {})\n{}", ended["run_id"], render::output(&ended["output"], Place::Data))
+    })?;
+    let session: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let next = serde_json::from_value(session["next"].clone()).ok();
+    if state == "succeeded" {
+        if let Some(hint) = next.as_ref().and_then(|next| crate::hint::command(next, None)) {
+            context.talk(&format!("hint: {hint}\n"));
+        }
+        return Ok(());
+    }
+    let fault = Fault::Work { message: format!("step {step} {state}: {}", render::word(&ended["error"])), next };
+    Err(if context.json() { Fault::Printed(Box::new(fault)) } else { fault })
+}
+
+/// One decision on a step, and what was seen for it.
+struct Said<'d> {
+    detail: &'d Value,
+    text: &'d str,
+    how: How,
+    reason: Option<String>,
 }
 
 async fn decide(
     context: &Context,
     client: &Client,
     endpoint: &Endpoint,
-    (session, step): (&str, &str),
-    reason: Option<String>,
+    said: Said<'_>,
     done: &str,
 ) -> Result<(), Fault> {
-    let detail: Value = context.fetch(client, &endpoint::SHOW_STEP, &[session, step], &[]).await?;
-    let text = shown(&detail);
-    if !context.json() {
-        eprint!("{text}");
-    }
-    let mut body = context.decision("prompt", detail["digest"].as_str().map(str::to_owned), &text);
-    body.reason = reason;
+    let text = |name: &str| said.detail[name].as_str().unwrap_or_default();
+    let (session, step) = (text("session_id"), text("id"));
+    let mut body = context.decision(said.how, Some(text("digest").to_owned()), said.text);
+    body.reason = said.reason;
     let decided: Value = client.send(endpoint, &[session, step], &body).await?;
     context.show(&decided, |_| format!("step {step} of {session} {done}\n"))
 }
 
-fn shown(detail: &Value) -> String {
-    let mut text = render::step(detail);
+async fn detail(context: &Context, client: &Client, session: &str, step: &str) -> Result<Value, Fault> {
+    Ok(context.fetch(client, &endpoint::SHOW_STEP, &[session, step], &[]).await?)
+}
+
+fn shown(detail: &Value, place: Place) -> String {
+    let mut sheet = Sheet::default();
+    sheet.add(&render::step(detail));
     if let Some(diff) = detail["diff"].as_str() {
-        text.push_str(&render::diff(diff));
+        sheet.add(&render::diff(diff, place));
     }
     if let Some(reason) = detail["unresolved"].as_str() {
-        text.push_str(&format!("   ! not resolved yet: {}\n", calt_api::visible::visible_line(reason)));
+        sheet.line(format_args!("   ! not resolved yet: {}", calt_api::visible::visible_line(reason)));
     }
-    text.push_str(&format!("   digest: {}\n", render::word(&detail["digest"])));
-    text
+    sheet.line(format_args!("   digest: {}", render::word(&detail["digest"])));
+    sheet.done()
 }

@@ -14,17 +14,14 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
         TokenCommand::Create { name, role, expires } => {
             let body = json!({"name": name, "role": role, "expires_at": expires});
             let made: Value = client.send(&endpoint::CREATE_TOKEN, &[], &body).await?;
-            if !context.json() {
-                eprintln!("This is the only time the token is shown:");
-            }
+            context.talk("This is the only time the token is shown:\n");
             context.show(&made, |made| format!("{}\n", render::word(&made["token"])))
         }
         TokenCommand::List => {
             let page: Value = context.fetch(&client, &endpoint::LIST_TOKENS, &[], &[]).await?;
             context.show(&page, |page| {
-                let items = page["items"].as_array().cloned().unwrap_or_default();
                 render::table(
-                    &items,
+                    render::items(&page["items"]),
                     &[
                         ("TOKEN", "id"),
                         ("PRINCIPAL", "principal"),
@@ -35,7 +32,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
                 )
             })
         }
-        TokenCommand::Revoke { token } => {
+        TokenCommand::Revoke { public_name: token } => {
             let _: Value = client.send(&endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
             context.show(&json!({"id": token, "revoked": true}), |_| format!("token {token} revoked\n"))
         }

@@ -1,0 +1,245 @@
+//! The commands below `session`, `plan`, `step`, `logs`, `artifacts`, `tools`, `token` and `wizard`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Profile;
+
+/// Which part of a list is meant.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Page {
+    /// At most this many, up to 500
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub(crate) limit: u32,
+    /// Go on from this cursor
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+/// The statuses of a session, as the daemon names them.
+const STATUSES: [&str; 7] =
+    ["pending", "awaiting_plan_approval", "awaiting_step_approval", "running", "succeeded", "failed", "cancelled"];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionCommand {
+    /// Make a session
+    Create {
+        /// What it is for
+        #[arg(long)]
+        goal: Option<String>,
+        /// Apply nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// How strictly it is held
+        #[arg(long, value_enum, default_value = "strict")]
+        profile: Profile,
+        /// The ticket it belongs to
+        #[arg(long = "ref", value_name = "TICKET")]
+        ticket: Option<String>,
+    },
+    /// List sessions, newest first
+    List {
+        /// Only those with this status
+        #[arg(long, value_parser = STATUSES)]
+        status: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one session
+    Show {
+        /// The session
+        session: String,
+    },
+    /// Stop a session for good
+    Stop {
+        /// The session
+        session: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Check a plan and show every problem at once
+    Check {
+        /// The plan, YAML or JSON; `-` reads standard input
+        plan: PathBuf,
+    },
+    /// Hand a plan to a session
+    Import {
+        /// The session
+        session: String,
+        /// The plan, YAML or JSON; `-` reads standard input
+        plan: PathBuf,
+    },
+    /// Show a plan version
+    Show {
+        /// The session
+        session: String,
+        /// The version [default: the newest]
+        version: Option<u32>,
+    },
+    /// See a plan version and say yes to it
+    Approve {
+        /// The session
+        session: String,
+        /// The version
+        version: u32,
+        /// Say yes without being asked; recorded as an unattended yes
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Say no to a plan version
+    Reject {
+        /// The session
+        session: String,
+        /// The version
+        version: u32,
+        /// Why not; without it you are asked
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StepCommand {
+    /// Show a step as it would run now
+    Show {
+        /// The session
+        session: String,
+        /// The step
+        step: String,
+    },
+    /// See a step as it is now and say yes to it
+    Approve {
+        /// The session
+        session: String,
+        /// The step
+        step: String,
+        /// Say yes without being asked, for low and medium risk; recorded as an unattended yes
+        #[arg(long)]
+        yes: bool,
+        /// With --yes: also for high risk
+        #[arg(long, requires = "yes")]
+        confirm_high_risk: bool,
+    },
+    /// Say no to a step
+    Reject {
+        /// The session
+        session: String,
+        /// The step
+        step: String,
+        /// Why not; without it you are asked
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// See a step and leave it out
+    Skip {
+        /// The session
+        session: String,
+        /// The step
+        step: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        /// Leave it out without being asked; recorded as an unattended yes
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Execute an approved step
+    Execute {
+        /// The session
+        session: String,
+        /// The step
+        step: String,
+        /// Confirm high risk
+        #[arg(long)]
+        confirm_high_risk: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogsCommand {
+    /// Find events by words, newest first
+    Search {
+        /// The words, in English or Japanese; without any, the newest events
+        text: Vec<String>,
+        /// Only in this session
+        #[arg(long)]
+        session: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Print events as they happen
+    Follow {
+        /// Only in this session
+        #[arg(long)]
+        session: Option<String>,
+        /// Begin after this event number
+        #[arg(long, value_name = "NUMBER")]
+        after: Option<u64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArtifactsCommand {
+    /// List a session's artifacts
+    List {
+        /// The session
+        session: String,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Write an artifact's bytes to standard output or a file
+    Get {
+        /// The session
+        session: String,
+        /// The artifact's number
+        artifact: u64,
+        /// Write here instead of standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolsCommand {
+    /// List the tools
+    List,
+    /// Show what a tool may touch and what it takes
+    Permissions {
+        /// The tool
+        tool: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token; it is shown this once
+    Create {
+        /// Whom it proves
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long, value_parser = ["viewer", "agent", "approver", "relay", "owner"])]
+        role: String,
+        /// When it ends, RFC 3339
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// List tokens by their public names
+    List,
+    /// Take a token back
+    Revoke {
+        // Not named `token`: that is the global option, and the two would share a value.
+        /// The token's public name
+        #[arg(value_name = "TOKEN")]
+        public_name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WizardCommand {
+    /// Choose a plan and run it
+    Run,
+}

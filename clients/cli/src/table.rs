@@ -1,0 +1,148 @@
+//! Tables: every column as wide as it needs, wide characters counted as two, the last one wrapped on a terminal.
+//!
+//! An id that is broken over two lines cannot be copied, so only the last column gives way; where too little
+//! is left for it or one of its words, it stands on lines of its own. Away from a terminal a row is one line, for other programs.
+
+use std::io::IsTerminal as _;
+
+use calt_api::visible::columns;
+
+/// Columns between two columns of a table.
+const GAP_COLUMNS: usize = 2;
+/// The least the last column can be read in.
+const LAST_COLUMNS_MIN: usize = 20;
+/// How far a last column on lines of its own stands in.
+const INDENT_COLUMNS: usize = 4;
+
+/// Puts rows under their titles.
+pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
+    of_width(titles, rows, terminal_columns())
+}
+
+/// Puts rows below each other without titles, for what is no list of things.
+pub(crate) fn rows(rows: &[Vec<String>]) -> String {
+    of_width(&[], rows, terminal_columns())
+}
+
+/// How wide the terminal on standard output is, if it is one.
+fn terminal_columns() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+fn of_width(titles: &[&str], rows: &[Vec<String>], terminal: Option<usize>) -> String {
+    let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
+    let lines = || (!titles.is_empty()).then_some(&titles).into_iter().chain(rows);
+    let count = lines().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|place| lines().filter_map(|row| row.get(place)).map(|cell| columns(cell)).max().unwrap_or(0))
+        .collect();
+    let before_last: usize = widths.iter().take(count.saturating_sub(1)).map(|width| width + GAP_COLUMNS).sum();
+    let mut text = String::new();
+    for row in lines() {
+        let Some((last, first)) = row.split_last() else { continue };
+        let mut line = String::new();
+        for (cell, width) in first.iter().zip(&widths) {
+            line.push_str(&padded(cell, width + GAP_COLUMNS));
+        }
+        let left = terminal.map_or(usize::MAX, |terminal| terminal.saturating_sub(before_last));
+        if columns(last) <= left || before_last == 0 {
+            line.push_str(last);
+            text.push_str(line.trim_end());
+            text.push('\n');
+            continue;
+        }
+        // A path or a digest that is broken cannot be copied either.
+        let longest_word = last.split(' ').map(columns).max().unwrap_or(0);
+        let on_its_own = left < LAST_COLUMNS_MIN || longest_word > left;
+        let (indent, room) = if on_its_own {
+            (INDENT_COLUMNS, terminal.unwrap_or(usize::MAX).saturating_sub(INDENT_COLUMNS))
+        } else {
+            (before_last, left)
+        };
+        for (place, piece) in wrapped(last, room).into_iter().enumerate() {
+            if place == 0 && !on_its_own {
+                text.push_str(&line);
+            } else {
+                if place == 0 {
+                    text.push_str(line.trim_end());
+                    text.push('\n');
+                }
+                text.push_str(&" ".repeat(indent));
+            }
+            text.push_str(piece.trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Text with spaces behind it, up to a display width.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
+/// Text in pieces of a display width, broken at spaces where there are some.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    for word in text.split_inclusive(' ') {
+        if columns(&piece) + columns(word.trim_end()) > width && !piece.is_empty() {
+            pieces.push(std::mem::take(&mut piece));
+        }
+        for c in word.chars() {
+            piece.push(c);
+            if columns(piece.trim_end()) > width && piece.chars().count() > 1 {
+                piece.pop();
+                pieces.push(std::mem::take(&mut piece));
+                piece.push(c);
+            }
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|&cell| cell.to_owned()).collect()
+    }
+
+    #[test]
+    fn wide_characters_keep_the_columns_straight() {
+        let rows = [row(&["議事録", "a"]), row(&["x", "b"])];
+        assert_eq!(of_width(&["NAME", "VALUE"], &rows, None), "NAME    VALUE\n議事録  a\nx       b\n");
+    }
+
+    #[test]
+    fn the_last_column_wraps_below_itself() {
+        let rows = [row(&["read_file", "Reads a regular file of the workspace as text."])];
+        let shown = of_width(&["TOOL", "WHAT"], &rows, Some(36));
+        assert_eq!(shown, "TOOL       WHAT\nread_file  Reads a regular file of\n           the workspace as text.\n");
+    }
+
+    #[test]
+    fn where_little_is_left_the_last_column_stands_on_lines_of_its_own() {
+        let rows = [row(&["session_01a213e5225f70ee", "会議の議事録を承認のうえで保存する"])];
+        let shown = of_width(&[], &rows, Some(30));
+        assert_eq!(shown, "session_01a213e5225f70ee\n    会議の議事録を承認のうえで\n    保存する\n");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_when_the_first_columns_fit() {
+        let rows = [row(&["a", &"長い文".repeat(40)]), row(&["b", &"word ".repeat(40)]), row(&["c", &"x".repeat(200)])];
+        for terminal in 24..120 {
+            let shown = of_width(&["K", "V"], &rows, Some(terminal));
+            assert!(shown.lines().all(|line| columns(line) <= terminal), "{terminal}:\n{shown}");
+        }
+    }
+}

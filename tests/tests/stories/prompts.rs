@@ -1,0 +1,228 @@
+//! What a person is shown and asked on a terminal, and what each answer does.
+
+use calt_tests::{Terminal, World};
+
+const QUESTION: &str = "[s]kip: ";
+
+const WRITES: &str = "title: 議事録を二つ書く
+steps:
+  - {id: p1, title: 一つ目を見る, tool: write_file_preview, inputs: {path: 議事録.md, content: \"一\\n\"}}
+  - {id: p2, title: 二つ目を見る, tool: write_file_preview, inputs: {path: b.md, content: \"二\\n\"}}
+  - {id: w1, title: 一つ目を書く, tool: write_file_apply, inputs: {path: 議事録.md, content: \"一\\n\", preview: \"${steps.p1.output}\"}}
+  - {id: w2, title: 二つ目を書く, tool: write_file_apply, inputs: {path: b.md, content: \"二\\n\", preview: \"${steps.p2.output}\"}}
+";
+
+const HIGH: &str = "title: t
+steps:
+  - {id: a, title: look, tool: list_dir}
+  - {id: b, title: look closer, tool: list_dir, risk: high}
+";
+
+fn world(plan: &str) -> World {
+    let world = World::start();
+    std::fs::write(world.home().join("plan.yaml"), plan).unwrap();
+    world
+}
+
+fn session(world: &World) -> serde_json::Value {
+    world.owner().get("/api/v1/sessions").json()["items"][0].clone()
+}
+
+/// The facts and the payload of the newest event of a type.
+fn recorded(world: &World, event_type: &str) -> (serde_json::Value, String) {
+    let (facts, payload): (String, String) = world
+        .database()
+        .query_row(
+            "SELECT facts, payload_text FROM events WHERE event_type = ?1 ORDER BY id DESC",
+            [event_type],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    (serde_json::from_str(&facts).unwrap(), payload)
+}
+
+#[test]
+fn two_looks_are_enough_for_two_writes() {
+    let world = world(WRITES);
+    let terminal = Terminal::run(&world, 80, &["run", "plan.yaml"]);
+    let first = terminal.waits_for(QUESTION, 1);
+    assert!(first.contains("議事録を二つ書く") && first.contains("(p1, p2)"), "{first}");
+    terminal.types("y");
+    let second = terminal.waits_for(QUESTION, 2);
+    let (_, second) = second.split_once(QUESTION).unwrap();
+    assert!(second.contains("+一") && second.contains("+二") && second.contains("(w1, w2)"), "{second}");
+    terminal.types("y");
+    let end = terminal.waits_for("exit ", 1);
+    assert!(end.contains("exit 0") && end.contains("wrote 議事録.md"), "{end}");
+    assert_eq!(session(&world)["status"], "succeeded");
+    let (facts, _) = recorded(&world, "step_approved");
+    assert_eq!(facts["decision"]["how"], "prompt");
+    assert!(facts["decision"]["view_digest"].is_string() && facts["decision"]["shown_at"].is_string(), "{facts}");
+}
+
+#[test]
+fn nothing_on_an_80_column_terminal_is_broken_in_the_middle_of_an_id() {
+    let world = world(WRITES);
+    let terminal = Terminal::run(&world, 80, &["run", "plan.yaml", "--yes"]);
+    terminal.waits_for("exit 0", 1);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    let whole = terminal.lines().iter().filter(|line| line.contains(&id)).count();
+    assert_eq!(whole, terminal.screen().matches(&id).count(), "{}", terminal.screen());
+}
+
+#[test]
+fn a_no_asks_for_its_reason_and_records_it() {
+    let world = world(HIGH);
+    let terminal = Terminal::run(&world, 120, &["run", "plan.yaml"]);
+    terminal.waits_for(QUESTION, 1);
+    terminal.types("n");
+    terminal.waits_for("Why not? ", 1);
+    terminal.presses("Enter");
+    terminal.waits_for("Why not? ", 2);
+    terminal.types("まだ早い");
+    let end = terminal.waits_for("exit ", 1);
+    assert!(end.contains("exit 3") && end.contains("hint: calt run PLAN --session"), "{end}");
+    assert_eq!(session(&world)["status"], "failed");
+    let (facts, payload) = recorded(&world, "plan_rejected");
+    assert_eq!(facts["decision"]["how"], "prompt");
+    assert!(payload.contains("まだ早い"), "{payload}");
+}
+
+#[test]
+fn details_are_shown_and_a_step_is_left_out_on_request() {
+    let world = world(HIGH);
+    let terminal = Terminal::run(&world, 120, &["run", "plan.yaml"]);
+    terminal.waits_for(QUESTION, 1);
+    terminal.types("what?");
+    terminal.waits_for("Please answer y, n, d or s.", 1);
+    terminal.types("d");
+    let details = terminal.waits_for(QUESTION, 3);
+    assert!(details.contains("\"covers\": \"resolved\""), "{details}");
+    terminal.types("s");
+    terminal.waits_for("Leave out which step (a, b)? ", 1);
+    terminal.types("b");
+    let again = terminal.waits_for(QUESTION, 4);
+    assert!(again.contains("and its step a? Without b."), "{again}");
+    terminal.types("ｙ");
+    terminal.waits_for("exit 0", 1);
+    assert_eq!(session(&world)["status"], "succeeded");
+    let (facts, _) = recorded(&world, "step_skipped");
+    assert_eq!((&facts["decision"]["how"], &facts["step"]), (&"prompt".into(), &"b".into()));
+}
+
+#[test]
+fn whoever_is_asked_sees_what_is_asked_even_where_the_data_is_json() {
+    let world = world(HIGH);
+    let terminal = Terminal::shell(&world, 120, "calt run --json plan.yaml > record.json");
+    let shown = terminal.waits_for(QUESTION, 1);
+    assert!(shown.contains("look closer"), "{shown}");
+    terminal.types("n");
+    terminal.waits_for("Why not? ", 1);
+    terminal.types("no");
+    terminal.waits_for("exit 3", 1);
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.home().join("record.json")).unwrap()).unwrap();
+    assert_eq!((&record["session"]["status"], &record["error"]["exit"]), (&"failed".into(), &3.into()));
+}
+
+#[test]
+fn high_risk_is_asked_for_alone() {
+    let world = world(HIGH);
+    let terminal = Terminal::run(&world, 120, &["run", "plan.yaml"]);
+    let first = terminal.waits_for(QUESTION, 1);
+    assert!(first.contains("Approve this plan, and its step a?"), "{first}");
+    terminal.types("y");
+    terminal.waits_for("Step b is HIGH RISK. Approve and execute it?", 1);
+    terminal.waits_for(QUESTION, 2);
+    terminal.types("y");
+    terminal.waits_for("exit 0", 1);
+}
+
+#[test]
+fn the_end_of_input_and_ctrl_c_decide_nothing_and_the_hint_goes_on() {
+    let world = world(HIGH);
+    let terminal = Terminal::run(&world, 120, &["run", "plan.yaml"]);
+    terminal.waits_for(QUESTION, 1);
+    terminal.presses("C-d");
+    let end = terminal.waits_for("exit ", 1);
+    assert!(end.contains("exit 3") && end.contains("error: the input ended without an answer"), "{end}");
+    drop(terminal);
+    assert_eq!(session(&world)["status"], "awaiting_plan_approval");
+    let hint = end.lines().find_map(|line| line.strip_prefix("hint: calt ")).unwrap().to_owned();
+    let terminal = Terminal::run(&world, 120, &[&hint]);
+    terminal.waits_for(QUESTION, 1);
+    terminal.presses("C-c");
+    let end = terminal.waits_for("exit ", 1);
+    assert!(end.contains("exit 130") && end.contains(&format!("hint: calt {hint}")), "{end}");
+    assert_eq!(session(&world)["status"], "awaiting_plan_approval");
+}
+
+#[test]
+fn a_run_that_was_interrupted_goes_on_in_the_daemon_and_can_be_watched_again() {
+    let world =
+        world("title: t\nsteps:\n  - {id: wait, title: w, tool: run_shell_readonly, inputs: {command: cat pipe}}\n");
+    let terminal = Terminal::run(&world, 120, &["run", "plan.yaml"]);
+    terminal.waits_for(QUESTION, 1);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    let pipe = world.workspace(&id).join("pipe");
+    assert!(world.command_of("mkfifo").arg(&pipe).status().unwrap().success());
+    terminal.types("y");
+    terminal.waits_for("step 1 of 1: wait", 1);
+    world.until("the run has begun", || session(&world)["status"] == "running");
+    terminal.presses("C-c");
+    let end = terminal.waits_for("exit 130", 1);
+    assert!(end.contains("step wait goes on in the daemon"), "{end}");
+    drop(terminal);
+    let again = Terminal::run(&world, 120, &["run", "--session", &id]);
+    again.waits_for("step 1 of 1: wait", 1);
+    std::fs::write(&pipe, "done waiting\n").unwrap();
+    let end = again.waits_for("exit ", 1);
+    assert!(end.contains("done waiting") && end.contains("exit 0"), "{end}");
+}
+
+#[test]
+fn a_plan_that_is_piped_in_is_asked_about_on_the_terminal() {
+    let world = world(HIGH);
+    let terminal = Terminal::shell(&world, 120, "cat plan.yaml | calt run -");
+    terminal.waits_for(QUESTION, 1);
+    terminal.types("y");
+    terminal.waits_for(QUESTION, 2);
+    terminal.types("y");
+    terminal.waits_for("exit 0", 1);
+}
+
+#[test]
+fn an_approval_is_asked_for_with_what_it_approves() {
+    let world = world(HIGH);
+    let id = world.owner().session().id;
+    assert_eq!(world.calt(&["plan", "import", &id, "plan.yaml"]).code, 0);
+    let terminal = Terminal::run(&world, 120, &["plan", "approve", &id, "1"]);
+    let shown = terminal.waits_for("Approve plan v1?", 1);
+    assert!(shown.contains("look closer"), "{shown}");
+    terminal.types("y");
+    terminal.waits_for("exit 0", 1);
+    drop(terminal);
+    assert_eq!(recorded(&world, "plan_approved").0["decision"]["how"], "prompt");
+    let terminal = Terminal::run(&world, 120, &["step", "approve", &id, "b"]);
+    terminal.waits_for("Step b is HIGH RISK. Approve step b?", 1);
+    terminal.types("n");
+    let end = terminal.waits_for("exit ", 1);
+    assert!(end.contains("exit 3") && end.contains("nothing was decided"), "{end}");
+    assert_eq!(world.owner().get(&format!("/api/v1/sessions/{id}/steps/b")).json()["status"], "pending");
+}
+
+#[test]
+fn colours_are_left_out_where_they_are_not_wanted() {
+    let world = world(WRITES);
+    let green = "\u{1b}[32m+";
+    for (line, is_coloured) in [
+        ("calt run plan.yaml --yes", true),
+        ("NO_COLOR=1 calt run plan.yaml --yes", false),
+        ("TERM=dumb calt run plan.yaml --yes", false),
+    ] {
+        let terminal = Terminal::shell(&world, 120, line);
+        terminal.waits_for("exit 0", 1);
+        let screen = terminal.coloured_screen();
+        assert_eq!(screen.contains(green), is_coloured, "{line}\n{screen}");
+    }
+}
