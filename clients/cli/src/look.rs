@@ -400,10 +400,6 @@ fn details(steps: &[Value]) -> String {
 fn isolation(covered: &[Value]) -> String {
     let tier = covered.iter().find(|detail| detail["effect"] == "spawns").and_then(|detail| detail["tier"].as_str());
     match tier {
-        Some("unbuilt") => {
-            "\nCommands run in a process group of their own; the kernel's box is not built yet (isolation unbuilt).\n"
-                .to_owned()
-        }
         Some(tier) => format!("\nCommands run with isolation {}.\n", calt_api::visible::visible_line(tier)),
         None => String::new(),
     }

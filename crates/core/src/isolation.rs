@@ -113,8 +113,6 @@ impl BoxSpec {
 pub enum Tier {
     /// Less than a filter of the kernel.
     None,
-    /// The box is not part of this program yet; the process group alone holds a command.
-    Unbuilt,
     /// Landlock and seccomp, but no namespaces.
     KernelFilter,
     /// Namespaces, Landlock and seccomp.
@@ -125,13 +123,10 @@ impl Tier {
     /// Whether this much isolation is enough for a step of this effect.
     ///
     /// Reads and previews touch nothing and always pass. With less than a filter of the kernel no command
-    /// runs, and only `dev` applies, with a warning. `Unbuilt` passes until the box has landed: the one
-    /// exception, and it ends with the tier itself.
+    /// runs, and only `dev` applies, with a warning.
     pub const fn holds(self, effect: Effect, profile: Profile) -> bool {
         match (self, effect) {
-            (Self::Unbuilt | Self::KernelFilter | Self::Full, _) | (Self::None, Effect::Reads | Effect::Previews) => {
-                true
-            }
+            (Self::KernelFilter | Self::Full, _) | (Self::None, Effect::Reads | Effect::Previews) => true,
             (Self::None, Effect::Spawns) => false,
             (Self::None, Effect::Writes) => matches!(profile, Profile::Dev),
         }
@@ -142,7 +137,6 @@ impl fmt::Display for Tier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::None => "none",
-            Self::Unbuilt => "unbuilt",
             Self::KernelFilter => "kernel-filter",
             Self::Full => "full",
         })

@@ -165,7 +165,7 @@ impl Permit {
             files_digest,
             gate,
             box_spec,
-            tier: Tier::Unbuilt,
+            tier: Tier::Full,
         }
     }
 }

@@ -99,6 +99,7 @@ mod tests {
             database: root.path().join("calt.sqlite3"),
             data_root: root.path().to_owned(),
             python: None,
+            isolation: calt_engine::tools::Isolation::default(),
             secrets: Vec::new(),
             config_sha256: Digest::of_bytes(b""),
             binary_sha256: Digest::of_bytes(b""),

@@ -99,7 +99,7 @@ impl Engine {
             .steps()
             .iter()
             .flat_map(|step| self.masked_remarks(&step.remarks).into_iter().map(|remark| (step.id.to_string(), remark)))
-            .filter(|(_, remark)| remark.code == "program_missing")
+            .filter(|(_, remark)| ["program_missing", "isolation_unavailable"].contains(&remark.code.as_str()))
             .collect();
         let steps = plan
             .steps()

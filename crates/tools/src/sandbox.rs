@@ -102,7 +102,7 @@ impl Sandbox {
                     .to_owned(),
             ),
             Tier::KernelFilter => None,
-            Tier::Unbuilt | Tier::None => {
+            Tier::None => {
                 Some("isolation_unavailable: this machine cannot hold a command; `calt doctor` says why".to_owned())
             }
         }
@@ -153,7 +153,7 @@ impl Sandbox {
             Limits { deadline: Instant::now() + Duration::from_secs(SELF_TEST_SECONDS_MAX), cancel: Cancel::new() };
         let shapes = match tier {
             Tier::Full => vec![BoxSpec::read_only(), BoxSpec::test()],
-            Tier::KernelFilter | Tier::Unbuilt | Tier::None => vec![BoxSpec::read_only()],
+            Tier::KernelFilter | Tier::None => vec![BoxSpec::read_only()],
         };
         for shape in shapes {
             let works = run::probe(&self.boxes, tier, self.user(), &shape, &workspace, &limits)?;

@@ -139,5 +139,5 @@ fn what_is_missing_is_404_with_a_code() {
     assert_eq!(world.request("GET", "/readyz", &[], None).status, 200);
     assert!(owner.get("/metrics").expect(200).text().contains("calt_"));
     assert_eq!(owner.get("/openapi.json").expect(200).json()["openapi"].as_str().unwrap().split('.').next(), Some("3"));
-    assert_eq!(owner.get("/api/v1/sandbox").expect(200).json()["tier"], "unbuilt");
+    assert_eq!(owner.get("/api/v1/sandbox").expect(200).json()["tier"], "full");
 }

@@ -106,6 +106,11 @@ fn api() {
     lists("api.md", &[("roles", roles()), ("calls", calls), ("shapes", shapes)]);
 }
 
+#[test]
+fn security() {
+    lists("security.md", &[("roles", roles())]);
+}
+
 fn roles() -> String {
     let roles: Vec<_> = Role::ALL.into_iter().filter(|role| *role != Role::Daemon).collect();
     let mut table = "| may |".to_owned();

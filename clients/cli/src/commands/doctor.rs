@@ -19,6 +19,7 @@ use crate::table::{rows, table};
 enum Verdict {
     Pass,
     Warn,
+    Degraded,
     Fail,
 }
 
@@ -27,6 +28,7 @@ impl Verdict {
         match self {
             Self::Pass => "PASS",
             Self::Warn => "WARN",
+            Self::Degraded => "DEGRADED",
             Self::Fail => "FAIL",
         }
     }
@@ -50,6 +52,17 @@ impl Report {
 
     fn fail(&mut self, what: impl Into<String>, fix: impl Into<String>) {
         self.lines.push((Verdict::Fail, what.into(), Some(fix.into())));
+    }
+
+    /// A layer of the box. One that does not hold is a failure only where nothing else holds a command.
+    fn layer(&mut self, layer: &Value, nothing_holds: bool) {
+        let what = format!("layer {}: {}", render::word(&layer["name"]), render::word(&layer["cause"]));
+        let verdict = match layer["verdict"].as_str() {
+            Some("PASS") => Verdict::Pass,
+            Some("FAIL") if nothing_holds => Verdict::Fail,
+            Some(_) | None => Verdict::Degraded,
+        };
+        self.lines.push((verdict, what, layer["fix"].as_str().map(str::to_owned)));
     }
 
     fn setting(&mut self, name: &str, value: impl Into<String>, from: &str) {
@@ -156,7 +169,10 @@ async fn about_daemon(report: &mut Report, context: &Context, client: &Client) {
     if sandbox["tier"] == "full" {
         report.pass(isolation);
     } else {
-        report.warn(isolation, "approve only commands whose whole effect you can see");
+        report.warn(isolation, "see the lines below; approve only commands whose whole effect you can see");
+    }
+    for layer in render::items(&sandbox["layers"]) {
+        report.layer(layer, sandbox["tier"] == "none");
     }
     for program in render::items(&sandbox["programs"]) {
         let name = render::word(&program["name"]);

@@ -370,14 +370,32 @@ reply! {
 reply! {
     /// How commands are isolated on this machine, and what they need.
     SandboxView {
-        /// `full`, `kernel-filter`, `unbuilt`, `none`.
+        /// `full`, `kernel-filter`, `none`.
         tier: String,
         /// What that means, in one sentence.
         meaning: String,
+        /// What was found when the daemon tried it, layer by layer.
+        layers: Vec<LayerView>,
+        /// The boxes a command can be approved for: what each sees, may write, may reach, and its limits.
+        boxes: Value,
         /// The programs commands may name, and whether they are here.
         programs: Vec<ProgramView>,
         /// Where each setting of the daemon came from.
         settings: Vec<SettingView>,
+    }
+}
+
+reply! {
+    /// A layer of the box, as it was found on this machine.
+    LayerView {
+        /// Its name.
+        name: String,
+        /// `PASS`, `DEGRADED`, `FAIL`.
+        verdict: String,
+        /// What was found.
+        cause: String,
+        /// What would put it right.
+        fix: Option<String>,
     }
 }
 

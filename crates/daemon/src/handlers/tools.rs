@@ -1,9 +1,9 @@
 //! Tools, and how their commands are isolated.
 
 use axum::extract::State;
-use calt_api::views::{Page, ProgramView, SandboxView, SettingView, ToolView};
+use calt_api::views::{LayerView, Page, ProgramView, SandboxView, SettingView, ToolView};
 use calt_engine::core::Refusal;
-use calt_engine::core::isolation::Tier;
+use calt_engine::core::isolation::{BoxSpec, Tier};
 use calt_engine::core::toolbox::{ToolRules, Toolbox as _};
 use serde_json::json;
 
@@ -49,9 +49,18 @@ pub(crate) async fn sandbox(State(app): State<App>, _: Reader) -> View<SandboxVi
         path: program.path.map(|path| path.display().to_string()),
         package: program.package.to_owned(),
     });
+    let layers = app.engine.toolkit().sandbox().layers.iter().map(|layer| LayerView {
+        name: layer.name.clone(),
+        verdict: layer.verdict.as_str().to_owned(),
+        cause: layer.cause.clone(),
+        fix: layer.fix.clone(),
+    });
+    let boxes = [BoxSpec::read_only(), BoxSpec::test()];
     View(SandboxView {
         tier: tier.to_string(),
         meaning: meaning(tier).to_owned(),
+        layers: layers.collect(),
+        boxes: json!(boxes),
         programs: programs.collect(),
         settings: settings.collect(),
     })
@@ -61,7 +70,6 @@ const fn meaning(tier: Tier) -> &'static str {
     match tier {
         Tier::Full => "commands run in namespaces of their own, under Landlock and seccomp",
         Tier::KernelFilter => "commands run under Landlock and seccomp, without namespaces of their own",
-        Tier::Unbuilt => "commands run in a process group of their own, and in no box yet",
         Tier::None => "commands are refused: this kernel cannot hold them",
     }
 }

@@ -48,7 +48,7 @@ pub fn facts() -> Facts {
         now: Timestamp::from_micros(1_790_000_000_000_000),
         next_run: RunId(0),
         next_artifact: ArtifactId(0),
-        tier: Tier::Unbuilt,
+        tier: Tier::Full,
         step: None,
     }
 }

@@ -95,7 +95,10 @@ impl Tool for RunShellReadonly {
             return Vec::new();
         };
         let refused = match allowed(command) {
-            Ok(allowed) => missing(&allowed, programs),
+            Ok(allowed) => missing(&allowed, programs).or_else(|| {
+                let refusal = Self::box_spec(inputs).and_then(|shape| programs.sandbox().refusal(&shape));
+                refusal.map(|refusal| ToolFailure::plain(FailureCode::IsolationUnavailable, refusal))
+            }),
             Err(failure) => Some(failure),
         };
         let remark =

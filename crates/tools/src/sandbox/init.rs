@@ -119,7 +119,7 @@ fn build(spec: &[u8], ends: &mut Ends) -> Result<Option<i32>, Broken> {
             drop_rights()?;
             started(&spec, ends)
         }
-        Tier::None | Tier::Unbuilt => Err(Broken { layer: "tier", reason: "this machine holds no box".to_owned() }),
+        Tier::None => Err(Broken { layer: "tier", reason: "this machine holds no box".to_owned() }),
     }
 }
 
@@ -238,9 +238,7 @@ fn enclosed(spec: &Spec, ends: &Ends, processes: u64) -> Result<(), Broken> {
     sys::close_on_exec_from(3).of_layer("descriptors")?;
     match spec.tier {
         Tier::Full => rustix::process::chdir(&spec.workspace).of_layer("workspace")?,
-        Tier::KernelFilter | Tier::None | Tier::Unbuilt => {
-            rustix::process::fchdir(&ends.workspace).of_layer("workspace")?
-        }
+        Tier::KernelFilter | Tier::None => rustix::process::fchdir(&ends.workspace).of_layer("workspace")?,
     }
     limits(spec, processes)?;
     landing::restrict(spec).of_layer("landlock")?;

@@ -63,10 +63,7 @@ fn rules(spec: &Spec, abi: ABI) -> Result<RulesetCreated, RulesetError> {
     }
     let workspace = match (spec.tier, spec.shape.workspace) {
         (Tier::Full, WorkspaceView::Overlay) => write,
-        (
-            Tier::Full | Tier::KernelFilter | Tier::None | Tier::Unbuilt,
-            WorkspaceView::ReadOnly | WorkspaceView::Overlay,
-        ) => read,
+        (Tier::Full | Tier::KernelFilter | Tier::None, WorkspaceView::ReadOnly | WorkspaceView::Overlay) => read,
     };
     created = allow(created, &spec.workspace, workspace)?;
     for directory in written(spec) {

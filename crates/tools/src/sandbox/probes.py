@@ -46,6 +46,13 @@ def in_child(work):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+# What is there from the start
+def own_environment(): return FACTS["variable"] in os.environ
+def open_descriptors():
+    # The listing itself has one open.
+    return sum(int(number) > 2 for number in os.listdir("/proc/self/fd")) > 1
+def terminal(): os.open("/dev/tty", os.O_RDWR); return True
+
 # Files
 def read_etc(): return readable("/etc/hostname")
 def read_shadow(): return readable("/etc/shadow")
@@ -163,13 +170,6 @@ def push_input():
 def gain_rights():
     status = open("/proc/self/status").read()
     return "CapEff:\t0000000000000000" not in status or "CapBnd:\t0000000000000000" not in status and FACTS["bounded"]
-
-# What is there from the start
-def own_environment(): return FACTS["variable"] in os.environ
-def open_descriptors():
-    # The listing itself has one open.
-    return sum(int(number) > 2 for number in os.listdir("/proc/self/fd")) > 1
-def terminal(): os.open("/dev/tty", os.O_RDWR); return True
 
 # Limits
 def many_processes():

@@ -150,6 +150,6 @@ pub(super) fn fix(tier: Tier, cause: &str) -> Option<String> {
         Tier::KernelFilter if cause.contains("workspace") => {
             Some("a data root that the user commands run as can reach; `isolation.run_as` names that user".to_owned())
         }
-        Tier::Full | Tier::KernelFilter | Tier::Unbuilt | Tier::None => None,
+        Tier::Full | Tier::KernelFilter | Tier::None => None,
     }
 }

@@ -57,7 +57,7 @@ impl Boxes {
         let wanted = match (spec.tier, spec.from_root) {
             (Tier::Full, false) => Wanted::InNamespaces,
             (Tier::Full, true) => Wanted::InRootsNamespaces,
-            (Tier::KernelFilter | Tier::Unbuilt | Tier::None, _) => Wanted::Plain,
+            (Tier::KernelFilter | Tier::None, _) => Wanted::Plain,
         };
         let owner = match (wanted, descriptors.last()) {
             (Wanted::InRootsNamespaces, Some(workspace)) => owner_of(*workspace).map_err(|error| error.to_string())?,
