@@ -21,6 +21,22 @@ pub const FILES_TAG: &str = "calt files v1";
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
+/// A digest over bytes that come in pieces.
+#[derive(Clone, Default)]
+pub struct Digesting(Sha256);
+
+impl Digesting {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest over all pieces: [`Digest::of_bytes`] of them put together.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 impl Digest {
     /// Takes 32 bytes that are a digest already.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -119,6 +135,14 @@ mod tests {
             Digest::of_bytes(b"").to_string(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+    }
+
+    #[test]
+    fn pieces_have_the_digest_of_the_whole() {
+        let mut pieces = Digesting::default();
+        pieces.update(b"ab");
+        pieces.update(b"c");
+        assert_eq!(pieces.finish(), Digest::of_bytes(b"abc"));
     }
 
     #[test]

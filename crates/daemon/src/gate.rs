@@ -102,7 +102,7 @@ mod tests {
             isolation: calt_engine::tools::Isolation::default(),
             secrets: Vec::new(),
             config_sha256: Digest::of_bytes(b""),
-            binary_sha256: Digest::of_bytes(b""),
+            binary_sha256: || Digest::of_bytes(b""),
             version: "0.0.0".to_owned(),
         };
         let (engine, _) = Engine::open(config).await.unwrap();

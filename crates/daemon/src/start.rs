@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use calt_engine::core::Digest;
+use calt_engine::core::digest::Digesting;
 use calt_engine::tools::Isolation;
 use calt_engine::{Engine, EngineConfig, Fault, OpenFault, StartReport};
 use rustix::process::umask;
@@ -179,15 +180,22 @@ fn engine_config(settings: &Settings) -> EngineConfig {
         },
         secrets: settings.token.iter().cloned().collect(),
         config_sha256: Digest::of_bytes(settings.canonical().as_bytes()),
-        binary_sha256: own_digest(),
+        binary_sha256: own_digest,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
 /// SHA-256 of the running program; of no bytes when the system does not let it read itself.
 fn own_digest() -> Digest {
-    let program = std::fs::read("/proc/self/exe").unwrap_or_default();
-    Digest::of_bytes(&program)
+    use std::io::Read as _;
+    const PIECE_BYTES: usize = 64 * 1024;
+    let (mut digest, mut piece) = (Digesting::default(), vec![0; PIECE_BYTES]);
+    if let Ok(mut program) = std::fs::File::open("/proc/self/exe") {
+        while let Ok(read @ 1..) = program.read(&mut piece) {
+            digest.update(&piece[..read]);
+        }
+    }
+    digest.finish()
 }
 
 /// The token that clients of this data root find: the one on disk, or a new one if that is gone or revoked.

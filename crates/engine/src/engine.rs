@@ -42,8 +42,8 @@ pub struct EngineConfig {
     pub secrets: Vec<String>,
     /// SHA-256 of the configuration in force.
     pub config_sha256: Digest,
-    /// SHA-256 of the running program.
-    pub binary_sha256: Digest,
+    /// Computes the SHA-256 of the running program.
+    pub binary_sha256: fn() -> Digest,
     /// calt's version.
     pub version: String,
 }
@@ -124,6 +124,8 @@ impl Engine {
     /// [`OpenFault`] when the database is not this calt's, or the log cannot be written.
     pub async fn open(config: EngineConfig) -> Result<(Self, StartReport), OpenFault> {
         let store_config = StoreConfig { database: config.database.clone(), data_root: config.data_root.clone() };
+        // What takes time is done beside the opening of the store.
+        let binary_sha256 = tokio::task::spawn_blocking(config.binary_sha256);
         let (python, isolation) = (config.python.clone(), config.isolation.clone());
         let toolkit = tokio::task::spawn_blocking(move || Toolkit::find(python, isolation));
         let (store, report) = Store::open(&store_config)?;
@@ -149,7 +151,7 @@ impl Engine {
         engine
             .submit_roster(RosterAction::DaemonStarted {
                 version: config.version,
-                binary_sha256: config.binary_sha256,
+                binary_sha256: binary_sha256.await.map_err(|error| Fault::Internal(error.to_string()))?,
                 config_sha256: config.config_sha256,
             })
             .await?;
