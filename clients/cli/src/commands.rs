@@ -86,7 +86,13 @@ fn read_plan(path: &Path) -> Result<PlanText, Fault> {
     };
     match read {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(unreadable("there is no such file")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("plan `{name}` cannot be read: there is no such file");
+            let directory = path.parent().filter(|directory| directory.is_dir());
+            let hint = directory
+                .map_or_else(|| "ls".to_owned(), |it| format!("ls {}", hint::quoted(&it.display().to_string())));
+            return Err(Fault::Usage { message, hint: Some(hint) });
+        }
         Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
             let hint = format!("ls {}", hint::quoted(&name));
             return Err(Fault::Usage { message: format!("plan `{name}` is a directory"), hint: Some(hint) });

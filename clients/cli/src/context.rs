@@ -73,6 +73,15 @@ impl Context {
         place::data_root(self.data_root.clone())
     }
 
+    /// Where a session's files are, if its daemon is the one of this data root.
+    pub(crate) fn workspace(&self, session: &str) -> Option<PathBuf> {
+        if self.base_url.is_some() {
+            return None;
+        }
+        let workspace = self.data_root().ok()?.value.join("sessions").join(session).join("workspace");
+        workspace.is_dir().then_some(workspace)
+    }
+
     /// The daemon that was named, or the one of the data root, started if there is none.
     pub(crate) async fn client(&self) -> Result<Client, Fault> {
         let named = self.token.as_ref().map(|token| token.value.clone());

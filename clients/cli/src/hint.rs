@@ -22,7 +22,10 @@ pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
         Next::ListArtifacts { session } => format!("calt artifacts list {session}"),
         Next::StartDaemon => "calt daemon".to_owned(),
         Next::ListTokens => "calt token list".to_owned(),
-        Next::ListSessions | Next::AskApprover => "calt session list".to_owned(),
+        Next::AskApprover => {
+            session.map_or_else(|| "calt session list".to_owned(), |session| format!("calt run --session {session}"))
+        }
+        Next::ListSessions => "calt session list".to_owned(),
         Next::GiveToken | Next::RunDoctor | Next::RetryLater => "calt doctor".to_owned(),
         // The sentence says what to mend; there is no command to type.
         Next::GiveReason | Next::CorrectRequest | Next::Nothing => return None,

@@ -17,6 +17,7 @@ mod render;
 mod table;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -58,12 +59,17 @@ pub fn run() -> Handover {
         let data_root = arguments.shared.data_root.filter(|root| !root.as_os_str().is_empty());
         return Handover::Daemon(DaemonArguments { data_root, ..daemon.clone() });
     }
-    let fault = match commands::dispatch(&context, arguments.command) {
-        Ok(()) => return Handover::Done(ExitCode::SUCCESS),
-        Err(fault) => context.with_the_way_there(fault),
-    };
-    ask::talk(&fault.render());
-    Handover::Done(ExitCode::from(told(&context, &fault)))
+    let done = commands::dispatch(&context, arguments.command);
+    let fault = done.map_err(|fault| context.with_the_way_there(fault)).err();
+    if let Some(fault) = &fault {
+        ask::talk(&fault.render());
+    }
+    if let Some(path) = place::when_not_installed().filter(|_| std::io::stderr().is_terminal()) {
+        context.talk(&format!(
+            "\n`calt` is not on your PATH; here it is {path}\nTo install it: cargo install --locked --path .\n"
+        ));
+    }
+    Handover::Done(fault.map_or(ExitCode::SUCCESS, |fault| ExitCode::from(told(&context, &fault))))
 }
 
 /// Says a fault on standard output where JSON was asked for, and gives the exit code.

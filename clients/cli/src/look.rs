@@ -67,6 +67,14 @@ impl Run<'_> {
         Ok(self.context.fetch(&self.client, &endpoint::SHOW_STEP, &[&self.session, step], &[]).await?)
     }
 
+    /// Whether what a preview gave is shown by the look at a later step, which applies it and is not decided on yet.
+    pub(crate) async fn is_shown_again(&self, preview: &str) -> Result<bool, Fault> {
+        let reference = format!("${{steps.{preview}.output}}");
+        let plan = self.plan().await?;
+        let mut later = steps(&plan).skip_while(|step| id(step) != preview).skip(1);
+        Ok(later.any(|step| step["status"] == "pending" && step["inputs"]["preview"] == reference.as_str()))
+    }
+
     /// How this run goes on after a stop.
     pub(crate) fn again(&self) -> String {
         format!("calt run --session {}", self.session)

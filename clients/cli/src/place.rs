@@ -67,6 +67,19 @@ fn below_home(name: &str, below: &str) -> Option<PathBuf> {
     absolute(name).or_else(|| absolute("HOME").map(|home| home.join(below)))
 }
 
+/// Where this program is, when cargo ran it and hints that begin with `calt` would not find it.
+pub(crate) fn when_not_installed() -> Option<String> {
+    variable("CARGO")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|directory| directory.join("calt").is_file()) {
+        return None;
+    }
+    let program = std::env::current_exe().ok()?;
+    let here = std::env::current_dir().ok()?;
+    let shown = program.strip_prefix(here).unwrap_or(&program);
+    Some(calt_api::visible::visible_line(&crate::hint::quoted(&shown.display().to_string())).into_owned())
+}
+
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

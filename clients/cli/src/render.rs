@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 
 use calt_api::visible::{columns, visible, visible_line};
 use serde_json::Value;
@@ -140,7 +141,10 @@ pub(crate) fn plan(plan: &Value) -> String {
 /// A step with everything that will be used; nothing is cut.
 pub(crate) fn step(step: &Value) -> String {
     let mut sheet = step_head(step);
-    for (name, value) in step["inputs"].as_object().into_iter().flatten() {
+    // What stands in one line comes first: a path is read before what is written there.
+    let (blocks, lines): (Vec<_>, Vec<_>) =
+        step["inputs"].as_object().into_iter().flatten().partition(|(_, value)| is_block(value));
+    for (name, value) in lines.into_iter().chain(blocks) {
         field(&mut sheet, name, value);
     }
     if !step["meta"].is_null() {
@@ -205,13 +209,35 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
 }
 
 fn field(sheet: &mut Sheet, name: &str, value: &Value) {
+    field_at(sheet, "   ", name, value);
+}
+
+fn field_at(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
     let name = format!("{}:", visible_line(name));
-    match value.as_str() {
-        Some(long) if long.contains('\n') => {
-            sheet.line(format_args!("   {name}"));
-            sheet.add(&indented(&visible(long), "   │ "));
+    if let Some(long) = value.as_str().filter(|_| is_block(value)) {
+        sheet.line(format_args!("{before}{name}"));
+        sheet.add(&indented(&visible(long), &format!("{before}│ ")));
+    } else if is_block(value) {
+        sheet.line(format_args!("{before}{name}"));
+        for (place, item) in items(value).iter().enumerate() {
+            sheet.line(format_args!("{before}  {}.", place + 1));
+            let (blocks, lines): (Vec<_>, Vec<_>) =
+                item.as_object().into_iter().flatten().partition(|(_, value)| is_block(value));
+            for (name, value) in lines.into_iter().chain(blocks) {
+                field_at(sheet, &format!("{before}     "), name, value);
+            }
         }
-        Some(_) | None => sheet.line(format_args!("   {}{}", padded(&name, FIELD_COLUMNS), word(value))),
+    } else {
+        sheet.line(format_args!("{before}{}{}", padded(&name, FIELD_COLUMNS), word(value)));
+    }
+}
+
+/// Whether a value takes lines of its own: text of several lines, or a list of mappings.
+fn is_block(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\n'),
+        Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
 }
 
@@ -247,27 +273,70 @@ pub(crate) fn diff(text: &str, place: Place) -> String {
     sheet.done()
 }
 
-/// Events, one a line.
-pub(crate) fn events(events: &[Value]) -> String {
-    table::rows(&events.iter().map(event_row).collect::<Vec<_>>())
+/// Whose events are shown: a session's, which is known, or anybody's, so that each row names its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventsOf {
+    OneSession,
+    All,
+}
+
+/// Events, one a row. Where a terminal is too narrow the type gives way, which the summary says in words, and
+/// a session stands above its events.
+pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
+    let rows: Vec<_> = events.iter().map(|event| event_row(event, of)).collect();
+    if table::fits(&rows) {
+        return table::rows(&rows);
+    }
+    let mut sheet = Sheet::default();
+    for events in events.chunk_by(|one, next| of == EventsOf::OneSession || one["session_id"] == next["session_id"]) {
+        if of == EventsOf::All {
+            sheet.line(events[0]["session_id"].as_str().map_or("(no session)".into(), visible_line));
+        }
+        let row = |event: &Value| {
+            let mut row = event_row(event, EventsOf::OneSession);
+            row.remove(EVENT_TYPE_PLACE);
+            row
+        };
+        sheet.add(&table::rows(&events.iter().map(row).collect::<Vec<_>>()));
+    }
+    sheet.done()
 }
 
 /// One event in one line, for a stream that knows no other.
-pub(crate) fn event(event: &Value) -> String {
+pub(crate) fn event(event: &Value, of: EventsOf) -> String {
     let widths = [5, 25, 24, 10, 0];
-    let cells = event_row(event).into_iter().zip(widths).map(|(cell, width)| padded(&cell, width));
+    let cells = event_row(event, of).into_iter().zip(widths).map(|(cell, width)| padded(&cell, width));
     cells.collect::<Vec<_>>().join("  ")
 }
 
-fn event_row(event: &Value) -> Vec<String> {
+/// Where in an event's row its type stands.
+const EVENT_TYPE_PLACE: usize = 2;
+
+fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
     let number = format!("{:>4}", word(&event["id"]));
-    vec![
-        number,
-        time(&event["created_at"]),
-        word(&event["event_type"]),
-        word(&event["principal"]),
-        word(&event["summary"]),
-    ]
+    let mut row = vec![number, time(&event["created_at"]), word(&event["event_type"]), word(&event["principal"])];
+    if of == EventsOf::All {
+        row.push(word(&event["session_id"]));
+    }
+    let what = what_came_of(event).map(|what| format!(": {what}")).unwrap_or_default();
+    row.push(format!("{}{what}", word(&event["summary"])));
+    row
+}
+
+/// What an event says beyond its summary: the files that were written, or the reason.
+pub(crate) fn what_came_of(event: &Value) -> Option<String> {
+    let payload: Value =
+        event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let reason = ["error", "reason"].iter().find_map(|name| payload[*name].as_str());
+    let reason = reason.map(|reason| visible_line(reason).into_owned());
+    let written = items(&event["facts"]["applied"]).iter().map(written_file);
+    let said: Vec<String> = reason.into_iter().chain(written).collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+fn written_file(file: &Value) -> String {
+    let verb = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
+    format!("{verb} {}", word(&file["path"]))
 }
 
 /// What a run gave, for a person.
@@ -282,8 +351,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
     } else if output["applied"] == Value::Bool(true) {
         // The diff was shown at the look before it.
         for file in items(&output["files"]) {
-            let verb = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
-            sheet.line(format_args!("   {verb} {}", word(&file["path"])));
+            sheet.line(format_args!("   {}", written_file(file)));
         }
     } else if let Some(text) = output["diff"].as_str() {
         sheet.add(&diff(text, place));
@@ -302,6 +370,16 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
         sheet.line(format_args!("   {}", word(output)));
     }
     sheet.done()
+}
+
+/// Where the files of a session are. On a terminal the home directory is `~`: with it the path fits a line.
+pub(crate) fn files_in(workspace: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty() && std::io::stdout().is_terminal());
+    let path = match home.and_then(|home| workspace.strip_prefix(home).ok()) {
+        Some(below) => format!("~/{}", below.display()),
+        None => workspace.display().to_string(),
+    };
+    format!("the files are in\n{}\n", visible_line(&path))
 }
 
 /// Problems of a plan file, each with its place and the line it stands in.
@@ -350,6 +428,16 @@ mod tests {
         let lines: Vec<_> = shown.lines().collect();
         assert!(lines[0].starts_with("  | …長") && lines[0].contains("… (+"), "{shown}");
         assert_eq!(columns(lines[1]), 4 + 1 + 2 * 40 + 1);
+    }
+
+    #[test]
+    fn files_of_a_patch_are_shown_line_by_line_and_their_path_comes_first() {
+        let step = serde_json::json!({"id": "a", "title": "t", "tool": "apply_patch", "risk": "low", "status": "pending",
+            "inputs": {"files": [{"content": "one\ntwo\n", "path": "x"}], "mode": "preview"}});
+        let shown = self::step(&step);
+        let inputs = shown.split_once("pending\n").unwrap().1;
+        let expected = "   mode:     preview\n   files:\n     1.\n        path:     x\n        content:\n        │ one\n        │ two\n";
+        assert_eq!(inputs, expected);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Tables: every column as wide as it needs, wide characters counted as two, the last one wrapped on a terminal.
 //!
-//! An id that is broken over two lines cannot be copied, so only the last column gives way; where too little
-//! is left for it or one of its words, it stands on lines of its own. Away from a terminal a row is one line, for other programs.
+//! An id that is broken over two lines cannot be copied, so only the last column is wrapped; where too little
+//! is left for it or one of its words, it stands on lines of its own, and so do other columns that do not fit.
+//! Away from a terminal a row is one line, for other programs.
 
 use std::io::IsTerminal as _;
 
@@ -22,6 +23,11 @@ pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
 /// Puts rows below each other without titles, for what is no list of things.
 pub(crate) fn rows(rows: &[Vec<String>]) -> String {
     of_width(&[], rows, terminal_columns())
+}
+
+/// Whether the rows stand on the terminal one a line, or there is none.
+pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
+    terminal_columns().is_none_or(|terminal| of_width(&[], rows, None).lines().all(|line| columns(line) <= terminal))
 }
 
 /// How wide the terminal on standard output is, if it is one.
@@ -47,38 +53,41 @@ fn of_width(titles: &[&str], rows: &[Vec<String>], terminal: Option<usize>) -> S
         let Some((last, first)) = row.split_last() else { continue };
         let mut line = String::new();
         for (cell, width) in first.iter().zip(&widths) {
+            if terminal.is_some_and(|terminal| columns(&line) + width > terminal) && !line.is_empty() {
+                end_line(&mut text, &line);
+                line = " ".repeat(INDENT_COLUMNS);
+            }
             line.push_str(&padded(cell, width + GAP_COLUMNS));
         }
-        let left = terminal.map_or(usize::MAX, |terminal| terminal.saturating_sub(before_last));
-        if columns(last) <= left || before_last == 0 {
+        let used = columns(&line);
+        let left = terminal.map_or(usize::MAX, |terminal| terminal.saturating_sub(used));
+        if columns(last) <= left || first.is_empty() {
             line.push_str(last);
-            text.push_str(line.trim_end());
-            text.push('\n');
+            end_line(&mut text, &line);
             continue;
         }
-        // A path or a digest that is broken cannot be copied either.
-        let longest_word = last.split(' ').map(columns).max().unwrap_or(0);
-        let on_its_own = left < LAST_COLUMNS_MIN || longest_word > left;
+        let longest_word = last.split(' ').filter(|word| is_narrow(word)).map(columns).max().unwrap_or(0);
+        let on_its_own = left < LAST_COLUMNS_MIN || longest_word > left || used < before_last;
         let (indent, room) = if on_its_own {
             (INDENT_COLUMNS, terminal.unwrap_or(usize::MAX).saturating_sub(INDENT_COLUMNS))
         } else {
-            (before_last, left)
+            (used, left)
         };
-        for (place, piece) in wrapped(last, room).into_iter().enumerate() {
-            if place == 0 && !on_its_own {
-                text.push_str(&line);
-            } else {
-                if place == 0 {
-                    text.push_str(line.trim_end());
-                    text.push('\n');
-                }
-                text.push_str(&" ".repeat(indent));
-            }
-            text.push_str(piece.trim_end());
-            text.push('\n');
+        if on_its_own {
+            end_line(&mut text, &line);
+            line.clear();
+        }
+        for piece in wrapped(last, room) {
+            end_line(&mut text, &format!("{}{piece}", padded(&line, indent)));
+            line.clear();
         }
     }
     text
+}
+
+fn end_line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
 }
 
 /// Text with spaces behind it, up to a display width.
@@ -86,13 +95,23 @@ pub(crate) fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
-/// Text in pieces of a display width, broken at spaces where there are some.
+/// Whether a word has no wide characters. Such a word is an id, a path or a digest more often than not, and
+/// one that is broken cannot be copied; what goes over the edge of a terminal can.
+fn is_narrow(word: &str) -> bool {
+    columns(word) <= word.chars().count()
+}
+
+/// Text in pieces of a display width, broken at spaces, and between wide characters, which are written without.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
     for word in text.split_inclusive(' ') {
         if columns(&piece) + columns(word.trim_end()) > width && !piece.is_empty() {
             pieces.push(std::mem::take(&mut piece));
+        }
+        if is_narrow(word) {
+            piece.push_str(word);
+            continue;
         }
         for c in word.chars() {
             piece.push(c);
@@ -139,10 +158,25 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_terminal_when_the_first_columns_fit() {
-        let rows = [row(&["a", &"長い文".repeat(40)]), row(&["b", &"word ".repeat(40)]), row(&["c", &"x".repeat(200)])];
+        let rows = [row(&["a", &"長い文".repeat(40)]), row(&["b", &"word ".repeat(40)])];
         for terminal in 24..120 {
             let shown = of_width(&["K", "V"], &rows, Some(terminal));
             assert!(shown.lines().all(|line| columns(line) <= terminal), "{terminal}:\n{shown}");
         }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_go_to_the_next_line_whole() {
+        let rows =
+            [row(&["session_01a213e5225f70ee", "awaiting_plan_approval", "1", "2026-11-25 19:16:39+00:00", "a"])];
+        let shown = of_width(&[], &rows, Some(60));
+        assert_eq!(shown, "session_01a213e5225f70ee  awaiting_plan_approval  1\n    2026-11-25 19:16:39+00:00  a\n");
+    }
+
+    #[test]
+    fn a_path_is_never_broken() {
+        let path = "x/".repeat(40);
+        let shown = of_width(&[], &[row(&["a", &path])], Some(30));
+        assert_eq!(shown, format!("a\n    {path}\n"));
     }
 }

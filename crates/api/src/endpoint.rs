@@ -106,11 +106,11 @@ endpoints! {
     CREATE_TOKEN = post "/api/v1/tokens" "Makes a token; it is shown this once.";
     LIST_TOKENS = get "/api/v1/tokens" "Lists tokens by their public names.";
     REVOKE_TOKEN = post "/api/v1/tokens/{token}/revoke" "Takes a token back.";
-    HEALTH = get "/healthz" "Says that the daemon is alive. Needs no token.";
-    READY = get "/readyz" "Says whether the daemon can write its log. Needs no token.";
+    HEALTH = get "/healthz" "Says that the daemon is alive.";
+    READY = get "/readyz" "Says whether the daemon can write its log.";
     METRICS = get "/metrics" "Gives figures in Prometheus' text format.";
     OPENAPI = get "/openapi.json" "Gives this interface as `OpenAPI` 3.1.";
-    DOCS = get "/docs" "Shows this interface as a page. Needs no token itself.";
+    DOCS = get "/docs" "Shows this interface as a page.";
 }
 
 #[cfg(test)]

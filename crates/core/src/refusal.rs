@@ -60,7 +60,7 @@ pub enum Refusal {
     NeedsReplan { session: SessionId, version: u32 },
     #[error("session `{session}` is {status} and stays so")]
     SessionClosed { session: SessionId, status: &'static str },
-    #[error("a `{role}` may not {act}")]
+    #[error("role `{role}` may not {act}")]
     NotAllowed { role: Role, act: &'static str },
     #[error("{what} holds {actual} {unit}; the limit is {limit}")]
     LimitExceeded { what: String, actual: u64, limit: u64, unit: &'static str },

@@ -226,3 +226,45 @@ fn colours_are_left_out_where_they_are_not_wanted() {
         assert_eq!(screen.contains(green), is_coloured, "{line}\n{screen}");
     }
 }
+
+#[test]
+fn a_change_is_shown_once_and_the_end_says_what_was_written_and_where() {
+    let world = World::with(&[("CARGO", "cargo")]);
+    std::fs::write(world.home().join("plan.yaml"), WRITES).unwrap();
+    let terminal = Terminal::run(&world, 80, &["run", "plan.yaml"]);
+    terminal.waits_for(QUESTION, 1);
+    terminal.types("y");
+    let looks = terminal.waits_for(QUESTION, 2);
+    assert_eq!(looks.matches("+++ b/議事録.md").count(), 1, "{looks}");
+    terminal.types("y");
+    let end = terminal.waits_for("exit 0", 1);
+    assert!(end.contains("step w1 executed: wrote 議事録.md"), "{end}");
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    assert!(end.contains(&format!("~/data/sessions/{id}/workspace\n")), "{end}");
+    assert!(world.workspace(&id).join("議事録.md").is_file());
+    assert!(end.contains("`calt` is not on your PATH; here it is ") && end.contains("cargo install"), "{end}");
+}
+
+#[test]
+fn what_an_agent_may_not_decide_is_left_to_somebody_who_may() {
+    let world = world(WRITES);
+    let made = world.calt(&["token", "create", "--name", "my-agent", "--role", "agent"]);
+    let ran = world.calt(&["run", "plan.yaml", "--yes", "--token", made.stdout.trim()]);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let end = format!("error: role `agent` may not approve, reject or skip\nhint: calt run --session {id}\n");
+    assert!(ran.stderr.ends_with(&end), "{}", ran.stderr);
+    assert_eq!(world.calt(&["run", "--session", &id, "--yes"]).code, 0);
+}
+
+#[test]
+fn a_search_in_all_sessions_names_the_session_of_each_event() {
+    let world = world(WRITES);
+    world.calt(&["run", "plan.yaml", "--yes"]);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    let found = world.calt(&["logs", "search", "議事録"]).stdout;
+    assert!(found.lines().all(|line| line.contains(&id)), "{found}");
+    let terminal = Terminal::run(&world, 80, &["logs", "search", "議事録"]);
+    let screen = terminal.waits_for("exit 0", 1);
+    assert_eq!(screen.matches(&id).count(), 1, "{screen}");
+}

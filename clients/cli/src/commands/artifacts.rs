@@ -10,8 +10,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
 
-const LIST: &[(&str, &str)] =
-    &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256"), ("PATH", "path")];
+const LIST: &[(&str, &str)] = &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256")];
 
 pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<(), Fault> {
     let client = context.client().await?;

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render::{self, Sheet};
-use crate::table::{rows, table};
+use crate::table::{padded, rows, table};
 
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +80,12 @@ impl Report {
 
     fn text(&self) -> String {
         let mut sheet = Sheet::default();
-        let line =
-            |(verdict, what, _): &(Verdict, String, Option<String>)| vec![verdict.word().to_owned(), what.clone()];
-        for line_and_fix in &self.lines {
-            sheet.add(&rows(&[line(line_and_fix)]));
-            if let Some(fix) = &line_and_fix.2 {
-                sheet.line(format_args!("      fix: {fix}"));
+        // Each line is a table of its own, for its fix stands below it; the verdicts are as wide as the widest.
+        let width = self.lines.iter().map(|(verdict, ..)| verdict.word().len()).max().unwrap_or(0);
+        for (verdict, what, fix) in &self.lines {
+            sheet.add(&rows(&[vec![padded(verdict.word(), width), what.clone()]]));
+            if let Some(fix) = fix {
+                sheet.line(format_args!("{}  fix: {fix}", " ".repeat(width)));
             }
         }
         sheet.line("");
@@ -203,4 +203,17 @@ fn first_line(fault: &Fault) -> String {
 fn hint_of(fault: &Fault) -> String {
     let text = fault.render();
     text.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("calt daemon").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_of_any_length_stand_in_one_column_with_their_fixes_below() {
+        let mut report = Report::default();
+        report.pass("a");
+        report.lines.push((Verdict::Degraded, "b".to_owned(), Some("c".to_owned())));
+        assert!(report.text().starts_with("PASS      a\nDEGRADED  b\n          fix: c\n"), "{}", report.text());
+    }
 }

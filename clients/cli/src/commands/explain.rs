@@ -33,6 +33,13 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
             || "next: nothing; a stopped session stays stopped (`calt run PLAN` makes a new one)".to_owned(),
             |next| format!("next: {next}"),
         ));
+        // The one step and the whole way: who came to decide wants to see it through.
+        if shown["status"].as_str().is_some_and(|status| status.starts_with("awaiting_")) {
+            sheet.line(format_args!("all of it: calt run --session {session}"));
+        }
+        if let Some(workspace) = context.workspace(session) {
+            sheet.add(&render::files_in(&workspace));
+        }
         sheet.done()
     })
 }
@@ -41,12 +48,13 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
 fn why(session: &Value, newest_first: &[Value]) -> String {
     let last = |kinds: &[&str]| {
         newest_first.iter().find(|event| kinds.iter().any(|kind| event["event_type"] == **kind)).map(|event| {
-            let payload: Value =
-                event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            let reason = ["error", "reason"].iter().find_map(|name| payload[*name].as_str().map(str::to_owned));
-            let reason =
-                reason.map(|reason| format!(": {}", calt_api::visible::visible_line(&reason))).unwrap_or_default();
-            format!("{} by {}{reason}", render::word(&event["summary"]), render::word(&event["principal"]))
+            let reason = render::what_came_of(event).map(|reason| format!(": {reason}")).unwrap_or_default();
+            // The daemon tells how a run ended; it decided nothing.
+            let by = match render::word(&event["principal"]).as_str() {
+                "daemon" => String::new(),
+                somebody => format!(" by {somebody}"),
+            };
+            format!("{}{by}{reason}", render::word(&event["summary"]))
         })
     };
     match session["status"].as_str().unwrap_or_default() {

@@ -6,7 +6,7 @@ use super::list::{list, more};
 use crate::arguments::LogsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::render;
+use crate::render::{self, EventsOf};
 
 pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -20,7 +20,8 @@ pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), F
                 }
                 None => list(context, &client, &endpoint::SEARCH_ALL_EVENTS, &[], query, &page).await?,
             };
-            context.show(&found, |found| render::events(render::items(&found["items"])))?;
+            let of = whose(session.as_deref());
+            context.show(&found, |found| render::events(render::items(&found["items"]), of))?;
             if render::items(&found["items"]).is_empty() {
                 context.talk("Nothing found.\n");
             }
@@ -39,10 +40,14 @@ pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), F
                 if context.json() {
                     render::out(&calt_api::visible::escape_json(&event.to_string()))?;
                 } else {
-                    render::out(&render::event(&event))?;
+                    render::out(&render::event(&event, whose(session.as_deref())))?;
                 }
             }
             Ok(())
         }
     }
+}
+
+fn whose(session: Option<&str>) -> EventsOf {
+    session.map_or(EventsOf::All, |_| EventsOf::OneSession)
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use calt_api::Code;
 use calt_api::client::Client;
 use calt_api::endpoint;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,7 +16,7 @@ use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{self, Consent, Run, id, steps};
-use crate::render::{self, Place, Sheet};
+use crate::render::{self, EventsOf, Place, Sheet};
 
 /// How often the spinner turns.
 const SPINNER_TURN: Duration = Duration::from_millis(80);
@@ -139,9 +140,16 @@ async fn begin(run: Run<'_>) -> Result<(), Fault> {
     }
 }
 
-/// A daemon that went away is started again by going on, unless its address was named.
+/// A daemon that went away is started again by going on, unless its address was named. What this token may
+/// not do, somebody who may does by going on.
 fn and_back(run: &Run<'_>, fault: Fault) -> Fault {
     let fault = run.context.with_the_way_there(fault);
+    if let Fault::Problem(mut problem) = fault {
+        if problem.code == Code::NotAllowed.as_str() {
+            problem.args["session"] = json!(run.session);
+        }
+        return Fault::Problem(problem);
+    }
     if let Fault::Reach { message, .. } = &fault
         && run.context.base_url().is_none()
     {
@@ -224,7 +232,13 @@ async fn follow(
     run.executing.replace(None);
     let seconds = ended["duration_ms"].as_u64().unwrap_or_default() as f64 / 1e3;
     let state = render::word(&ended["state"]);
-    run.context.talk(&format!("{label} {state} ({seconds:.2} s)\n{}", render::output(&ended["output"], Place::Talk)));
+    let is_preview = ended["output"]["applied"] == Value::Bool(false);
+    let output = if is_preview && run.is_shown_again(name).await? {
+        String::new()
+    } else {
+        render::output(&ended["output"], Place::Talk)
+    };
+    run.context.talk(&format!("{label} {state} ({seconds:.2} s)\n{output}"));
     if state == "succeeded" {
         return Ok(());
     }
@@ -264,17 +278,25 @@ async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), F
     }
     let mut sheet = Sheet::default();
     sheet.line(format_args!("\nThe record of {session} ({})", render::word(&shown["status"])));
-    sheet.add(&render::events(&events));
+    sheet.add(&render::events(&events, EventsOf::OneSession));
     if !artifacts.is_empty() {
         sheet.line("\nArtifacts");
         let row = |item: &Value| {
             let digest: String = render::word(&item["sha256"]).chars().take(DIGEST_DIGITS).collect();
-            vec![format!("{:>4}", render::word(&item["id"])), digest, render::word(&item["path"])]
+            let bytes = format!("{} bytes", render::word(&item["bytes"]));
+            vec![format!("{:>4}", render::word(&item["id"])), digest, bytes, render::word(&item["step_id"])]
         };
         sheet.add(&crate::table::rows(&artifacts.iter().map(row).collect::<Vec<_>>()));
     }
+    if let Some(workspace) = context.workspace(session) {
+        sheet.line("");
+        sheet.add(&render::files_in(&workspace));
+    }
     render::out(&sheet.done())?;
-    context.talk(&format!("\nSearch it: calt logs search --session {session} WORD\n"));
+    if !artifacts.is_empty() {
+        context.talk(&format!("\nFetch: calt artifacts get {session} ARTIFACT"));
+    }
+    context.talk(&format!("\nSearch: calt logs search --session {session} WORD\n"));
     Ok(())
 }
 

@@ -54,12 +54,18 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
         }
         SessionCommand::Show { session } => {
             let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&session], &[]).await?;
-            context.show(&shown, |shown| render::pairs(shown, FIELDS))
+            context.show(&shown, |shown| {
+                let mut text = render::pairs(shown, FIELDS);
+                if let Some(workspace) = context.workspace(&session) {
+                    text.push_str(&render::files_in(&workspace));
+                }
+                text
+            })
         }
         SessionCommand::Stop { session } => {
             let stopped: Value =
                 client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
-            context.show(&stopped, |_| format!("session {session} stopped; nothing more runs in it\n"))
+            context.show(&stopped, |_| format!("stopped for good: {session}\n"))
         }
     }
 }

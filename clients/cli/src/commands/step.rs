@@ -131,6 +131,6 @@ fn shown(detail: &Value, place: Place) -> String {
     if let Some(reason) = detail["unresolved"].as_str() {
         sheet.line(format_args!("   ! not resolved yet: {}", calt_api::visible::visible_line(reason)));
     }
-    sheet.line(format_args!("   digest: {}", render::word(&detail["digest"])));
+    sheet.line(format_args!("   digest:   {}", render::word(&detail["digest"])));
     sheet.done()
 }

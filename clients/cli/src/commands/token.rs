@@ -15,7 +15,9 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             let body = json!({"name": name, "role": role, "expires_at": expires});
             let made: Value = client.send(&endpoint::CREATE_TOKEN, &[], &body).await?;
             context.talk("This is the only time the token is shown:\n");
-            context.show(&made, |made| format!("{}\n", render::word(&made["token"])))
+            context.show(&made, |made| format!("{}\n", render::word(&made["token"])))?;
+            context.talk("hint: export CALT_DAEMON_TOKEN=TOKEN\n");
+            Ok(())
         }
         TokenCommand::List => {
             let page: Value = context.fetch(&client, &endpoint::LIST_TOKENS, &[], &[]).await?;

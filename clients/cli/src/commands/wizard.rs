@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::Consent;
 
-const STRICT: &str = "strict: approvals cover exactly what runs, and high risk is confirmed";
-const DEV: &str = "dev: early approvals cover the template; what is missing is warned of";
+const STRICT: &str = "strict: approvals cover exactly what runs";
+const DEV: &str = "dev: early approvals cover the plan as written";
 
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let Some(terminal) = Terminal::find(StandardInput::Free) else {

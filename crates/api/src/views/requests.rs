@@ -25,7 +25,7 @@ request! {
         mode: Option<String>,
         /// `strict` (default) or `dev`.
         safety_profile: Option<String>,
-        /// The name of a workspace; without one the session gets an empty one of its own.
+        /// The name of a workspace. None are kept by name yet: leave it out, and the session gets an empty one of its own.
         workspace: Option<String>,
         /// The ticket it belongs to; at most 200 characters.
         r#ref: Option<String>,
