@@ -11,6 +11,7 @@ mod init;
 mod kept;
 mod landing;
 mod processes;
+mod remove;
 mod report;
 mod root;
 mod run;
