@@ -268,7 +268,7 @@ impl RelativePath {
                 format!("path `{text}` lies in `.git`, which is never written"),
             ));
         }
-        if path.name().starts_with(TEMPORARY_PREFIX) {
+        if path.0.split('/').any(|part| part.starts_with(TEMPORARY_PREFIX)) {
             return Err(ToolFailure::plain(
                 FailureCode::InputInvalid,
                 format!("path `{text}` is a name calt keeps for itself"),
@@ -389,6 +389,9 @@ mod tests {
         assert_eq!(RelativePath::parse("./a//b/.").unwrap().as_str(), "a/b");
         for text in [".git/config", "sub/.GIT/hooks/x"] {
             assert_eq!(RelativePath::parse_for_write(text).unwrap_err().code(), FailureCode::GitProtected);
+        }
+        for text in [".calt-tmp-1-0", "a/.calt-tmp-1-0/b"] {
+            assert_eq!(RelativePath::parse_for_write(text).unwrap_err().code(), FailureCode::InputInvalid, "{text}");
         }
     }
 
