@@ -180,10 +180,8 @@ fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> O
             }
         }
         None if is_untouched(file) && is(&now, file.new_sha256, file.new_exists) => {
-            match now.as_ref().is_none_or(|found| mode_of(found) == file.mode) {
-                true => Finding::Applied,
-                false => Finding::NotApplied,
-            }
+            let is_as_wanted = now.as_ref().is_none_or(|found| mode_of(found) == file.mode);
+            if is_as_wanted { Finding::Applied } else { Finding::NotApplied }
         }
         None if is(&now, file.new_sha256, file.new_exists) => match &leftovers.beside {
             // Somebody had written to the file when it was swapped out.

@@ -118,13 +118,12 @@ fn bearable(expr: &str) -> Result<(), (String, &'static str)> {
             (Some(_), b'\\') => (escaped, costly) = (true, true),
             (Some(_), b'{') => costly = true,
             (Some(opened), _) if opened == sign => quote = None,
-            (Some(_), _) => {}
             (None, b'\'' | b'"') => quote = Some(sign),
             (None, b'[' | b'(') => open.push(sign),
             (None, b']' | b')') => drop(open.pop()),
             (None, b',') if open.last() == Some(&b'[') => commas += 1,
             (None, b'$') => roots += 1,
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     // A filter is asked of every entry: one that reads all of the output again takes the square of its size.

@@ -32,7 +32,7 @@ pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
             unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
         }
     }
-    Ok(std::fs::remove_dir(path)?)
+    std::fs::remove_dir(path)
 }
 
 /// Opens a directory with the right to read, write and enter it.
