@@ -313,7 +313,7 @@ mod tests {
         }
     }
 
-    fn at(inputs: Value, path: &str) -> Value {
+    fn at(inputs: &Value, path: &str) -> Value {
         serde_json::from_str(&inputs.to_string().replace("a.txt", path)).unwrap()
     }
 
@@ -355,7 +355,7 @@ mod tests {
                     // A link inside the workspace: only the kernel's box can hold a command there.
                     continue;
                 }
-                let inputs = at(sound_inputs(tool), path);
+                let inputs = at(&sound_inputs(tool), path);
                 let refused = bench.run(tool, &inputs).unwrap_err();
                 let allowed = [FailureCode::OutsideWorkspace, FailureCode::CommandRefused, FailureCode::NotRegular];
                 assert!(allowed.contains(&refused.code()), "{tool} {path}: {}", refused.message);

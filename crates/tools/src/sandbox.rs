@@ -96,13 +96,12 @@ impl Sandbox {
     pub(crate) fn refusal(&self, shape: &BoxSpec) -> Option<String> {
         let overlay = shape.workspace == WorkspaceView::Overlay;
         match self.tier() {
-            Tier::Full => None,
             Tier::KernelFilter if overlay && !self.settings.tests_without_namespaces => Some(
                 "isolation_unavailable: tests need namespaces, and this machine has none for them; \
                  `isolation.tests_without_namespaces` lets them run with the workspace read-only"
                     .to_owned(),
             ),
-            Tier::KernelFilter => None,
+            Tier::Full | Tier::KernelFilter => None,
             Tier::None => {
                 Some("isolation_unavailable: this machine cannot hold a command; `calt doctor` says why".to_owned())
             }

@@ -1,7 +1,5 @@
 //! Search: English and Japanese, down to one character, and never a surprise.
 
-use std::time::Duration;
-
 use calt_core::id::EventId;
 use calt_store::{SearchQuery, Store};
 use rusqlite::Connection;
@@ -19,9 +17,10 @@ fn found(store: &Store, query: &SearchQuery) -> Vec<i64> {
     page.items.iter().map(|event| event.id.0).collect()
 }
 
-async fn until_indexed(store: &Store) {
-    while store.counts().unwrap().index_tail != Some(0) {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+/// Waits until so many events are not indexed; `None`: until the index was found to be unusable.
+async fn until_tail(store: &Store, tail: Option<u64>) {
+    while store.counts().unwrap().index_tail != tail {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -72,7 +71,7 @@ async fn words_and_japanese_are_found_by_tail_and_by_index_alike() {
     ];
     for indexed in [false, true] {
         if indexed {
-            until_indexed(&store).await;
+            until_tail(&store, Some(0)).await;
         }
         for (text, expected) in cases {
             assert_eq!(found(&store, &asked(text)), expected, "{text:?}, indexed: {indexed}");
@@ -91,7 +90,7 @@ async fn a_session_a_type_and_a_cursor_narrow_the_answer() {
     let other = Person::with_approved_plan(&store, "b", 1).await;
     for indexed in [false, true] {
         if indexed {
-            until_indexed(&store).await;
+            until_tail(&store, Some(0)).await;
         }
         let of = |session: &Person, event_type: Option<&str>, text: &str| SearchQuery {
             session: Some(session.session.clone()),
@@ -126,7 +125,7 @@ async fn the_whole_of_a_long_output_is_searched() {
     person.run(1, json!({ "content": text })).await;
     for indexed in [false, true] {
         if indexed {
-            until_indexed(&store).await;
+            until_tail(&store, Some(0)).await;
         }
         for text in ["needle", "設計変更", "計"] {
             let page = store.search(&asked(text)).unwrap();
@@ -141,15 +140,15 @@ async fn without_an_index_the_log_is_read_appends_go_on_and_a_rebuild_repairs() 
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = open(directory.path());
     with_goals(&store, &GOALS[..3]).await;
-    until_indexed(&store).await;
+    until_tail(&store, Some(0)).await;
     Connection::open(store.database()).unwrap().execute_batch("DROP TABLE events_fts").unwrap();
     Person::with_session(&store, "later", "承認 again").await;
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    until_tail(&store, None).await;
     Person::with_session(&store, "later2", "more").await;
     let page = store.search(&asked("承認")).unwrap();
     assert_eq!(page.items.iter().map(|event| event.id.0).collect::<Vec<_>>(), [4, 3, 2]);
     assert!(page.index_unusable.is_some());
     store.rebuild_index().await.unwrap();
-    until_indexed(&store).await;
+    until_tail(&store, Some(0)).await;
     assert_eq!(found(&store, &asked("承認")), [4, 3, 2]);
 }

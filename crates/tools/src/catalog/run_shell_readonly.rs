@@ -210,13 +210,13 @@ mod tests {
 
     #[test]
     fn what_is_not_allowed_is_refused_with_the_word_and_flagged_before() {
+        use calt_core::toolbox::Toolbox as _;
         let bench = Bench::new();
         let inputs = json!({"command": "find . -delete"});
         let refused = bench.run("run_shell_readonly", &inputs).unwrap_err();
         assert_eq!(refused.code(), FailureCode::CommandRefused);
         assert!(refused.message.starts_with("command is not allowlisted: `-delete`"), "{}", refused.message);
         let toolkit = super::super::testing::toolkit();
-        use calt_core::toolbox::Toolbox as _;
         let remarks = toolkit.tool("run_shell_readonly").unwrap().remarks(&inputs);
         assert_eq!(remarks[0].code, "command_refused");
         assert!(

@@ -52,7 +52,7 @@ mod tests {
         let mut kept = Kept::default();
         kept.take(b"begin");
         for _ in 0..64 {
-            kept.take(&[b'x'; 64 * 1024]);
+            kept.take(&vec![b'x'; 64 * 1024]);
         }
         kept.take(b"end");
         let (text, lossy) = kept.text();

@@ -52,7 +52,7 @@ pub(super) fn build(spec: &Spec, workspace: BorrowedFd<'_>, mapping: Option<Borr
     if spec.shape.network == Network::OwnLoopback {
         test_devices(spec, owner).of_layer("devices")?;
     }
-    put_workspace(spec, sources.workspace, owner).of_layer("workspace")?;
+    put_workspace(spec, &sources.workspace, owner).of_layer("workspace")?;
     leave_old_root().of_layer("root")
 }
 
@@ -237,14 +237,14 @@ fn test_devices(spec: &Spec, owner: RunAs) -> io::Result<()> {
 }
 
 /// The workspace at its own path: read-only, or below a layer that is thrown away.
-fn put_workspace(spec: &Spec, tree: OwnedFd, owner: RunAs) -> io::Result<()> {
+fn put_workspace(spec: &Spec, tree: &OwnedFd, owner: RunAs) -> io::Result<()> {
     let place = spec.workspace.strip_prefix("/").map_err(io::Error::other)?;
     make_directories(place)?;
     match spec.shape.workspace {
-        WorkspaceView::ReadOnly => put(&tree, place),
+        WorkspaceView::ReadOnly => put(tree, place),
         WorkspaceView::Overlay => {
             make_directories(Path::new("lower"))?;
-            put(&tree, "lower")?;
+            put(tree, "lower")?;
             temporary("layer", spec.shape.limits.tmp_bytes, owner)?;
             for below in ["layer/upper", "layer/work"] {
                 std::fs::DirBuilder::new().mode(0o700).create(below)?;

@@ -3,6 +3,7 @@
 //! These tests start the helper from the program that was built beside them, as the daemon does.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use crate::workspace::Workspace;
 
 /// Ways that must work without a box for the comparison to mean anything. A kernel may lack a few features.
 const CONTROLS_MIN: usize = 40;
+/// System calls are tried up to this number, above the newest of any kernel of today.
+const SYSTEM_CALLS_TRIED: u32 = 1024;
 
 /// A place for one test, readable for whoever the command runs as.
 struct Place {
@@ -179,8 +182,7 @@ fn nothing_works(tier: Tier, shape: &BoxSpec, name: &str) {
     let outside = Outside::new(&format!("{name}-control"));
     let plain = control(&outside);
     assert_eq!(plain.len(), inside.len());
-    let (controlled, not): (Vec<_>, Vec<_>) = plain.iter().partition(|(_, worked)| **worked);
-    println!("{} ways work without a box and not in it; {} are not offered here: {not:?}", controlled.len(), not.len());
+    let controlled: Vec<_> = plain.iter().filter(|(_, worked)| **worked).map(|(way, _)| way).collect();
     assert!(controlled.len() >= CONTROLS_MIN, "the control proves too little: only {controlled:?} work without a box");
 }
 
@@ -202,25 +204,36 @@ fn nothing_gets_out_of_box_ro_in_kernel_filter() {
 #[test]
 fn every_system_call_of_this_kernel_is_allowed_by_name_denied_by_name_or_unknown() {
     use super::filter::{FilterKind, Verdict, verdicts};
-    let kind = FilterKind { sockets: true, inode_changes: true, namespaces: true };
-    let known = verdicts(kind);
-    // The newest number that any kernel of today has is below this.
-    for number in 0..600 {
-        let named = super::calls::name_of(number);
-        match known.get(&number) {
-            Some(Verdict::Allow | Verdict::Deny | Verdict::Asks(_)) => {
-                assert!(named.is_some(), "call {number} has a verdict and no name");
-            }
-            Some(Verdict::Unknown) | None => {}
+    // The table of Linux 6.18: 337 to 423 were never given out (arch/x86/entry/syscalls/syscall_64.tbl).
+    let table: Vec<u32> = (0..=336).chain(424..=469).collect();
+    let verdicts = verdicts(FilterKind { sockets: true, inode_changes: true, namespaces: true });
+    let mut named: Vec<u32> = super::calls::all().map(|(_, number)| u32::try_from(*number).unwrap()).collect();
+    named.sort_unstable();
+    assert_eq!(named, table);
+    assert_eq!(verdicts.keys().copied().collect::<Vec<_>>(), table);
+    // The kernel's own answers, in the box. Allowed calls are left out, since some of them end or stop who calls;
+    // and those two that the kernel shows to no filter: outside of a probe it has placed they end who calls.
+    let shown_to_no_filter = [335, 336];
+    let mut expected = String::new();
+    for number in (0..SYSTEM_CALLS_TRIED).filter(|number| !shown_to_no_filter.contains(number)) {
+        match verdicts.get(&number) {
+            Some(Verdict::Allow | Verdict::Asks(_)) => {}
+            Some(Verdict::Deny) => writeln!(expected, "{number} EPERM").unwrap(),
+            Some(Verdict::Unknown) | None => writeln!(expected, "{number} ENOSYS").unwrap(),
         }
     }
-    // In the box itself: what is unknown to us answers ENOSYS, whatever this kernel knows.
-    let script = "import ctypes,errno\nc=ctypes.CDLL(None,use_errno=True)\n\
-                  def f(n):\n ctypes.set_errno(0); r=c.syscall(n,0,0,0,0,0,0); return ctypes.get_errno() if r==-1 else 0\n\
-                  print([n for n in list(range(462,600))+[435,452] if f(n)!=errno.ENOSYS])";
-    let ran = run_in(&sandbox(Tier::Full), &BoxSpec::test(), &Place::new(), "/usr/bin/python3", &["-c", script], 30);
-    let ran = ran.unwrap();
-    assert_eq!(ran.stdout.text().0.trim(), "[]", "{}", ran.stderr.text().0);
+    let place = Place::new();
+    place.put("workspace/expected", &expected);
+    let script = "import ctypes, errno\n\
+                  libc = ctypes.CDLL(None, use_errno=True)\n\
+                  for line in open('expected'):\n\
+                  \x20   number, answer = line.split()\n\
+                  \x20   ctypes.set_errno(0)\n\
+                  \x20   worked = libc.syscall(int(number), 0, 0, 0, 0, 0, 0) != -1\n\
+                  \x20   given = 'it worked' if worked else errno.errorcode[ctypes.get_errno()]\n\
+                  \x20   if given != answer: print(number, given, 'in place of', answer)";
+    let ran = run_in(&sandbox(Tier::Full), &BoxSpec::test(), &place, "/usr/bin/python3", &["-c", script], 30).unwrap();
+    assert_eq!((ran.exit_code, ran.stdout.text().0.trim()), (Some(0), ""), "{}", ran.stderr.text().0);
 }
 
 #[test]
@@ -252,7 +265,7 @@ fn a_stop_from_outside_ends_a_command() {
     let sandbox = sandbox(Tier::Full);
     let place = Place::new();
     let cancel = Cancel::new();
-    let limits = Limits { deadline: Instant::now() + Duration::from_secs(60), cancel: cancel.clone() };
+    let limits = Limits { deadline: Instant::now() + Duration::from_mins(1), cancel: cancel.clone() };
     let started = Instant::now();
     let ran = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
