@@ -406,7 +406,9 @@ fn a_command_without_namespaces_changes_no_attribute_of_a_file_it_may_only_read(
     let arguments = ["-c", script];
     let control =
         as_ordinary_user("/usr/bin/python3", &arguments).current_dir(place.path("workspace")).output().unwrap();
-    println!("without a box: {}", if control.status.success() { "works" } else { "not offered by this file system" });
+    let refusal = String::from_utf8_lossy(&control.stderr);
+    let not_offered = ["Inappropriate ioctl", "not supported"].iter().any(|words| refusal.contains(words));
+    assert!(control.status.success() || not_offered, "without a box this works where files have attributes: {refusal}");
     for tier in [Tier::Full, Tier::KernelFilter] {
         let ran = run_in(&sandbox(tier), &BoxSpec::read_only(), &place, "/usr/bin/python3", &arguments, 20).unwrap();
         assert_eq!(ran.exit_code, Some(1), "{tier}");
@@ -421,7 +423,7 @@ fn a_helper_that_is_killed_leaves_no_command_behind() {
         let place = Place::new();
         let marker = format!("5{}{}", std::process::id(), tier as u8);
         let script = format!("setsid sleep {marker} & sleep {marker}");
-        let limits = Limits { deadline: Instant::now() + Duration::from_secs(60), cancel: Cancel::new() };
+        let limits = Limits { deadline: Instant::now() + Duration::from_mins(1), cancel: Cancel::new() };
         std::thread::scope(|scope| {
             let running = scope.spawn(|| {
                 let arguments = ["-c".to_owned(), script];
