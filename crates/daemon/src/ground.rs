@@ -136,6 +136,13 @@ impl Ground {
     }
 }
 
+/// The first of these places that every command may read and that holds one of these paths of ours, with that path.
+pub(crate) fn readable_by_commands<'p>(paths: &[&'p Path], places: &[PathBuf]) -> Option<(&'p Path, PathBuf)> {
+    let holds = |place: &Path, path: &Path| place.canonicalize().is_ok_and(|place| true_path(path).starts_with(place));
+    let held = |place: &PathBuf| paths.iter().find(|path| holds(place, path)).map(|path| (*path, place.clone()));
+    places.iter().find_map(held)
+}
+
 /// The path with its links followed, so that two names of one database share a lock.
 fn true_path(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| match (path.parent().map(Path::canonicalize), path.file_name()) {
@@ -211,6 +218,21 @@ mod tests {
         let _ground = Ground::take(&folder.path().join("a"), &database).unwrap();
         let fault = Ground::take(&folder.path().join("b"), &alias).unwrap_err().to_string();
         assert!(fault.starts_with("another daemon already uses the database"), "{fault}");
+    }
+
+    #[test]
+    fn a_data_root_that_commands_could_read_is_found_through_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let (system, outside) = (folder.path().join("system"), folder.path().join("outside"));
+        for directory in [&system, &outside] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        std::os::unix::fs::symlink(&system, folder.path().join("link")).unwrap();
+        let inside = folder.path().join("link/data");
+        std::fs::create_dir(&inside).unwrap();
+        let places = [folder.path().join("missing"), system];
+        assert_eq!(readable_by_commands(&[&outside, &inside], &places), Some((inside.as_path(), places[1].clone())));
+        assert_eq!(readable_by_commands(&[&outside], &places), None);
     }
 
     #[test]

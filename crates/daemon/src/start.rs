@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Options;
 use crate::app::{App, AppParts};
 use crate::auth::EnvironmentToken;
-use crate::ground::{Ground, GroundFault};
+use crate::ground::{Ground, GroundFault, readable_by_commands};
 use crate::host::ServedHosts;
 use crate::limits::{ACCESS_REPORT_EVERY, CLOSE_TIME_MAX, METRICS_UPKEEP_EVERY};
 use crate::settings::{Settings, SettingsFault};
@@ -44,6 +44,8 @@ enum StartFault {
     UnknownHost { host: String },
     #[error("`{host}` can be reached from other machines; set `allow_remote = true` under `[server]` if that is meant")]
     Remote { host: String },
+    #[error("`{path}` lies in `{place}`, which every command may read; choose another data root or database")]
+    Readable { path: String, place: String },
     #[error(transparent)]
     Ground(#[from] GroundFault),
     #[error(transparent)]
@@ -59,7 +61,7 @@ enum StartFault {
 impl StartFault {
     const fn exit(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::UnknownHost { .. } | Self::Remote { .. } => EXIT_USAGE,
+            Self::Settings(_) | Self::UnknownHost { .. } | Self::Remote { .. } | Self::Readable { .. } => EXIT_USAGE,
             Self::Ground(_) | Self::Open(_) | Self::Listen { .. } | Self::OwnerToken(_) | Self::Runtime(_) => {
                 EXIT_MACHINE
             }
@@ -110,6 +112,7 @@ fn live(settings: &Settings, background: bool) -> Result<(), StartFault> {
 async fn serve(settings: &Settings, background: bool, ending: CancellationToken) -> Result<(), StartFault> {
     let address = address(settings).await?;
     let ground = Ground::take(&settings.data_root, &settings.db_path)?;
+    apart_from_commands(settings)?;
     // Bound before the store opens: a taken port is said at once, and early clients wait instead of failing.
     let listener = server::bind(address).map_err(|fault| StartFault::Listen { address, fault })?;
     let address = listener.local_addr().map_err(|fault| StartFault::Listen { address, fault })?;
@@ -161,6 +164,18 @@ async fn address(settings: &Settings) -> Result<SocketAddr, StartFault> {
         return Ok(address);
     }
     Err(StartFault::Remote { host: settings.host.clone() })
+}
+
+/// What is calt's own must lie where no box shows it: an ordinary user's commands have that user's rights.
+fn apart_from_commands(settings: &Settings) -> Result<(), StartFault> {
+    let roots = settings.python.iter().flat_map(|python| python.roots.iter().cloned());
+    let places: Vec<_> = calt_engine::tools::SYSTEM_DIRECTORIES.iter().map(Into::into).chain(roots).collect();
+    match readable_by_commands(&[&settings.data_root, &settings.db_path], &places) {
+        Some((path, place)) => {
+            Err(StartFault::Readable { path: path.display().to_string(), place: place.display().to_string() })
+        }
+        None => Ok(()),
+    }
 }
 
 fn engine_config(settings: &Settings) -> EngineConfig {

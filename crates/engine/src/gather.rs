@@ -182,6 +182,7 @@ impl Engine {
         };
         let masked = |value: &Value| self.inner.masker.mask_json(value.clone()).value;
         let remarks = self.masked_remarks(&self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks));
+        let remarks = remarks.into_iter().chain(self.hidden(&gathered.inputs)).collect();
         Ok(StepDetail {
             version: gathered.plan.version(),
             status: state.step_status(step).unwrap_or(StepStatus::Pending),

@@ -16,6 +16,8 @@ use crate::engine::{Asker, Engine, Fault, blocking};
 
 /// How often an import without a version of its own is tried again when another one came first.
 const NUMBERING_TRIES: usize = 8;
+/// Most places that a remark on masked parts names.
+const HIDDEN_PLACES_MAX: usize = 5;
 
 /// What a check found in a plan that could be imported.
 #[derive(Clone, Debug)]
@@ -106,7 +108,7 @@ impl Engine {
             .iter()
             .map(|step| CheckedStep {
                 step: self.masked_step(step),
-                remarks: self.masked_remarks(&step.remarks),
+                remarks: self.masked_step(step).remarks,
                 risk: step.risk,
             })
             .collect();
@@ -126,9 +128,23 @@ impl Engine {
             postconditions: step.postconditions.iter().map(text).collect(),
             expected_observation: step.expected_observation.as_ref().map(text),
             verify: step.verify.as_ref().map(|verify| Verify { kind: verify.kind, expr: text(&verify.expr) }),
-            remarks: self.masked_remarks(&step.remarks),
+            remarks: self.masked_remarks(&step.remarks).into_iter().chain(self.hidden(&step.inputs)).collect(),
             ..step.clone()
         }
+    }
+
+    /// Says where masks hide part of what a step would use: whoever says yes must know that there is more.
+    pub(crate) fn hidden(&self, inputs: &Value) -> Option<Remark> {
+        let pointers = self.inner.masker.mask_json(inputs.clone()).pointers;
+        let places: Vec<String> =
+            pointers.iter().take(HIDDEN_PLACES_MAX).map(|pointer| format!("`{pointer}`")).collect();
+        let more = if pointers.len() > places.len() { ", …" } else { "" };
+        let message = format!(
+            "parts of {}{more} are masked: more will be used than is shown; say yes only if you know what it is",
+            places.join(", ")
+        );
+        let message = self.inner.masker.mask_text(&message).into_owned();
+        (!places.is_empty()).then(|| Remark { code: "masked".to_owned(), message })
     }
 
     pub(crate) fn masked_remarks(&self, remarks: &[Remark]) -> Vec<Remark> {
@@ -198,6 +214,9 @@ impl Engine {
             for (shown, step) in steps.iter_mut().zip(plan.steps()) {
                 // Ids and digests are added after masking: they are never secrets.
                 shown["id"] = json!(step.id);
+                if let (Some(remarks), Some(hidden)) = (shown["remarks"].as_array_mut(), self.hidden(&step.inputs)) {
+                    remarks.push(json!(hidden));
+                }
                 shown["tool"] = json!(step.tool);
                 shown["digest"] = json!(step_digest(&StepSeal {
                     session,

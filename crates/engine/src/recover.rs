@@ -4,7 +4,7 @@ use calt_core::event::Finding;
 use calt_core::{Action, RunId};
 use calt_tools::{RunRoom, Workspace, inspect_interrupted};
 
-use crate::engine::{Asker, Engine, Fault, blocking, io_fault};
+use crate::engine::{Asker, Engine, Fault, blocking};
 
 impl Engine {
     pub(crate) async fn end_interrupted_runs(&self) -> Result<Vec<RunId>, Fault> {
@@ -19,11 +19,17 @@ impl Engine {
                 let directory = self.workspace_dir(&session);
                 let room = RunRoom::new(self.session_dir(&session).join("preimages").join(run.to_string()));
                 blocking(move || {
-                    Workspace::open(&directory)
-                        .and_then(|workspace| inspect_interrupted(&workspace, &room, &files))
-                        .map_err(|error| io_fault("cannot inspect workspace", &directory, &error))
+                    let workspace = Workspace::open(&directory);
+                    if let Err(error) = &workspace {
+                        tracing::warn!(
+                            run.id = run.0,
+                            "the workspace `{}` is out of reach: {error}",
+                            directory.display()
+                        );
+                    }
+                    inspect_interrupted(workspace.as_ref().ok(), &room, run, &files)
                 })
-                .await??
+                .await?
             };
             let action = Action::InterruptRun { run, finding, files: found };
             let _no_permit = self.submit(Asker::daemon(), &session, action, self.facts()).await?;

@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use calt_core::decide::ArtifactFile;
 use calt_core::digest::Digest;
@@ -20,6 +21,8 @@ const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// What an artifact is that holds a run's output.
 const OUTPUT_KIND: &str = "output";
+/// Numbers the unfinished files of this process.
+static PARTS: AtomicU64 = AtomicU64::new(0);
 
 /// How surely a file must be on disk when the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +184,8 @@ impl Files {
             File::open(&path)?.sync_all()?;
             return sync(&directory);
         }
-        let part = directory.join(format!("{file_name}.part"));
+        // Each of its own: the same plan may come twice at once, and none may write to what the other put in place.
+        let part = directory.join(format!("{file_name}.{}.part", PARTS.fetch_add(1, Ordering::Relaxed)));
         write(&part, bytes)?.sync_all()?;
         fs::rename(&part, &path)?;
         sync(&directory)

@@ -25,6 +25,8 @@ pub use limits::{Cancel, Limits};
 pub use recover::inspect_interrupted;
 pub use room::RunRoom;
 pub use run::{ToolOutput, run, survey};
-pub use sandbox::{HELPER_WORD, Isolation, LayerReport, LayerVerdict, SandboxReport, serve_as_helper};
+pub use sandbox::{
+    HELPER_WORD, Isolation, LayerReport, LayerVerdict, SYSTEM_DIRECTORIES, SandboxReport, serve_as_helper,
+};
 pub use toolkit::{Interpreter, ProgramReport, Toolkit};
 pub use workspace::{Workspace, matches_glob};

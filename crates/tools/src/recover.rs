@@ -1,105 +1,226 @@
 //! After a crash: what each file of a started apply is now, and the way back for one that was cut in half.
+//!
+//! Nothing here fails: a daemon has to come up whatever a crash, or somebody after it, left in a workspace.
 
+use std::cell::Cell;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use calt_core::Digest;
+use calt_core::RunId;
 use calt_core::event::{FileChange, Finding, FoundFile};
-use rustix::fs::{AtFlags, Dir, unlinkat};
+use rustix::fs::{AtFlags, RenameFlags, renameat_with, unlinkat};
 
 use crate::room::RunRoom;
-use crate::workspace::{RelativePath, TEMPORARY_PREFIX, Workspace};
-use crate::write::{digest_now, restore};
+use crate::workspace::{Found, Purpose, RelativePath, Workspace};
+use crate::write::{restore, temporary_from, temporary_name};
 
 /// Looks at every file of an apply that has no end.
 ///
 /// All as the apply wanted them: `applied`. All as before: `not_applied`. Some of each: those that have
-/// exactly the new content are put back from their pre-images, and the answer is `not_applied`. A content
-/// of neither is left alone and named: `foreign`. calt's own temporary files are removed.
-///
-/// # Errors
-/// When a file cannot be read or put back.
+/// exactly the new content are put back, and the answer is `not_applied`. What is neither, or cannot be read or
+/// put back, is left alone and named: `foreign`. A content that somebody wrote while the apply took its place
+/// stands under its own name again. The run's own temporary files are removed. `None` for a workspace that is gone.
 pub fn inspect_interrupted(
+    workspace: Option<&Workspace>,
+    room: &RunRoom,
+    run: RunId,
+    files: &[FileChange],
+) -> (Finding, Vec<FoundFile>) {
+    let Some(workspace) = workspace else { return (Finding::Foreign, files.iter().map(unknown).collect()) };
+    let leftovers: Vec<Leftovers> = files
+        .iter()
+        .enumerate()
+        .map(|(number, file)| Leftovers::find(workspace, file, &run.to_string(), number))
+        .collect();
+    let mut found: Vec<FoundFile> =
+        files.iter().zip(&leftovers).map(|(file, leftovers)| look(workspace, file, leftovers)).collect();
+    let finding = settle(workspace, room, files, &leftovers, &mut found);
+    for leftover in &leftovers {
+        leftover.sweep();
+    }
+    (finding, found)
+}
+
+fn settle(
     workspace: &Workspace,
     room: &RunRoom,
     files: &[FileChange],
-) -> io::Result<(Finding, Vec<FoundFile>)> {
-    let mut found = Vec::new();
-    for file in files {
-        sweep(workspace, &file.path)?;
-        if let Some(from) = &file.from {
-            sweep(workspace, from)?;
+    leftovers: &[Leftovers],
+    found: &mut [FoundFile],
+) -> Finding {
+    // A file the apply would not touch says nothing of how far it came.
+    let told: Vec<Finding> = files
+        .iter()
+        .zip(found.iter())
+        .filter(|(file, seen)| !is_untouched(file) || seen.finding != Finding::Applied)
+        .map(|(_, seen)| seen.finding)
+        .collect();
+    if told.iter().all(|finding| *finding == Finding::Applied) {
+        return Finding::Applied;
+    }
+    if told.contains(&Finding::Foreign) {
+        return Finding::Foreign;
+    }
+    let mut all_back = true;
+    for ((file, leftovers), seen) in files.iter().zip(leftovers).zip(found) {
+        if seen.finding == Finding::Applied && (!is_untouched(file) || leftovers.hold_other_mode(file)) {
+            all_back &= put_back(workspace, room, file, leftovers).is_ok();
+            *seen = look(workspace, file, leftovers);
         }
-        found.push(look(workspace, file)?);
     }
-    let finding = |wanted: Finding| found.iter().all(|file| file.finding == wanted);
-    if finding(Finding::Applied) {
-        return Ok((Finding::Applied, found));
-    }
-    if found.iter().any(|file| file.finding == Finding::Foreign) {
-        return Ok((Finding::Foreign, found));
-    }
-    for (file, seen) in files.iter().zip(&mut found) {
-        if seen.finding == Finding::Applied {
-            put_back(workspace, room, file)?;
-            *seen = look(workspace, file)?;
-        }
-    }
-    Ok((Finding::NotApplied, found))
+    if all_back { Finding::NotApplied } else { Finding::Foreign }
 }
 
-fn look(workspace: &Workspace, file: &FileChange) -> io::Result<FoundFile> {
-    let path = parse(&file.path)?;
-    let (now, exists) = digest_now(workspace, &path)?;
-    let is = |digest: Digest, there: bool| now == digest && exists == there;
+/// The same content before and afterwards: at most its permission bits would change.
+fn is_untouched(file: &FileChange) -> bool {
+    file.from.is_none() && file.old_exists == file.new_exists && file.old_sha256 == file.new_sha256
+}
+
+fn unknown(file: &FileChange) -> FoundFile {
+    FoundFile { path: file.path.clone(), sha256: Digest::of_bytes(b""), finding: Finding::Foreign }
+}
+
+/// What an apply left beside one file: the new content before it was placed, the old one afterwards.
+struct Leftovers {
+    beside: Option<Leftover>,
+    /// For a rename: what stood under the old name.
+    moved: Option<Leftover>,
+}
+
+struct Leftover {
+    directory: OwnedFd,
+    name: String,
+    found: Option<Found>,
+    /// Somebody's content that could not get its own name back: better here than lost.
+    is_kept: Cell<bool>,
+}
+
+impl Leftovers {
+    fn find(workspace: &Workspace, file: &FileChange, token: &str, number: usize) -> Self {
+        let name = temporary_name(token, number);
+        let moved = file.from.as_ref().and_then(|from| Leftover::find(workspace, from, temporary_from(&name)));
+        Self { beside: Leftover::find(workspace, &file.path, name), moved }
+    }
+
+    /// Whether what lies beside a file has other permission bits than the apply wanted: then it is the file before.
+    fn hold_other_mode(&self, file: &FileChange) -> bool {
+        self.beside.as_ref().and_then(|left| left.found.as_ref()).is_some_and(|found| mode_of(found) != file.mode)
+    }
+
+    fn sweep(&self) {
+        for left in [&self.beside, &self.moved].into_iter().flatten() {
+            if !left.is_kept.get() {
+                // Gone already, or put back to its own name.
+                let _ = unlinkat(&left.directory, left.name.as_str(), AtFlags::empty());
+            }
+        }
+    }
+}
+
+impl Leftover {
+    fn find(workspace: &Workspace, path: &str, name: String) -> Option<Self> {
+        let path = RelativePath::parse(path).ok()?;
+        let directory = workspace.open_parent(&path).ok()?;
+        let beside = RelativePath::parse(&format!("{}/{name}", path.parent())).ok()?;
+        let found = workspace.read(&beside, Purpose::Write).ok().flatten();
+        Some(Self { directory, name, found, is_kept: Cell::new(false) })
+    }
+
+    /// Whether this is neither what the apply wrote nor what was previewed; then it gets its own name back.
+    fn is_foreign(&self, file: &FileChange, name: &str, replaces: bool) -> bool {
+        if self.found.is_none() || self.is(file.old_sha256) || self.is(file.new_sha256) {
+            return false;
+        }
+        self.is_kept.set(self.take_back(name, replaces).is_err());
+        true
+    }
+
+    fn is(&self, digest: Digest) -> bool {
+        self.found.as_ref().is_some_and(|found| Digest::of_bytes(&found.bytes) == digest)
+    }
+
+    /// Gives what lies here its own name again, in the place of what stands there now.
+    fn take_back(&self, name: &str, replaces: bool) -> rustix::io::Result<()> {
+        let flags = if replaces { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        renameat_with(&self.directory, self.name.as_str(), &self.directory, name, flags)?;
+        rustix::fs::fsync(&self.directory)
+    }
+}
+
+fn mode_of(found: &Found) -> String {
+    format!("{:04o}", found.mode & 0o777)
+}
+
+fn look(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> FoundFile {
+    look_at(workspace, file, leftovers).unwrap_or_else(|| unknown(file))
+}
+
+/// `None` when something stands there that is no file of its own.
+fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> Option<FoundFile> {
+    let path = RelativePath::parse(&file.path).ok()?;
+    let mut now = workspace.read(&path, Purpose::Write).ok()?;
+    let digest = |now: &Option<Found>| Digest::of_bytes(now.as_ref().map_or(&[][..], |found| &found.bytes));
+    let is = |now: &Option<Found>, sha256: Digest, there: bool| digest(now) == sha256 && now.is_some() == there;
     let finding = match &file.from {
         // A rename is done when the new name has the new content and the old name is gone.
         Some(from) => {
-            let (before, old_name_there) = digest_now(workspace, &parse(from)?)?;
-            match (is(file.new_sha256, true), old_name_there) {
-                (true, false) => Finding::Applied,
-                (false, true) if !exists && before == file.old_sha256 => Finding::NotApplied,
+            let from = RelativePath::parse(from).ok()?;
+            let before = workspace.read(&from, Purpose::Write).ok()?;
+            match (is(&now, file.new_sha256, true), before.is_some()) {
+                (true, false) => match &leftovers.moved {
+                    // Somebody had written to the old name when it was moved away.
+                    Some(moved) if moved.is_foreign(file, from.name(), false) => Finding::Foreign,
+                    Some(_) | None => Finding::Applied,
+                },
+                (false, true) if now.is_none() && is(&before, file.old_sha256, true) => Finding::NotApplied,
                 // The new name is there already, the old one still is: the first half of the rename.
-                (true, true) if before == file.old_sha256 => Finding::Applied,
+                (true, true) if is(&before, file.old_sha256, true) => Finding::Applied,
                 (true | false, true | false) => Finding::Foreign,
             }
         }
-        None if is(file.new_sha256, file.new_exists) => Finding::Applied,
-        None if is(file.old_sha256, file.old_exists) => Finding::NotApplied,
+        None if is_untouched(file) && is(&now, file.new_sha256, file.new_exists) => {
+            let is_as_wanted = now.as_ref().is_none_or(|found| mode_of(found) == file.mode);
+            if is_as_wanted { Finding::Applied } else { Finding::NotApplied }
+        }
+        None if is(&now, file.new_sha256, file.new_exists) => match &leftovers.beside {
+            // Somebody had written to the file when it was swapped out.
+            Some(beside) if file.old_exists && beside.is_foreign(file, path.name(), file.new_exists) => {
+                now = workspace.read(&path, Purpose::Write).ok()?;
+                Finding::Foreign
+            }
+            Some(_) | None => Finding::Applied,
+        },
+        None if is(&now, file.old_sha256, file.old_exists) => Finding::NotApplied,
         None => Finding::Foreign,
     };
-    Ok(FoundFile { path: file.path.clone(), sha256: now, finding })
+    Some(FoundFile { path: file.path.clone(), sha256: digest(&now), finding })
 }
 
-fn put_back(workspace: &Workspace, room: &RunRoom, file: &FileChange) -> io::Result<()> {
+/// The file itself, if it still lies beside its name, with its owner and its permission bits; else its pre-image.
+fn put_back(workspace: &Workspace, room: &RunRoom, file: &FileChange, leftovers: &Leftovers) -> io::Result<()> {
     let path = parse(&file.path)?;
-    let mode = u32::from_str_radix(&file.mode, 8).unwrap_or(0o600);
+    let pre_image = |path: &RelativePath| {
+        let mode = u32::from_str_radix(&file.mode, 8).unwrap_or(0o600);
+        restore(workspace, path, Some((&room.take(file.old_sha256)?, mode)))
+    };
     if let Some(from) = &file.from {
-        let bytes = room.take(file.old_sha256)?;
-        restore(workspace, &parse(from)?, Some((&bytes, mode)), "recover")?;
-        return restore(workspace, &path, None, "recover");
-    }
-    if file.old_exists {
-        let bytes = room.take(file.old_sha256)?;
-        restore(workspace, &path, Some((&bytes, mode)), "recover")
-    } else {
-        restore(workspace, &path, None, "recover")
-    }
-}
-
-/// Removes calt's own temporary files from the directory a path lies in.
-fn sweep(workspace: &Workspace, path: &str) -> io::Result<()> {
-    let Ok(directory) = workspace.open_parent(&parse(path)?) else { return Ok(()) };
-    let mut ours = Vec::new();
-    for entry in Dir::read_from(&directory)? {
-        let entry = entry?;
-        if entry.file_name().to_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) {
-            ours.push(entry.file_name().to_owned());
+        let from = parse(from)?;
+        let is_there = workspace.read(&from, Purpose::Write).is_ok_and(|found| found.is_some());
+        match &leftovers.moved {
+            _ if is_there => {}
+            Some(moved) if moved.is(file.old_sha256) => moved.take_back(from.name(), false)?,
+            Some(_) | None => pre_image(&from)?,
         }
+        return restore(workspace, &path, None);
     }
-    for name in ours {
-        unlinkat(&directory, name.as_c_str(), AtFlags::empty())?;
+    match &leftovers.beside {
+        Some(beside) if file.old_exists && beside.is(file.old_sha256) => {
+            Ok(beside.take_back(path.name(), file.new_exists)?)
+        }
+        Some(_) | None if file.old_exists => pre_image(&path),
+        Some(_) | None => restore(workspace, &path, None),
     }
-    Ok(())
 }
 
 fn parse(path: &str) -> io::Result<RelativePath> {
@@ -108,6 +229,8 @@ fn parse(path: &str) -> io::Result<RelativePath> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn change(path: &str, old: Option<&str>, new: Option<&str>) -> FileChange {
@@ -122,36 +245,128 @@ mod tests {
         }
     }
 
+    /// A workspace, a room for pre-images, and the names of what an apply left.
+    struct Crash {
+        directory: tempfile::TempDir,
+        workspace: Workspace,
+        room: RunRoom,
+    }
+
+    impl Crash {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let workspace = Workspace::create(&directory.path().join("ws")).unwrap();
+            let room = RunRoom::new(directory.path().join("room"));
+            Self { directory, workspace, room }
+        }
+
+        fn path(&self, name: &str) -> std::path::PathBuf {
+            self.directory.path().join("ws").join(name)
+        }
+
+        fn put(&self, name: &str, text: &str) -> &Self {
+            std::fs::write(self.path(name), text).unwrap();
+            self
+        }
+
+        fn text(&self, name: &str) -> String {
+            std::fs::read_to_string(self.path(name)).unwrap()
+        }
+
+        fn inspect(&self, files: &[FileChange]) -> (Finding, Vec<Finding>) {
+            let (finding, found) = inspect_interrupted(Some(&self.workspace), &self.room, RunId(7), files);
+            (finding, found.iter().map(|file| file.finding).collect())
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = std::fs::read_dir(self.path(".")).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
     #[test]
     fn an_apply_cut_in_half_is_put_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path().join("ws");
-        let workspace = Workspace::create(&root).unwrap();
-        let room = RunRoom::new(directory.path().join("room"));
-        room.keep(b"old a").unwrap();
-        room.keep(b"old b").unwrap();
+        let crash = Crash::new();
+        crash.room.keep(b"old a").unwrap();
+        crash.room.keep(b"old b").unwrap();
         let files = [
             change("a", Some("old a"), Some("new a")),
             change("b", Some("old b"), Some("new b")),
             change("c", None, Some("new c")),
+            change("same", Some("same"), Some("same")),
         ];
-        std::fs::write(root.join("a"), "new a").unwrap();
-        std::fs::write(root.join("b"), "old b").unwrap();
-        std::fs::write(root.join("c"), "new c").unwrap();
-        std::fs::write(root.join(".calt-tmp-7-1"), "half").unwrap();
-        let (finding, _) = inspect_interrupted(&workspace, &room, &files).unwrap();
-        assert_eq!(finding, Finding::NotApplied);
-        assert_eq!(std::fs::read_to_string(root.join("a")).unwrap(), "old a");
-        assert!(!root.join("c").exists() && !root.join(".calt-tmp-7-1").exists());
+        crash.put("a", "new a").put("b", "old b").put("c", "new c").put("same", "same").put(".calt-tmp-7-1", "ha");
+        std::fs::set_permissions(crash.path("same"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(crash.inspect(&files).0, Finding::NotApplied);
+        assert_eq!(crash.text("a"), "old a");
+        assert_eq!(crash.names(), ["a", "b", "same"]);
 
-        std::fs::write(root.join("a"), "somebody else's").unwrap();
-        let (finding, found) = inspect_interrupted(&workspace, &room, &files).unwrap();
-        assert_eq!((finding, found[0].finding), (Finding::Foreign, Finding::Foreign));
-        assert_eq!(std::fs::read_to_string(root.join("a")).unwrap(), "somebody else's");
+        crash.put("a", "somebody else's");
+        let (finding, each) = crash.inspect(&files);
+        assert_eq!((finding, each[0]), (Finding::Foreign, Finding::Foreign));
+        assert_eq!(crash.text("a"), "somebody else's");
 
-        for (name, text) in [("a", "new a"), ("b", "new b"), ("c", "new c")] {
-            std::fs::write(root.join(name), text).unwrap();
+        crash.put("a", "new a").put("b", "new b").put("c", "new c");
+        assert_eq!(crash.inspect(&files).0, Finding::Applied);
+    }
+
+    #[test]
+    fn what_was_swapped_out_comes_back_itself_with_its_mode() {
+        let crash = Crash::new();
+        let files = [change("a", Some("old a"), Some("new a")), change("b", Some("old b"), Some("new b"))];
+        crash.put("a", "new a").put(".calt-tmp-7-0", "old a").put("b", "old b");
+        std::fs::set_permissions(crash.path(".calt-tmp-7-0"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(crash.inspect(&files).0, Finding::NotApplied);
+        assert_eq!((crash.text("a").as_str(), crash.names()), ("old a", vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(std::fs::metadata(crash.path("a")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_change_of_mode_alone_is_told_by_the_mode() {
+        let crash = Crash::new();
+        let files = [change("a", Some("same"), Some("same"))];
+        for (mode, finding) in [(0o644, Finding::Applied), (0o755, Finding::NotApplied)] {
+            crash.put("a", "same");
+            std::fs::set_permissions(crash.path("a"), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(crash.inspect(&files).0, finding, "{mode:o}");
         }
-        assert_eq!(inspect_interrupted(&workspace, &room, &files).unwrap().0, Finding::Applied);
+    }
+
+    #[test]
+    fn what_somebody_wrote_in_the_last_moment_is_not_lost() {
+        let crash = Crash::new();
+        let gone = change("gone", Some("old"), None);
+        let moved = FileChange { from: Some("before".to_owned()), ..change("after", Some("old"), Some("new")) };
+        let files = [change("a", Some("old"), Some("new")), gone, moved];
+        crash.put("a", "new").put(".calt-tmp-7-0", "an edit").put(".calt-tmp-7-1", "another edit");
+        crash.put("after", "new").put(".calt-tmp-7-2-from", "a third edit");
+        let (finding, each) = crash.inspect(&files);
+        assert_eq!((finding, each), (Finding::Foreign, vec![Finding::Foreign; 3]));
+        assert_eq!((crash.text("a"), crash.text("gone")), ("an edit".to_owned(), "another edit".to_owned()));
+        assert_eq!(crash.text("before"), "a third edit");
+        assert_eq!(crash.names(), ["a", "after", "before", "gone"]);
+    }
+
+    #[test]
+    fn nothing_that_stands_in_a_workspace_keeps_a_daemon_from_its_start() {
+        use rustix::fs::{FileType, Mode, mknodat};
+        let crash = Crash::new();
+        let files: Vec<_> =
+            ["pipe", "link", "directory", "twin"].iter().map(|name| change(name, Some("old"), Some("new"))).collect();
+        mknodat(crash.workspace.root(), "pipe", FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        std::os::unix::fs::symlink("twin", crash.path("link")).unwrap();
+        std::fs::create_dir(crash.path("directory")).unwrap();
+        crash.put("twin", "old");
+        std::fs::hard_link(crash.path("twin"), crash.path("other name")).unwrap();
+        std::fs::create_dir(crash.path(".calt-tmp-7-0")).unwrap();
+        assert_eq!(crash.inspect(&files), (Finding::Foreign, vec![Finding::Foreign; 4]));
+
+        // Half applied, and no pre-image to put back.
+        let files = [change("a", Some("old"), Some("new")), change("b", Some("old"), Some("new"))];
+        crash.put("a", "new").put("b", "old");
+        assert_eq!(crash.inspect(&files), (Finding::Foreign, vec![Finding::Applied, Finding::NotApplied]));
+        assert_eq!(inspect_interrupted(None, &crash.room, RunId(7), &files).0, Finding::Foreign);
     }
 }

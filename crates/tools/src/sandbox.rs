@@ -11,6 +11,7 @@ mod init;
 mod kept;
 mod landing;
 mod processes;
+mod remove;
 mod report;
 mod root;
 mod run;
@@ -28,6 +29,7 @@ use calt_core::isolation::{BoxSpec, Tier, WorkspaceView};
 pub use helper::{HELPER_WORD, serve as serve_as_helper};
 pub(crate) use kept::STREAM_BYTES_MAX;
 pub use report::{LayerReport, LayerVerdict, SandboxReport};
+pub use root::SYSTEM_DIRECTORIES;
 use run::User;
 pub(crate) use run::{Boxed, EndedBy, Spawned};
 

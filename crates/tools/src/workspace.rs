@@ -22,6 +22,8 @@ pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PATH_BYTES_MAX: usize = 4_096;
 /// Most entries a search for a pattern looks at.
 const WALK_ENTRIES_MAX: usize = 100_000;
+/// Most steps of comparison such a search takes: signs of the pattern times signs of the paths.
+const WALK_STEPS_MAX: usize = 200_000_000;
 /// How often an `openat2` that raced with a rename is tried again.
 const RACE_TRIES: usize = 16;
 /// How calt's own temporary files begin; nobody else may use such names.
@@ -41,6 +43,13 @@ pub(crate) struct Found {
     pub(crate) hard_links: u64,
     pub(crate) inode: u64,
     pub(crate) owner: (u32, u32),
+}
+
+/// What a search for a pattern has cost so far.
+#[derive(Default)]
+struct Effort {
+    entries: usize,
+    steps: usize,
 }
 
 impl Workspace {
@@ -83,22 +92,22 @@ impl Workspace {
             let path = RelativePath::parse(pattern).map_err(|failure| io::Error::other(failure.message))?;
             return Ok(self.open_with(path.as_str(), OFlags::PATH, ResolveFlags::empty()).is_ok());
         }
-        let mut looked_at = 0;
-        self.walk(".", "", pattern, &mut looked_at)
+        self.walk(".", "", pattern, &mut Effort::default())
     }
 
-    fn walk(&self, directory: &str, prefix: &str, pattern: &str, looked_at: &mut usize) -> io::Result<bool> {
+    fn walk(&self, directory: &str, prefix: &str, pattern: &str, effort: &mut Effort) -> io::Result<bool> {
         for (name, kind) in self.names(directory)? {
-            *looked_at += 1;
-            if *looked_at > WALK_ENTRIES_MAX {
-                return Err(io::Error::other(format!("more than {WALK_ENTRIES_MAX} entries")));
+            effort.entries += 1;
+            effort.steps += pattern.len() * (prefix.len() + name.len());
+            if effort.entries > WALK_ENTRIES_MAX || effort.steps > WALK_STEPS_MAX {
+                return Err(io::Error::other(format!("it would take more than {} entries", effort.entries - 1)));
             }
             let Ok(name) = name.into_string() else { continue };
             let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             if matches(pattern.as_bytes(), path.as_bytes()) {
                 return Ok(true);
             }
-            if kind == FileType::Directory && self.walk(&path, &path, pattern, looked_at)? {
+            if kind == FileType::Directory && self.walk(&path, &path, pattern, effort)? {
                 return Ok(true);
             }
         }
@@ -268,7 +277,7 @@ impl RelativePath {
                 format!("path `{text}` lies in `.git`, which is never written"),
             ));
         }
-        if path.name().starts_with(TEMPORARY_PREFIX) {
+        if path.0.split('/').any(|part| part.starts_with(TEMPORARY_PREFIX)) {
             return Err(ToolFailure::plain(
                 FailureCode::InputInvalid,
                 format!("path `{text}` is a name calt keeps for itself"),
@@ -331,42 +340,40 @@ pub fn matches_glob(pattern: &str, path: &str) -> bool {
     matches(pattern.as_bytes(), path.as_bytes())
 }
 
-/// Matches without backtracking twice over one star.
+/// Matches by all places of the path at once that a pattern can have come to: the time is their product.
 fn matches(pattern: &[u8], path: &[u8]) -> bool {
-    let (mut reach, mut next) = (vec![false; path.len() + 1], Vec::new());
+    let (mut reach, mut next) = (vec![false; path.len() + 1], vec![false; path.len() + 1]);
     reach[0] = true;
     let mut at = 0;
     while at < pattern.len() {
-        let double = pattern[at..].starts_with(b"**");
-        next.clear();
-        next.resize(path.len() + 1, false);
-        match pattern[at] {
-            b'*' => {
-                let mut open = false;
-                for place in 0..=path.len() {
+        let length = match &pattern[at..] {
+            // `**/` stands for any directories, and for none.
+            [b'*', b'*', b'/', ..] => 3,
+            [b'*', b'*', ..] => 2,
+            _ => 1,
+        };
+        let mut open = false;
+        for place in 0..=path.len() {
+            let before = place.checked_sub(1).map(|before| (reach[before], path[before]));
+            next[place] = match (pattern[at], length) {
+                (b'*', 1) => {
+                    open = reach[place] || (open && before.is_some_and(|(_, sign)| sign != b'/'));
+                    open
+                }
+                (b'*', 2) => {
                     open |= reach[place];
-                    next[place] = open;
-                    if path.get(place) == Some(&b'/') && !double {
-                        open = false;
-                    }
+                    open
                 }
-                // `**/` also stands for no directory at all.
-                if double && pattern.get(at + 2) == Some(&b'/') {
-                    let skipped = at + 3;
-                    if (0..=path.len()).any(|place| reach[place] && matches(&pattern[skipped..], &path[place..])) {
-                        return true;
-                    }
+                (b'*', _) => {
+                    open |= reach[place];
+                    reach[place] || (open && before.is_some_and(|(_, sign)| sign == b'/'))
                 }
-            }
-            wanted => {
-                for place in 0..path.len() {
-                    let fits = path[place] == wanted || (wanted == b'?' && path[place] != b'/');
-                    next[place + 1] = reach[place] && fits;
-                }
-            }
+                (wanted, _) => before
+                    .is_some_and(|(reached, sign)| reached && (sign == wanted || (wanted == b'?' && sign != b'/'))),
+            };
         }
         std::mem::swap(&mut reach, &mut next);
-        at += if double { 2 } else { 1 };
+        at += length;
     }
     reach[path.len()]
 }
@@ -389,6 +396,9 @@ mod tests {
         assert_eq!(RelativePath::parse("./a//b/.").unwrap().as_str(), "a/b");
         for text in [".git/config", "sub/.GIT/hooks/x"] {
             assert_eq!(RelativePath::parse_for_write(text).unwrap_err().code(), FailureCode::GitProtected);
+        }
+        for text in [".calt-tmp-1-0", "a/.calt-tmp-1-0/b"] {
+            assert_eq!(RelativePath::parse_for_write(text).unwrap_err().code(), FailureCode::InputInvalid, "{text}");
         }
     }
 
@@ -442,8 +452,19 @@ mod tests {
             ("d/?.txt", "d/a.txt", true),
             ("d/**", "d/e/f", true),
             ("x*y*z", "xyyz", true),
+            ("**/d/**/x", "d/x", true),
+            ("a**b", "a/c/b", true),
+            ("*", "", true),
+            ("a/*", "a/b/c", false),
         ] {
             assert_eq!(matches(pattern.as_bytes(), path.as_bytes()), expected, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn no_glob_takes_longer_than_pattern_times_path() {
+        // Were each star to branch, this would not end.
+        assert!(!matches_glob(&format!("{}z", "**/".repeat(500)), &"a/".repeat(500)));
+        assert!(!matches_glob(&format!("{}z", "*a".repeat(500)), &"a".repeat(1000)));
     }
 }

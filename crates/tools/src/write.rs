@@ -9,7 +9,6 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 
-use calt_core::Digest;
 use calt_core::event::FileChange;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat_with, unlinkat};
 use rustix::io::Errno;
@@ -47,8 +46,8 @@ pub(crate) fn apply(
     token: &str,
     limits: &Limits,
 ) -> Result<Vec<FileChange>, ToolFailure> {
-    let changed: Vec<&PlannedFile> = files.iter().filter(|file| file.changes()).collect();
-    for file in changed.iter().filter(|file| file.change.old_exists) {
+    let changed: Vec<(usize, &PlannedFile)> = files.iter().enumerate().filter(|(_, file)| file.changes()).collect();
+    for (_, file) in changed.iter().filter(|(_, file)| file.change.old_exists) {
         room.keep(&file.old_bytes).map_err(|error| ToolFailure::io("a pre-image cannot be kept", &error))?;
     }
     room.sync().map_err(|error| ToolFailure::io("pre-images cannot be made durable", &error))?;
@@ -66,11 +65,11 @@ pub(crate) fn apply(
 
 fn prepare_all<'f>(
     workspace: &Workspace,
-    files: &[&'f PlannedFile],
+    files: &[(usize, &'f PlannedFile)],
     token: &str,
     prepared: &mut Vec<Prepared<'f>>,
 ) -> Result<(), ToolFailure> {
-    for (number, file) in files.iter().enumerate() {
+    for (number, file) in files.iter().copied() {
         let path = RelativePath::parse_for_write(&file.change.path)?;
         workspace.make_parents(&path)?;
         let directory = workspace.open_parent(&path)?;
@@ -82,30 +81,51 @@ fn prepare_all<'f>(
             }
             None => None,
         };
-        let temporary = format!("{TEMPORARY_PREFIX}{token}-{number}");
+        let temporary = temporary_name(token, number);
         let entry = Prepared { file, path, directory, temporary, from, done: Done::Nothing };
-        write_temporary(&entry)?;
+        let made = make_temporary(&entry)?;
+        // From here on it is ours to take away, also when it cannot be filled.
         prepared.push(entry);
+        if let (Some(made), Some(entry)) = (made, prepared.last()) {
+            fill_temporary(made, entry)?;
+        }
     }
     Ok(())
 }
 
-fn write_temporary(entry: &Prepared<'_>) -> Result<(), ToolFailure> {
+/// The name of what is prepared for one file of a run, and of what was swapped out for it afterwards.
+pub(crate) fn temporary_name(token: &str, number: usize) -> String {
+    format!("{TEMPORARY_PREFIX}{token}-{number}")
+}
+
+/// The name of a file that was moved away from its old name.
+pub(crate) fn temporary_from(temporary: &str) -> String {
+    format!("{temporary}-from")
+}
+
+fn unprepared<'e>(entry: &'e Prepared<'_>) -> impl Fn(std::io::Error) -> ToolFailure + 'e {
+    |error| ToolFailure::io(&format!("`{}` cannot be prepared", entry.path), &error)
+}
+
+/// The empty file that will hold the new content; `None` for one that is only taken away.
+fn make_temporary(entry: &Prepared<'_>) -> Result<Option<File>, ToolFailure> {
     if !entry.file.change.new_exists {
-        return Ok(());
+        return Ok(None);
     }
-    let fault = |error: std::io::Error| ToolFailure::io(&format!("`{}` cannot be prepared", entry.path), &error);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let handle = openat(&entry.directory, &entry.temporary, flags, Mode::from_raw_mode(0o600))
-        .map_err(|error| fault(error.into()))?;
-    let mut file = File::from(handle);
-    file.write_all(&entry.file.new_bytes).map_err(fault)?;
+    let made = openat(&entry.directory, &entry.temporary, flags, Mode::from_raw_mode(0o600));
+    made.map(|handle| Some(File::from(handle))).map_err(|error| unprepared(entry)(error.into()))
+}
+
+fn fill_temporary(mut file: File, entry: &Prepared<'_>) -> Result<(), ToolFailure> {
+    let fault = unprepared(entry);
+    file.write_all(&entry.file.new_bytes).map_err(&fault)?;
     if let Some(owner) = entry.file.old_owner.filter(|owner| *owner != (getuid().as_raw(), getgid().as_raw())) {
         // A daemon that may not give files away leaves them to its own user; the mode is kept all the same.
         let _ = rustix::fs::fchown(&file, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)));
     }
-    file.set_permissions(std::fs::Permissions::from_mode(entry.file.new_mode)).map_err(fault)?;
-    file.sync_all().map_err(fault)
+    file.set_permissions(std::fs::Permissions::from_mode(entry.file.new_mode)).map_err(&fault)?;
+    file.sync_all().map_err(&fault)
 }
 
 /// Puts one file in its place. Whatever was there is checked after it was swapped out.
@@ -117,7 +137,7 @@ fn place(entry: &mut Prepared<'_>) -> Result<(), ToolFailure> {
         renameat_with(&entry.directory, &temporary, &entry.directory, &name, RenameFlags::NOREPLACE)
             .map_err(|error| fault(&name, error))?;
         entry.done = Done::Placed;
-        let moved = format!("{temporary}-from");
+        let moved = temporary_from(&temporary);
         renameat_with(above, from.name(), above, &moved, RenameFlags::NOREPLACE)
             .map_err(|error| fault(from.name(), error))?;
         entry.done = Done::Swapped;
@@ -174,7 +194,7 @@ fn put_back(prepared: &[Prepared<'_>]) -> Vec<FileChange> {
         let undone = match (&entry.from, entry.done) {
             (_, Done::Nothing) => Ok(()),
             (Some((from, above)), Done::Swapped) => {
-                let moved = format!("{temporary}-from");
+                let moved = temporary_from(temporary);
                 renameat_with(above, &moved, above, from.name(), RenameFlags::NOREPLACE).and_then(|()| {
                     renameat_with(&entry.directory, name, &entry.directory, temporary, RenameFlags::NOREPLACE)
                 })
@@ -204,7 +224,7 @@ fn put_back(prepared: &[Prepared<'_>]) -> Vec<FileChange> {
 fn finish(prepared: &[Prepared<'_>]) {
     for entry in prepared {
         if let Some((_, above)) = &entry.from {
-            let _ = unlinkat(above, format!("{}-from", entry.temporary), AtFlags::empty());
+            let _ = unlinkat(above, temporary_from(&entry.temporary), AtFlags::empty());
             let _ = rustix::fs::fsync(above);
         } else if entry.done == Done::Swapped {
             let _ = unlinkat(&entry.directory, &entry.temporary, AtFlags::empty());
@@ -214,17 +234,12 @@ fn finish(prepared: &[Prepared<'_>]) {
 }
 
 /// Restores a file from its pre-image, or removes one that was not there.
-pub(crate) fn restore(
-    workspace: &Workspace,
-    path: &RelativePath,
-    before: Option<(&[u8], u32)>,
-    token: &str,
-) -> std::io::Result<()> {
+pub(crate) fn restore(workspace: &Workspace, path: &RelativePath, before: Option<(&[u8], u32)>) -> std::io::Result<()> {
     let directory = workspace.open_parent(path).map_err(|failure| std::io::Error::other(failure.message))?;
     match before {
         None => unlinkat(&directory, path.name(), AtFlags::empty())?,
         Some((bytes, mode)) => {
-            let temporary = format!("{TEMPORARY_PREFIX}{token}-back");
+            let temporary = format!("{TEMPORARY_PREFIX}back");
             let _ = unlinkat(&directory, &temporary, AtFlags::empty());
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let mut file = File::from(openat(&directory, &temporary, flags, Mode::from_raw_mode(0o600))?);
@@ -236,15 +251,4 @@ pub(crate) fn restore(
     }
     rustix::fs::fsync(&directory)?;
     Ok(())
-}
-
-/// The digest of a file as it is now; of no bytes when it is absent.
-pub(crate) fn digest_now(workspace: &Workspace, path: &RelativePath) -> std::io::Result<(Digest, bool)> {
-    let found = workspace
-        .read(path, crate::workspace::Purpose::Write)
-        .map_err(|failure| std::io::Error::other(failure.message))?;
-    Ok(match found {
-        Some(found) => (Digest::of_bytes(&found.bytes), true),
-        None => (Digest::of_bytes(b""), false),
-    })
 }

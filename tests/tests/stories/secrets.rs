@@ -105,3 +105,22 @@ fn calts_own_files_are_for_their_owner_alone() {
         assert_eq!(mode(file), 0o600, "{}", file.display());
     }
 }
+
+#[test]
+fn an_approver_is_told_that_a_mask_hides_something() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let hidden = format!("DB_PASSWORD={PLAN_SECRET}\n");
+    let session = ada.propose(&plan(1, &[preview("p", "out.env", &hidden), preview("q", "out.txt", "plain\n")]));
+    ada.approve_plan(&session, 1).expect(200);
+    let plan = ada.get(&format!("/api/v1/sessions/{}/plans/1", session.id)).expect(200).json();
+    for (place, step, told) in [(0, "p", true), (1, "q", false)] {
+        for shown in [&ada.step(&session, step)["remarks"], &plan["steps"][place]["remarks"]] {
+            let masked = shown.as_array().unwrap().iter().find(|remark| remark["code"] == "masked");
+            assert_eq!(masked.is_some(), told, "{shown}");
+            assert!(!shown.to_string().contains(PLAN_SECRET));
+        }
+    }
+    let ran = world.calt(&["plan", "show", &session.id]);
+    assert!(ran.stdout.contains("parts of `/content` are masked"), "{}{}", ran.stdout, ran.stderr);
+}

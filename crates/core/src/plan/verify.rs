@@ -12,6 +12,10 @@ use crate::toolbox::Effect;
 pub const VERIFY_EXPR_CHARS_MAX: usize = 4_000;
 /// Deepest nesting of brackets in a `jsonpath` rule: the time it takes to parse filters within filters doubles with each.
 const JSONPATH_BRACKETS_MAX: usize = 10;
+/// Most commas between the selectors of a `jsonpath` rule: what each pair of brackets finds multiplies with the next.
+const JSONPATH_COMMAS_MAX: usize = 8;
+/// Longest `jsonpath` rule with `match` or `search` in it, in bytes.
+const JSONPATH_PATTERN_BYTES_MAX: usize = 200;
 /// Largest compiled regular expression of a `verify` rule, in bytes.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
@@ -85,7 +89,7 @@ fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &
             Err((format!("`{}` nests too many brackets", shown(expr)), "at most 10 levels are allowed"))
         }
         VerifyKind::Jsonpath => match JsonPath::parse(expr) {
-            Ok(_) => Ok(()),
+            Ok(_) => bearable(expr),
             Err(error) => {
                 let cause = error.message();
                 Err((
@@ -103,6 +107,44 @@ fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &
             }
         }
     }
+}
+
+/// Refuses what takes longer the more there is to look at, beyond any time limit: nothing stops a query in progress.
+fn bearable(expr: &str) -> Result<(), (String, &'static str)> {
+    let (mut quote, mut escaped, mut open, mut roots, mut commas, mut costly) = (None, false, Vec::new(), 0, 0, false);
+    for sign in expr.bytes() {
+        match (quote, sign) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => (escaped, costly) = (true, true),
+            (Some(_), b'{') => costly = true,
+            (Some(opened), _) if opened == sign => quote = None,
+            (None, b'\'' | b'"') => quote = Some(sign),
+            (None, b'[' | b'(') => open.push(sign),
+            (None, b']' | b')') => drop(open.pop()),
+            (None, b',') if open.last() == Some(&b'[') => commas += 1,
+            (None, b'$') => roots += 1,
+            (Some(_) | None, _) => {}
+        }
+    }
+    // A filter is asked of every entry: one that reads all of the output again takes the square of its size.
+    if roots > 1 {
+        return Err((format!("a filter of `{}` goes back to `$`", shown(expr)), "look at `@` alone in a filter"));
+    }
+    if commas > JSONPATH_COMMAS_MAX {
+        return Err((
+            format!("`{}` lists {commas} commas between selectors", shown(expr)),
+            "at most 8 are allowed; use `*` or a filter",
+        ));
+    }
+    // The pattern is compiled anew for every entry; repetitions and classes make that long.
+    let has_pattern = expr.contains("match(") || expr.contains("search(");
+    if has_pattern && (costly || expr.len() > JSONPATH_PATTERN_BYTES_MAX) {
+        return Err((
+            format!("the pattern in `{}` is too much for every entry", shown(expr)),
+            "leave out `{`, `\\` and what is long, or write `type: regex`",
+        ));
+    }
+    Ok(())
 }
 
 /// The most brackets that are open at once.

@@ -82,6 +82,9 @@ const AMOUNTS: &[&str] = &[
     "number", "used", "left", "seconds", "ms",
 ];
 
+/// Last words of names whose value is a message: `KeyError: 'x'` names what is missing, and no secret.
+const FAULTS: &[&str] = &["error", "errors", "exception", "warning", "warnings"];
+
 /// What keyword search looks for: each word above contains one of these.
 pub(super) const ROOTS: &[&str] = &[
     "token",
@@ -134,7 +137,11 @@ pub(super) fn name(key: &str) -> Name {
     let mut said = Name::Plain;
     let mut words = Words { key, at: 0 }.peekable();
     while let Some(word) = words.next() {
-        said = said.max(word_says(word, words.peek().is_none()));
+        let last = words.peek().is_none();
+        if last && is_one_of(word, FAULTS) {
+            return Name::Plain;
+        }
+        said = said.max(word_says(word, last));
     }
     if said == Name::Plain && !key.is_ascii() && is_japanese_name(key) {
         return Name::Secret;

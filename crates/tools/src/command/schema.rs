@@ -19,8 +19,11 @@ enum Takes {
     Nothing,
     /// A value, in the next word or behind `=` (long) or directly behind (short).
     Value,
+    /// A number, directly behind (short) or behind `=` (long) and nowhere else: the program reads the next word
+    /// as one of its own.
+    JoinedNumber,
 }
-use Takes::{Nothing, Value};
+use Takes::{JoinedNumber, Nothing, Value};
 
 struct Schema {
     options: &'static [(&'static str, Takes)],
@@ -156,9 +159,9 @@ const GIT_DIFF: Schema = Schema {
         ("--check", Nothing),
         ("--exit-code", Nothing),
         ("--quiet", Nothing),
-        ("--unified", Value),
+        ("--unified", JoinedNumber),
         ("--diff-filter", Value),
-        ("-U", Value),
+        ("-U", JoinedNumber),
     ],
     letters: "pwbsz",
     first_is_pattern: false,
@@ -256,9 +259,7 @@ fn checked(name: &str, schema: &Schema, words: &[String]) -> Result<Vec<String>,
     let mut arguments = Vec::new();
     let (mut rest, mut only_paths, mut bare) = (words.iter(), false, 0);
     // With a pattern given by option every bare word of `rg` is a path.
-    let pattern_given = words
-        .iter()
-        .any(|word| ["-e", "--regexp", "--files"].contains(&word.as_str()) || word.starts_with("--regexp="));
+    let pattern_given = words.iter().any(|word| gives_pattern(schema, word));
     while let Some(word) = rest.next() {
         arguments.push(word.clone());
         if only_paths || !word.starts_with('-') || word == "-" {
@@ -282,6 +283,10 @@ fn checked(name: &str, schema: &Schema, words: &[String]) -> Result<Vec<String>,
         match schema.options.iter().find(|(known, _)| *known == option) {
             Some((_, Nothing)) if !joined => {}
             Some((_, Value)) if joined => {}
+            Some((_, JoinedNumber)) if joined && is_number(&word[option.len() + 1..]) => {}
+            Some((_, JoinedNumber)) => {
+                return Err(format!("option `{option}` of {name} needs a number directly behind it"));
+            }
             Some((_, Value)) => match rest.next() {
                 Some(value) => arguments.push(value.clone()),
                 None => return Err(format!("option `{option}` of {name} needs a value")),
@@ -294,6 +299,12 @@ fn checked(name: &str, schema: &Schema, words: &[String]) -> Result<Vec<String>,
     Ok(arguments)
 }
 
+fn gives_pattern(schema: &Schema, word: &str) -> bool {
+    ["-e", "--regexp", "--files"].contains(&word)
+        || word.starts_with("--regexp=")
+        || (word.starts_with("-e") && is_short_with_value(schema, word))
+}
+
 fn is_letters(schema: &Schema, word: &str) -> bool {
     let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-') && !letters.is_empty());
     letters.is_some_and(|letters| letters.chars().all(|letter| schema.letters.contains(letter)))
@@ -302,8 +313,12 @@ fn is_letters(schema: &Schema, word: &str) -> bool {
 /// `-A3`, `-U5`: a short option with its value directly behind it; digits only, so that nothing hides there.
 fn is_short_with_value(schema: &Schema, word: &str) -> bool {
     let Some((option, value)) = word.split_at_checked(2) else { return false };
-    let known = schema.options.iter().any(|(known, takes)| *known == option && *takes == Value);
-    known && !option.starts_with("--") && !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+    let known = schema.options.iter().any(|(known, takes)| *known == option && *takes != Nothing);
+    known && !option.starts_with("--") && is_number(value)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn find(words: &[String]) -> Result<Allowed, String> {
@@ -370,6 +385,10 @@ fn pytest(words: &[String]) -> Result<Allowed, String> {
     }
     let mut arguments: Vec<String> =
         ["-P", "-m", "pytest", "-p", "no:cacheprovider"].iter().map(|word| (*word).to_owned()).collect();
+    // Newer versions read options from a file that is named like this.
+    if let Some(file) = rest.iter().find(|word| word.starts_with('@')) {
+        return Err(format!("`{file}` of pytest is not allowed: it names a file of options"));
+    }
     arguments.extend(checked("pytest", &PYTEST, rest)?);
     Ok(Allowed { program: Program::Python, arguments })
 }
@@ -411,6 +430,8 @@ mod tests {
             "git status -sb",
             "git diff --stat",
             "git diff -U5 -- a.txt",
+            "git diff --unified=5 a.txt",
+            "rg -e5 a.txt",
             "python -m pytest -q",
             "python -m pytest -q -k 'a or b' tests/test_x.py --maxfail=1",
         ] {
@@ -448,6 +469,14 @@ mod tests {
             "git -c core.fsmonitor=x status",
             "git log",
             "git diff -O/etc/passwd",
+            // git takes the next word for an option of its own.
+            "git diff -U --output=x",
+            "git diff --unified --ext-diff",
+            "git diff --unified=--output=x",
+            "git diff -U 5",
+            "rg -e5 /etc/passwd",
+            "rg /etc/passwd -e5",
+            "python -m pytest @options",
             "git diff --outp=x",
             "git",
             "python -c 'x'",

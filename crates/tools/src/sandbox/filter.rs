@@ -44,6 +44,9 @@ pub(crate) enum Question {
     NoNamespaces,
     /// No byte pushed into a terminal: `ioctl`, compared in 32 bits as the kernel does.
     NoTerminalInput,
+    /// The same, and of all other controls only those that tell something: some change a file, and even make
+    /// directories, by way of a descriptor that was opened for reading.
+    FewControls,
     /// Families whose traffic stays in the box: `socket`.
     LocalSockets,
     /// Pairs that reach nobody: `socketpair`.
@@ -77,6 +80,14 @@ const NEW_NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWNET) as u32
     | CLONE_NEWTIME;
 const CLONE_NEWTIME: u32 = 0x80;
+/// Byte of the numbers of controls that are for terminals, pipes and any descriptor: `T` (asm-generic/ioctls.h).
+const TERMINAL_CONTROLS: u32 = 0x5400;
+/// Attributes of a file, read (linux/fs.h).
+const FS_IOC_FSGETXATTR: u32 = 0x801c_581f;
+/// Where a file lies on its disk (linux/fs.h).
+const FS_IOC_FIEMAP: u32 = 0xc020_660b;
+/// A copy that shares its blocks, into a file opened for writing (linux/fs.h).
+const FICLONE: u32 = 0x4004_9409;
 
 /// The verdict on every number that is known; all others are unknown.
 pub(crate) fn verdicts(kind: FilterKind) -> BTreeMap<u32, Verdict> {
@@ -103,7 +114,7 @@ pub(crate) fn verdicts(kind: FilterKind) -> BTreeMap<u32, Verdict> {
         }
     };
     ask(libc::SYS_clone, Question::NoNamespaces);
-    ask(libc::SYS_ioctl, Question::NoTerminalInput);
+    ask(libc::SYS_ioctl, if kind.inode_changes { Question::NoTerminalInput } else { Question::FewControls });
     ask(libc::SYS_chmod, Question::NoSetIdBits(1));
     ask(libc::SYS_fchmod, Question::NoSetIdBits(1));
     ask(libc::SYS_fchmodat, Question::NoSetIdBits(2));
@@ -183,6 +194,19 @@ fn ask(question: Question, code: &mut Vec<Instruction>) {
             load(argument(1)),
             jump_if(libc::BPF_JEQ, libc::TIOCSTI as u32, 2, 0),
             jump_if(libc::BPF_JEQ, libc::TIOCLINUX as u32, 1, 0),
+            give(ALLOW),
+            give(DENY),
+        ]),
+        Question::FewControls => code.extend([
+            load(argument(1)),
+            jump_if(libc::BPF_JEQ, libc::TIOCSTI as u32, 8, 0),
+            jump_if(libc::BPF_JEQ, libc::TIOCLINUX as u32, 7, 0),
+            jump_if(libc::BPF_JEQ, libc::FS_IOC_GETFLAGS as u32, 5, 0),
+            jump_if(libc::BPF_JEQ, FS_IOC_FSGETXATTR, 4, 0),
+            jump_if(libc::BPF_JEQ, FS_IOC_FIEMAP, 3, 0),
+            jump_if(libc::BPF_JEQ, FICLONE, 2, 0),
+            Instruction { code: (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0xff00 },
+            jump_if(libc::BPF_JEQ, TERMINAL_CONTROLS, 0, 1),
             give(ALLOW),
             give(DENY),
         ]),
@@ -330,7 +354,18 @@ mod tests {
             assert_eq!(verdict_of(test, libc::SYS_ioctl, [0, command, 0, 0, 0, 0]), DENY);
             assert_eq!(verdict_of(test, libc::SYS_ioctl, [0, command | high, 0, 0, 0, 0]), DENY);
         }
-        assert_eq!(verdict_of(test, libc::SYS_ioctl, [0, libc::TCGETS, 0, 0, 0, 0]), ALLOW);
+        for kind in KINDS {
+            for command in [libc::TCGETS, libc::FIONREAD, libc::FIOCLEX, libc::FS_IOC_GETFLAGS, FICLONE.into()] {
+                assert_eq!(verdict_of(kind, libc::SYS_ioctl, [0, command, 0, 0, 0, 0]), ALLOW, "{command:#x}");
+            }
+            assert_eq!(verdict_of(kind, libc::SYS_ioctl, [0, libc::TIOCSTI, 0, 0, 0, 0]), DENY);
+        }
+        // FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_ENABLE_VERITY, BTRFS_IOC_SUBVOL_CREATE.
+        for command in [libc::FS_IOC_SETFLAGS, 0x401c_5820, 0x4080_6685, 0x5000_940e] {
+            for kind in [read_only, bare] {
+                assert_eq!(verdict_of(kind, libc::SYS_ioctl, [0, command, 0, 0, 0, 0]), DENY, "{command:#x}");
+            }
+        }
         for flag in [libc::CLONE_NEWUSER, libc::CLONE_NEWNET, libc::CLONE_NEWNS] {
             assert_eq!(verdict_of(test, libc::SYS_clone, [flag as u64 | libc::SIGCHLD as u64, 0, 0, 0, 0, 0]), DENY);
         }

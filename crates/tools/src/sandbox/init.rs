@@ -22,6 +22,7 @@ use rustix::thread::{
 };
 
 use super::filter::{self, FilterKind};
+use super::remove::remove_tree;
 use super::spec::{RunAs, Spec, Status, TERMINATE};
 use super::sys::{self, Forked};
 use super::{landing, report, root};
@@ -117,7 +118,15 @@ fn build(spec: &[u8], ends: &mut Ends) -> Result<Option<i32>, Broken> {
                 become_user(spec.user).of_layer("user")?;
             }
             drop_rights()?;
-            started(&spec, ends)
+            // A helper that dies must not take with it the one process that can end this run: no namespace would
+            // end what the command started. It hears of the daemon's own end by the control pipe.
+            set_parent_process_death_signal(None).of_layer("process tree")?;
+            let ended = started(&spec, ends);
+            if let (Ok(None), Some(private)) = (&ended, &spec.private) {
+                // There is nobody left to do it.
+                let _ = remove_tree(private);
+            }
+            ended
         }
         Tier::None => Err(Broken { layer: "tier", reason: "this machine holds no box".to_owned() }),
     }
@@ -231,6 +240,10 @@ fn command(spec: &Spec, ends: &Ends, processes: u64) -> Status {
 /// The layers that are the command's own: session, descriptors, limits, Landlock, seccomp.
 fn enclosed(spec: &Spec, ends: &Ends, processes: u64) -> Result<(), Broken> {
     setsid().of_layer("session")?;
+    if spec.tier == Tier::KernelFilter {
+        // Should the first process be killed, at least the command goes with it.
+        set_parent_process_death_signal(Some(Signal::KILL)).of_layer("process tree")?;
+    }
     let null = File::open("/dev/null").of_layer("descriptors")?;
     for (end, number) in [(null.as_fd(), 0), (ends.stdout.as_fd(), 1), (ends.stderr.as_fd(), 2)] {
         sys::put_at(end, number).of_layer("descriptors")?;

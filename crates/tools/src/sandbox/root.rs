@@ -20,7 +20,7 @@ use super::spec::{RunAs, Spec};
 use super::sys::{self, Forked};
 
 /// Where the system keeps programs and libraries; links among them stay links.
-pub(super) const SYSTEM_DIRECTORIES: [&str; 8] =
+pub const SYSTEM_DIRECTORIES: [&str; 8] =
     ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
 /// Files and directories of `/etc` that programs need to run at all. None of them says who uses the machine.
 const SYSTEM_SETTINGS: [&str; 4] = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives"];

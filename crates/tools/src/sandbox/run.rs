@@ -17,6 +17,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::kept::Kept;
 use super::processes;
+use super::remove::remove_tree;
 use super::root::HOME;
 use super::spec::{RunAs, Spec, Status, TERMINATE};
 use super::warm::Boxes;
@@ -365,6 +366,7 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
+        // Where the daemon is late the run's first process has removed it.
+        let _ = remove_tree(&self.path);
     }
 }

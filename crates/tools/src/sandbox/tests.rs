@@ -380,3 +380,66 @@ fn a_helper_that_was_killed_is_replaced() {
         sandbox.boxes.kill_helper();
     }
 }
+
+#[test]
+fn nothing_a_command_leaves_in_its_private_directory_stays_or_harms() {
+    let sandbox = sandbox(Tier::KernelFilter);
+    let script = "import os\nos.chdir(os.environ['TMPDIR'])\nprint(os.getcwd())\nos.mkdir('hidden', 0o300)\n\
+                  open('hidden/file', 'w').close()\nfor _ in range(4000):\n os.mkdir('d'); os.chdir('d')\n";
+    let ran = run_in(&sandbox, &BoxSpec::read_only(), &Place::new(), "/usr/bin/python3", &["-c", script], 60).unwrap();
+    assert_eq!(ran.exit_code, Some(0), "{}", ran.stderr.text().0);
+    assert!(!Path::new(ran.stdout.text().0.trim()).exists());
+}
+
+#[test]
+fn a_command_without_namespaces_changes_no_attribute_of_a_file_it_may_only_read() {
+    let place = Place::new();
+    let file = place.put("workspace/file", "text");
+    if rustix::process::geteuid().is_root() {
+        // As the file of whoever the command runs as: only an owner may change attributes.
+        std::os::unix::fs::chown(&file, Some(65_534), Some(65_534)).unwrap();
+    }
+    // FS_IOC_GETFLAGS and FS_IOC_SETFLAGS, with the flag that keeps a file out of dumps.
+    let script = "import fcntl, os, struct\nfd = os.open('file', os.O_RDONLY)\n\
+                  flags, = struct.unpack('l', fcntl.ioctl(fd, 0x80086601, b'\\0' * 8))\n\
+                  fcntl.ioctl(fd, 0x40086602, struct.pack('l', flags ^ 0x40))";
+    let arguments = ["-c", script];
+    let control =
+        as_ordinary_user("/usr/bin/python3", &arguments).current_dir(place.path("workspace")).output().unwrap();
+    let refusal = String::from_utf8_lossy(&control.stderr);
+    let not_offered = ["Inappropriate ioctl", "not supported"].iter().any(|words| refusal.contains(words));
+    assert!(control.status.success() || not_offered, "without a box this works where files have attributes: {refusal}");
+    for tier in [Tier::Full, Tier::KernelFilter] {
+        let ran = run_in(&sandbox(tier), &BoxSpec::read_only(), &place, "/usr/bin/python3", &arguments, 20).unwrap();
+        assert_eq!(ran.exit_code, Some(1), "{tier}");
+        assert!(ran.stderr.text().0.contains("PermissionError"), "{tier}: {}", ran.stderr.text().0);
+    }
+}
+
+#[test]
+fn a_helper_that_is_killed_leaves_no_command_behind() {
+    for tier in [Tier::Full, Tier::KernelFilter] {
+        let sandbox = sandbox(tier);
+        let place = Place::new();
+        let marker = format!("5{}{}", std::process::id(), tier as u8);
+        let script = format!("setsid sleep {marker} & sleep {marker}");
+        let limits = Limits { deadline: Instant::now() + Duration::from_mins(1), cancel: Cancel::new() };
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let arguments = ["-c".to_owned(), script];
+                let boxed =
+                    Boxed { shape: &BoxSpec::read_only(), program: Path::new("/bin/sh"), arguments: &arguments };
+                sandbox.run(&boxed, &place.workspace(), &limits)
+            });
+            let until = Instant::now() + Duration::from_secs(20);
+            while !alive(&marker) && Instant::now() < until {
+                std::thread::yield_now();
+            }
+            sandbox.boxes.kill_helper();
+            limits.cancel.trigger();
+            // What its end is called differs between the tiers; that nothing is left does not.
+            let _ = running.join().unwrap();
+        });
+        assert!(!alive(&marker), "{tier}");
+    }
+}
