@@ -5,11 +5,13 @@
 #![allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "stories chain verbs")]
 
 mod http;
+mod ordinary;
 mod person;
 mod terminal;
 mod world;
 
 pub use http::{Reply, Stream, send};
+pub use ordinary::OrdinaryUser;
 pub use person::{Person, Session, encoded};
 pub use terminal::Terminal;
 pub use world::{Daemon, Ran, World};

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{self, Reply};
+use crate::ordinary::OrdinaryUser;
 use crate::person::Person;
 
 /// Longest a daemon may take to listen or to end, in seconds.
@@ -37,6 +38,10 @@ pub struct Ran {
 pub struct World {
     home: TempDir,
     environment: Vec<(String, String)>,
+    /// What starts the daemon, when something else than the test does.
+    launcher: Vec<String>,
+    /// Whom everything runs as, when that is not the tests' own user.
+    user: Option<OrdinaryUser>,
     daemon: RefCell<Option<Daemon>>,
     people: Cell<u32>,
 }
@@ -54,11 +59,36 @@ impl World {
         world
     }
 
+    /// The same, with everything in it run by a user who is not root.
+    pub fn as_ordinary_user(environment: &[(&str, &str)]) -> Self {
+        Self::launched_as_ordinary_user(environment, &[])
+    }
+
+    /// The same, with the daemon started by another program, which executes what its last arguments say.
+    pub fn launched_as_ordinary_user(environment: &[(&str, &str)], launcher: &[&str]) -> Self {
+        let mut world = Self::asleep(environment);
+        let user = OrdinaryUser::new();
+        user.receives(world.home());
+        world.user = Some(user);
+        world.launcher = launcher.iter().map(|&word| word.to_owned()).collect();
+        world.wake();
+        world
+    }
+
+    /// A world whose daemon is started by another program, which executes what its last arguments say.
+    pub fn launched(environment: &[(&str, &str)], launcher: &[&str]) -> Self {
+        let mut world = Self::asleep(environment);
+        world.launcher = launcher.iter().map(|&word| word.to_owned()).collect();
+        world.wake();
+        world
+    }
+
     /// A world in which nothing runs yet.
     pub fn asleep(environment: &[(&str, &str)]) -> Self {
         let home = tempfile::Builder::new().prefix("calt-story-").tempdir().unwrap();
         let environment = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { home, environment, daemon: RefCell::new(None), people: Cell::new(0) }
+        let (launcher, daemon, people) = (Vec::new(), RefCell::new(None), Cell::new(0));
+        Self { home, environment, launcher, user: None, daemon, people }
     }
 
     /// The binary under test.
@@ -86,12 +116,27 @@ impl World {
 
     /// A command of the binary, with this world's environment and nothing else.
     pub fn command(&self) -> Command {
-        self.command_of(Self::binary())
+        self.command_of(self.reachable_binary())
+    }
+
+    /// The binary where whoever lives in this world can execute it.
+    fn reachable_binary(&self) -> PathBuf {
+        let (binary, copy) = (Self::binary(), self.home().join("calt"));
+        match self.user {
+            Some(_) if copy.exists() => copy,
+            Some(user) if !user.reaches(&binary) => {
+                std::fs::copy(&binary, &copy).unwrap();
+                user.receives(&copy);
+                copy
+            }
+            Some(_) | None => binary,
+        }
     }
 
     /// A command of another program, with the same environment.
     pub fn command_of(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut command =
+            self.user.map_or_else(|| Command::new(program.as_ref()), |user| user.command(program.as_ref()));
         command
             .env_clear()
             .env("HOME", self.home())
@@ -123,12 +168,20 @@ impl World {
         let _ = std::fs::remove_file(&found);
         std::fs::create_dir_all(self.home()).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let child = self
-            .command()
+        let mut command = match self.launcher.split_first() {
+            Some((program, words)) => {
+                let mut command = self.command_of(program);
+                command.args(words).arg(self.reachable_binary());
+                command
+            }
+            None => self.command(),
+        };
+        // Its standard input stays open and gives nothing: a command that inherited it would wait for ever.
+        let child = command
             .args(["daemon", "--host", "127.0.0.1", "--port", "0"])
             .arg("--data-root")
             .arg(&root)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -166,6 +219,11 @@ impl World {
             assert!(Instant::now() < deadline, "the daemon does not end: {}", self.daemon_log());
             std::thread::park_timeout(Duration::from_millis(5));
         }
+    }
+
+    /// Whom everything in this world runs as, when that is not the tests' own user.
+    pub fn user(&self) -> Option<OrdinaryUser> {
+        self.user
     }
 
     /// The daemon's process id.

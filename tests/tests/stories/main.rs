@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on panics")]
 
 mod api_of_the_earlier_calt;
+mod attacks;
 mod command_line;
 mod crash;
 mod documents;
@@ -18,6 +19,7 @@ mod search;
 mod secrets;
 mod stop;
 mod tidy;
+mod useful_work;
 
 use serde_json::{Value, json};
 

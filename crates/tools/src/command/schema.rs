@@ -383,8 +383,9 @@ fn pytest(words: &[String]) -> Result<Allowed, String> {
     if dash_m != "-m" || module != "pytest" {
         return Err(format!("`python {dash_m} {module}` is not allowed; only `python -m pytest` is"));
     }
+    // As everywhere, the workspace is the first place modules come from: tests import what they test.
     let mut arguments: Vec<String> =
-        ["-P", "-m", "pytest", "-p", "no:cacheprovider"].iter().map(|word| (*word).to_owned()).collect();
+        ["-m", "pytest", "-p", "no:cacheprovider"].iter().map(|word| (*word).to_owned()).collect();
     // Newer versions read options from a file that is named like this.
     if let Some(file) = rest.iter().find(|word| word.starts_with('@')) {
         return Err(format!("`{file}` of pytest is not allowed: it names a file of options"));

@@ -148,6 +148,8 @@ fn in_namespaces(spec: &Spec, ends: &mut Ends) -> Result<Option<i32>, Broken> {
     if spec.from_root {
         // Root mounts, and only then gives up its rights.
         become_user(spec.user).of_layer("user")?;
+        // Changing the user clears it.
+        set_parent_process_death_signal(Some(Signal::KILL)).of_layer("user")?;
         new_user_namespace().of_layer("user namespace")?;
         map_user(spec.user).of_layer("user namespace")?;
     }
@@ -168,9 +170,7 @@ fn become_user(user: RunAs) -> rustix::io::Result<()> {
     let (uid, gid) = (rustix::process::Uid::from_raw(user.uid), rustix::process::Gid::from_raw(user.gid));
     set_thread_groups(&[])?;
     set_thread_res_gid(gid, gid, gid)?;
-    set_thread_res_uid(uid, uid, uid)?;
-    // Changing the user clears it.
-    set_parent_process_death_signal(Some(Signal::KILL))
+    set_thread_res_uid(uid, uid, uid)
 }
 
 #[allow(unsafe_code, reason = "unshare is sound here: this process has one thread and shares no descriptor table")]
