@@ -132,8 +132,8 @@ fn forked(namespaces: libc::c_int, daemon: &OwnedFd) -> std::io::Result<Vec<Owne
             // The helper's own ends must not be kept open here.
             sys::close(daemon.as_fd());
             drop(ours);
-            // Its namespace ends with it. Without one what it started would go on unwatched: then it must outlive
-            // this helper, and ends with the daemon's end of its pipes alone.
+            // Its namespaces end with it. Without them it is the one process that can end what it started: then it
+            // outlives this helper, and hears of the daemon's end by the control pipe.
             let alive = namespaces == 0 || set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
             let mut spec = vec![0; MESSAGE_BYTES_MAX];
             match receive(theirs.as_fd(), &mut spec) {

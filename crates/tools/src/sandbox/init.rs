@@ -118,9 +118,6 @@ fn build(spec: &[u8], ends: &mut Ends) -> Result<Option<i32>, Broken> {
                 become_user(spec.user).of_layer("user")?;
             }
             drop_rights()?;
-            // A helper that dies must not take with it the one process that can end this run: no namespace would
-            // end what the command started. It hears of the daemon's own end by the control pipe.
-            set_parent_process_death_signal(None).of_layer("process tree")?;
             let ended = started(&spec, ends);
             if let (Ok(None), Some(private)) = (&ended, &spec.private) {
                 // There is nobody left to do it.
