@@ -28,6 +28,11 @@ impl OrdinaryUser {
         Self { changed_to: Some(FIRST_UID + number % UIDS) }
     }
 
+    /// This user's number, when it is not the tests' own user.
+    pub fn number(self) -> Option<u32> {
+        self.changed_to
+    }
+
     /// Whether the tests run as root, so that an ordinary user is somebody else.
     pub fn is_needed() -> bool {
         std::fs::read_to_string("/proc/self/status")

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::ground::Answer::{Holds, HoldsAndPrints, Refuses};
 use super::ground::Shows::{Appears, AppearsInWorkspace, Prints, Vanishes, VanishesInWorkspace};
-use super::ground::{Attack, Outside, SECRET, in_every_round, in_every_round_with, try_all};
+use super::ground::{Attack, Outside, SECRET, Waiting, in_every_round, in_every_round_with, try_all};
 use crate::{command, plan};
 
 const fn attack(
@@ -283,10 +283,11 @@ fn a_command_that_reads_its_standard_input_ends_at_once() {
     let outside = Outside::new();
     let control = outside.plain_scene();
     // C27: with an open pipe it waits for ever, and every daemon here has one.
-    let mut waits = control.command("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-    let stat = format!("/proc/{}/stat", waits.id());
+    let mut plainly = control.command("cat");
+    plainly.stdin(std::process::Stdio::piped());
+    let waits = Waiting::start(plainly);
     in_every_round(|round| {
-        round.world.until("cat waits", || std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains("(cat) S")));
+        round.world.until("cat waits", || waits.sleeps());
         for line in ["cat", "cat -", "rg x -", "cat -n - -"] {
             let (session, _) = round.place();
             let attempt = round.runs_for(&session, line, 20);
@@ -294,9 +295,7 @@ fn a_command_that_reads_its_standard_input_ends_at_once() {
             assert_eq!(attempt.stdout(), "", "`{line}` in {}", round.name);
         }
     });
-    assert!(waits.try_wait().unwrap().is_none());
-    waits.kill().unwrap();
-    waits.wait().unwrap();
+    assert!(waits.sleeps());
 }
 
 #[test]

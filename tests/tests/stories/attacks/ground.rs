@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use calt_tests::{OrdinaryUser, Reply, Session, World};
 use serde_json::{Value, json};
@@ -69,6 +69,11 @@ impl Round {
         if matches!(kind, Kind::Filter | Kind::FilterAsRoot) {
             environment.push(("CALT__ISOLATION__TIER_MAX", "kernel-filter"));
             environment.push(("CALT__ISOLATION__TESTS_WITHOUT_NAMESPACES", "true"));
+        }
+        // Root's commands run as somebody whose processes the kernel counts for nobody else.
+        let run_as = OrdinaryUser::new().number().map(|number| format!("{number}:{number}")).unwrap_or_default();
+        if matches!(kind, Kind::FullAsRoot | Kind::FilterAsRoot) {
+            environment.push(("CALT__ISOLATION__RUN_AS", &run_as));
         }
         let environment = environment.as_slice();
         let (name, tier, world) = match kind {
@@ -305,6 +310,7 @@ impl Scene {
             scene.git(&["init", "-q", "--template="]);
             scene.git(&["add", "."]);
             scene.git(&["commit", "-qm", "first"]);
+            std::fs::set_permissions(making.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
             // Another test may have been faster, and then its own does as well.
             let _ = std::fs::rename(making.path(), &kept);
         }
@@ -337,6 +343,29 @@ fn copy(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
+    }
+}
+
+/// A program that waits for ever, until this is let go.
+pub(crate) struct Waiting(Child);
+
+impl Waiting {
+    /// Starts it without calt.
+    pub(crate) fn start(mut command: Command) -> Self {
+        Self(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Whether it sleeps: it waits for something that does not come.
+    pub(crate) fn sleeps(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap_or_default();
+        stat.contains("(cat) S")
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

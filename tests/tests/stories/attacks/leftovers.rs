@@ -144,8 +144,13 @@ fn nothing_outlives_a_daemon_that_is_killed_and_nothing_is_repeated() {
         let marker = marker();
         let (session, scene) = round.place();
         let run = started(round, &scene, &session, &marker, 30);
+        let private = format!("calt-box-{}-", round.world.pid());
         round.world.kill();
         round.world.until("what ran is gone", || !alive(&marker));
+        round.world.until("what it wrote is gone", || {
+            let mut names = std::fs::read_dir("/tmp").unwrap().map(|entry| entry.unwrap().file_name());
+            !names.any(|name| name.to_string_lossy().starts_with(&private))
+        });
         round.world.wake();
         let owner = round.world.owner();
         assert_eq!(state(&round.world, run), "interrupted", "{}", round.name);

@@ -7,7 +7,7 @@ use std::process::Command;
 use calt_tests::{OrdinaryUser, Session};
 use serde_json::{Value, json};
 
-use super::ground::{Outside, Round, SECRET, Scene, in_every_round};
+use super::ground::{Outside, Round, SECRET, Scene, Waiting, in_every_round};
 use crate::{apply, look, plan, preview, read};
 
 fn step(tool: &str, inputs: impl Into<Value>) -> Value {
@@ -132,10 +132,11 @@ fn what_is_no_regular_file_is_refused_at_once() {
     let control = outside.plain_scene();
     control.pipe("ff");
     // Who opens it plainly waits for ever.
-    let mut waits = control.command("cat").arg("ff").spawn().unwrap();
-    let stat = format!("/proc/{}/stat", waits.id());
+    let mut plainly = control.command("cat");
+    plainly.arg("ff");
+    let waits = Waiting::start(plainly);
     in_every_round(|round| {
-        round.world.until("cat waits", || std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains("(cat) S")));
+        round.world.until("cat waits", || waits.sleeps());
         // B14 and its neighbours.
         let names = ["ff", "to-ff", "socket", "null", "zero", "sub", "full", "device"];
         for name in names {
@@ -144,7 +145,10 @@ fn what_is_no_regular_file_is_refused_at_once() {
                 scene.pipe("ff");
                 scene.put("sub/a.txt", "a\n");
                 scene.link("to-ff", std::path::Path::new("ff"));
-                let _listener = UnixListener::bind(scene.path("socket"));
+                // The path of a workspace may be too long for a socket: it is made elsewhere, and moved.
+                let elsewhere = Outside::new();
+                let _listener = UnixListener::bind(elsewhere.path("s")).unwrap();
+                std::fs::rename(elsewhere.path("s"), scene.path("socket")).unwrap();
                 for device in ["null", "zero", "full"] {
                     scene.link(device, std::path::Path::new(&format!("/dev/{device}")));
                 }
@@ -168,9 +172,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
             }
         }
     });
-    assert!(waits.try_wait().unwrap().is_none());
-    waits.kill().unwrap();
-    waits.wait().unwrap();
+    assert!(waits.sleeps());
 }
 
 /// Makes a session in which a write was previewed and approved, and nothing is left but to apply it.
@@ -333,7 +335,7 @@ fn a_directory_that_is_swapped_for_a_link_again_and_again_never_leads_outside() 
         let (session, scene) = round.place();
         scene.put("d/a.txt", "inside\n");
         scene.link("l", &out);
-        let steps: Vec<Value> = (0..40).map(|at| read(&format!("s{at}"), "d/a.txt")).chain([look("end")]).collect();
+        let steps: Vec<Value> = (0..15).map(|at| read(&format!("s{at}"), "d/a.txt")).chain([look("end")]).collect();
         let stops = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             let swapping = scope.spawn(|| {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use calt_tests::World;
 use serde_json::{Value, json};
 
-use super::ground::Answer::{Holds, Refuses};
+use super::ground::Answer::Refuses;
 use super::ground::Shows::Appears;
 use super::ground::{Attack, Outside, Round, Scene, in_every_round, says, try_all};
 use crate::stop::alive;
@@ -211,12 +211,6 @@ fn options_of_pytest_that_write_or_load_are_refused() {
         ),
         attack(
             "",
-            "python -m pytest -q --junit-xml {OUT}/ran",
-            "python3 -m pytest -q --junit-xml {OUT}/ran",
-            Refuses("option `--junit-xml`"),
-        ),
-        attack(
-            "",
             "python -m pytest -q --basetemp={OUT}/ran",
             "python3 -m pytest -q --basetemp={OUT}/ran",
             Refuses("option `--basetemp="),
@@ -248,13 +242,7 @@ fn options_of_pytest_that_write_or_load_are_refused() {
             "python3 -m pytest -q --debug={OUT}/ran",
             Refuses("option `--debug="),
         ),
-        attack(
-            "",
-            "python -m pytest -q --rootdir={OUT} --junitxml={OUT}/ran",
-            "python3 -m pytest -q --rootdir={OUT} --junitxml={OUT}/ran",
-            Refuses("option `--rootdir="),
-        ),
-        attack("", "python -m pytest -q @options", "python3 -m pytest -q --junitxml={OUT}/ran", Holds),
+        attack("", "python -m pytest -q @options", "python3 -m pytest -q --junitxml={OUT}/ran", Refuses("`@options`")),
         attack("", "python -m pytest -q {OUT}", "touch {OUT}/ran; python3 -m pytest -q {OUT}", Refuses("is absolute")),
         attack(
             "",
@@ -262,7 +250,6 @@ fn options_of_pytest_that_write_or_load_are_refused() {
             "python3 -m pytest -q --pyargs evil",
             Refuses("option `--pyargs`"),
         ),
-        attack("", "python -m pytest -q --pdb", "python3 -m pytest -q -p evil --pdb", Refuses("option `--pdb`")),
         attack("", "python -m pytest.evil", "python3 -m evil", Refuses("python -m pytest")),
         attack("", "python evil.py", "python3 evil.py", Refuses("`python`")),
     ];
@@ -291,12 +278,9 @@ const TRAPS: &[Trap] = &[
     Trap { id: "", name: "pytest.ini", text: "[pytest]\naddopts = --junitxml={OUT}/ran\n" },
     Trap { id: "", name: "pytest.ini", text: "[pytest]\naddopts = --basetemp={OUT}/ran\n" },
     Trap { id: "", name: "pytest.ini", text: "[pytest]\nlog_file = {OUT}/ran\n" },
-    Trap { id: "", name: "tox.ini", text: "[pytest]\naddopts = --junitxml={OUT}/ran\n" },
-    Trap { id: "", name: "setup.cfg", text: "[tool:pytest]\naddopts = --junitxml={OUT}/ran\n" },
     Trap { id: "", name: "pyproject.toml", text: "[tool.pytest.ini_options]\naddopts = \"--junitxml={OUT}/ran\"\n" },
     Trap { id: "", name: "test_b.py", text: RUNS },
     Trap { id: "", name: "pytest.py", text: RUNS },
-    Trap { id: "", name: "_pytest/__init__.py", text: RUNS },
     Trap { id: "", name: "json.py", text: RUNS },
 ];
 

@@ -29,14 +29,14 @@ fn with_attribute(scene: &Scene, outside: &Outside, attribute: &str, configurati
     scene.put(".gitattributes", format!("*.txt {attribute}\n"));
 }
 
-fn partial_clone(scene: &Scene, outside: &Outside) {
+/// A repository that lacks an object, and fetches it by these settings.
+fn partial_clone(scene: &Scene, outside: &Outside, settings: &str) {
     scene.repository();
+    // Where the first content of `f.txt` is kept.
     std::fs::remove_dir_all(scene.path(".git/objects/78")).unwrap();
-    scene.configure(&format!(
-        "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tpartialClone = origin\n[remote \"origin\"]\n\t\
-         url = .\n\tpromisor = true\n\tuploadpack = {}; false\n",
-        touch(outside)
-    ));
+    let clone = "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tpartialClone = origin\n\
+                 [remote \"origin\"]\n\tpromisor = true\n";
+    scene.configure(&format!("{clone}{}", settings.replace("TOUCH", &touch(outside))));
 }
 
 /// A repository outside in which the secret is committed, and nothing else.
@@ -152,7 +152,23 @@ const TRAPS: &[Trap] = &[
             scene.put(".git/config.worktree", format!("[core]\n\tfsmonitor = {}; false\n", touch(outside)));
         },
     },
-    Trap { id: "", what: "fetching what is missing", line: "git diff", shows: Appears("ran"), lay: partial_clone },
+    Trap {
+        id: "",
+        what: "a program that fetches what is missing",
+        line: "git diff",
+        shows: Appears("ran"),
+        lay: |scene, outside| partial_clone(scene, outside, "\turl = .\n\tuploadpack = TOUCH; false\n"),
+    },
+    Trap {
+        id: "",
+        what: "core.sshCommand, to fetch what is missing",
+        line: "git diff",
+        shows: Appears("ran"),
+        lay: |scene, outside| {
+            let settings = "\turl = ssh://localhost/x\n[core]\n\tsshCommand = TOUCH; false\n";
+            partial_clone(scene, outside, settings);
+        },
+    },
     Trap { id: "", what: "a repository below", line: "git -C sub status", shows: Appears("ran"), lay: submodule },
     Trap {
         id: "",
