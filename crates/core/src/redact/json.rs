@@ -72,7 +72,8 @@ impl Walk<'_> {
         let mut option = Name::Plain;
         let mut out = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            let says = if above.says == Name::Plain && item.as_str().is_some_and(|text| !text.starts_with('-')) {
+            let announced = above.says == Name::Plain && option != Name::Plain;
+            let says = if announced && item.as_str().is_some_and(|text| !self.stays_option(text)) {
                 option
             } else {
                 above.says
@@ -85,6 +86,11 @@ impl Walk<'_> {
             out.push(item);
         }
         Value::Array(out)
+    }
+
+    /// Whether a text is an option itself, and no secret that begins like one.
+    fn stays_option(&self, text: &str) -> bool {
+        text.starts_with('-') && self.masker.changed(text).is_none_or(|masked| masked.starts_with('-'))
     }
 
     fn object(&mut self, members: Map<String, Value>, above: Above) -> Value {
@@ -126,7 +132,8 @@ impl Walk<'_> {
         let mut free = masked.clone();
         let mut number = 2;
         while taken.contains_key(&free) {
-            free = format!("{masked} {number}");
+            // Behind it the number could read as a value.
+            free = format!("{number} {masked}");
             number += 1;
         }
         free

@@ -222,6 +222,14 @@ fn an_option_that_is_masked_itself_still_announces_its_value() {
 }
 
 #[test]
+fn a_secret_that_begins_like_an_option_is_the_value_of_the_one_before() {
+    let argv = json!(["--password", "-----BEGIN PRIVATE KEY-----@Authorization: x"]);
+    let once = Masker::new().mask_json(argv);
+    assert_eq!((once.value, once.pointers), (json!(["--password", MASK]), vec!["/1".to_owned()]));
+    assert_eq!(Masker::new().mask_json(json!(["--token", "--verbose"])).pointers, Vec::<String>::new());
+}
+
+#[test]
 fn what_the_record_depends_on_is_never_masked() {
     let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let value = json!({"secret": {
