@@ -1,5 +1,6 @@
 //! Commands: words are split, checked by a schema per program, and run without a shell.
 
+mod options;
 pub(crate) mod program;
 pub(crate) mod schema;
 pub(crate) mod words;

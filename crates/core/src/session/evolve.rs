@@ -188,21 +188,13 @@ impl Session {
     }
 
     fn step_rejected(&mut self, version: u32, step: &StepId, by: &PrincipalId) -> Followed {
-        let step = self.waiting_step(version, step)?;
-        if !matches!(step.progress, Progress::Pending | Progress::Approved(_)) {
-            return Err("the step has started");
-        }
-        step.progress = Progress::Rejected(by.clone());
+        self.step_not_started(version, step)?.progress = Progress::Rejected(by.clone());
         self.needs_new_plan();
         Ok(())
     }
 
     fn step_skipped(&mut self, version: u32, step: &StepId, by: &PrincipalId) -> Followed {
-        let step = self.waiting_step(version, step)?;
-        if !matches!(step.progress, Progress::Pending | Progress::Approved(_)) {
-            return Err("the step has started");
-        }
-        step.progress = Progress::Skipped(by.clone());
+        self.step_not_started(version, step)?.progress = Progress::Skipped(by.clone());
         self.advance();
         Ok(())
     }
@@ -344,6 +336,14 @@ impl Session {
         }
         let place = *plan.index.get(step).ok_or("the plan has no such step")?;
         Ok(&mut plan.steps[place])
+    }
+
+    fn step_not_started(&mut self, version: u32, step: &StepId) -> Result<&mut Step, &'static str> {
+        let step = self.waiting_step(version, step)?;
+        if !matches!(step.progress, Progress::Pending | Progress::Approved(_)) {
+            return Err("the step has started");
+        }
+        Ok(step)
     }
 
     /// A plan at work stops being that; a session that is stopped, or waits for a new plan already, stays so.
