@@ -305,6 +305,17 @@ pub enum Fact {
         reason: String,
         count: u64,
     },
+    CheckpointSigned {
+        size: u64,
+        root: Digest,
+        peaks: Vec<Digest>,
+        key: String,
+        note: String,
+    },
+    RecordExported {
+        session: SessionId,
+        last_seq: u64,
+    },
 }
 
 /// What a preview recorded, as digests.
@@ -352,6 +363,8 @@ impl Fact {
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::AccessRefused { .. } => "access_refused",
+            Self::CheckpointSigned { .. } => "checkpoint_signed",
+            Self::RecordExported { .. } => "record_exported",
         }
     }
 

@@ -111,7 +111,9 @@ impl<'e> Told<'e> {
             | Fact::PersonAdded { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
-            | Fact::AccessRefused { .. } => Ok(()),
+            | Fact::AccessRefused { .. }
+            | Fact::CheckpointSigned { .. }
+            | Fact::RecordExported { .. } => Ok(()),
         }
     }
 

@@ -119,7 +119,9 @@ impl Roster {
             | Fact::SessionStopped { .. }
             | Fact::SessionSucceeded { .. }
             | Fact::DaemonStarted { .. }
-            | Fact::AccessRefused { .. } => {}
+            | Fact::AccessRefused { .. }
+            | Fact::CheckpointSigned { .. }
+            | Fact::RecordExported { .. } => {}
         }
         Ok(self)
     }

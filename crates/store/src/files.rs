@@ -1,5 +1,6 @@
 //! The files beside the database: each session's plans and artifacts, below the data root.
 
+mod key;
 mod recover;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,6 +14,7 @@ use calt_core::digest::Digest;
 use calt_core::id::{RunId, SessionId, StepId};
 use serde_json::Value;
 
+pub use key::append_note;
 pub(crate) use recover::{orphans_set_aside, outputs_made_again, read_artifact_or_output};
 
 /// Permission bits of directories: the owner alone.

@@ -9,6 +9,7 @@ mod batch;
 mod checkpoint;
 mod connection;
 mod error;
+mod export;
 mod files;
 mod head;
 mod log;
@@ -20,11 +21,12 @@ mod search;
 mod sessions;
 mod shared;
 mod store;
+mod verify;
 mod writer;
 
 pub use batch::Committed;
 pub use error::{OpenError, StoreError};
-pub use files::{Durability, Files, output_bytes};
+pub use files::{Durability, Files, append_note, output_bytes};
 pub use head::Head;
 pub use log::EventRow;
 pub use open::{OpenReport, StoreConfig, accept_loss};
@@ -34,4 +36,5 @@ pub use read::{
 };
 pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
 pub use store::Store;
+pub use verify::CheckpointRow;
 pub use writer::QUEUE_REQUESTS_MAX;

@@ -66,7 +66,9 @@ pub(crate) fn project(
         | Fact::PersonAdded { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
-        | Fact::AccessRefused { .. } => {}
+        | Fact::AccessRefused { .. }
+        | Fact::CheckpointSigned { .. }
+        | Fact::RecordExported { .. } => {}
     }
     Ok(())
 }

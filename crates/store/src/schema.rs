@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::error::{OpenError, StoreError};
 
 /// Schema of the log, kept in `user_version`. Grows with each migration.
-const LOG_SCHEMA: i64 = 1;
+const LOG_SCHEMA: i64 = 2;
 /// `application_id`: "calt" in ASCII.
 const APPLICATION_ID: i64 = 0x6361_6c74;
 /// Form of the read model; another one than the file's means that it is made again.

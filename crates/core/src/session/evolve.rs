@@ -97,7 +97,9 @@ impl Session {
             | Fact::PersonAdded { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
-            | Fact::AccessRefused { .. } => Err("the event belongs to no session"),
+            | Fact::AccessRefused { .. }
+            | Fact::CheckpointSigned { .. }
+            | Fact::RecordExported { .. } => Err("the event belongs to no session"),
         }
     }
 

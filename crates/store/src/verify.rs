@@ -1,0 +1,9 @@
+//! Whether the log is what it was: from the last checkpoint on at every start, and all of it on request.
+
+mod checkpoints;
+mod leaf;
+mod tail;
+
+pub use checkpoints::CheckpointRow;
+pub(crate) use checkpoints::{before as checkpoints_before, newest as newest_checkpoint};
+pub(crate) use tail::tree_from_the_last_checkpoint;
