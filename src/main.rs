@@ -1,8 +1,9 @@
-//! The one binary: hands over to the command line or to the daemon.
+//! The one binary: hands over to the command line, to the daemon, or to what works on the record without one.
 
 use std::process::ExitCode;
 
-use calt_cli::Handover;
+use calt_cli::{Handover, RecordArguments, RecordCommand};
+use calt_daemon::offline;
 
 fn main() -> ExitCode {
     // First of all: a helper must be small and have one thread.
@@ -19,5 +20,16 @@ fn main() -> ExitCode {
             config: asked.config,
             background: asked.background,
         }),
+        Handover::Record(asked) => offline::run(&record(asked)),
     }
+}
+
+/// The same in the words of the daemon's crate: neither crate names the other.
+fn record(asked: RecordArguments) -> offline::Asked {
+    let task = match asked.command {
+        RecordCommand::Rebuild => offline::Task::Rebuild,
+        RecordCommand::RebuildIndex => offline::Task::RebuildIndex,
+        RecordCommand::AcceptLoss => offline::Task::AcceptLoss,
+    };
+    offline::Asked { data_root: asked.data_root, db_path: asked.db_path, config: asked.config, json: asked.json, task }
 }

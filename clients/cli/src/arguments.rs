@@ -1,6 +1,7 @@
 //! The arguments: help texts are the doc comments here.
 
 mod groups;
+mod record;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PlanCommand, SessionCommand, StepCommand, TokenCommand, ToolsCommand,
     WizardCommand,
 };
+pub use record::{RecordArguments, RecordCommand};
 
 /// Give work to programs you do not fully trust, and stay in charge: plan, approve, execute, record.
 #[derive(Debug, Parser)]
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     /// List tools and what they may touch
     #[command(subcommand)]
     Tools(ToolsCommand),
+    /// Back up, restore and repair the record
+    Record(RecordArguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),

@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-pub use arguments::DaemonArguments;
 use arguments::{Arguments, Command};
+pub use arguments::{DaemonArguments, RecordArguments, RecordCommand};
 use context::Context;
 use fault::{EXIT_USAGE, Fault};
 
@@ -34,6 +34,8 @@ pub enum Handover {
     Done(ExitCode),
     /// The daemon, in this very process.
     Daemon(DaemonArguments),
+    /// What works on the record's files, in this very process.
+    Record(RecordArguments),
 }
 
 /// The whole command line, for shell completions and documents.
@@ -53,11 +55,14 @@ pub fn run() -> Handover {
         Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
     };
     let context = Context::new(arguments.shared.clone(), &matches);
+    let data_root = arguments.shared.data_root.clone().filter(|root| !root.as_os_str().is_empty());
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()
     {
-        let data_root = arguments.shared.data_root.filter(|root| !root.as_os_str().is_empty());
         return Handover::Daemon(DaemonArguments { data_root, ..daemon.clone() });
+    }
+    if let Command::Record(record) = &arguments.command {
+        return Handover::Record(RecordArguments { data_root, json: context.json(), ..record.clone() });
     }
     let done = commands::dispatch(&context, arguments.command);
     let fault = done.map_err(|fault| context.with_the_way_there(fault)).err();

@@ -16,6 +16,7 @@ mod log;
 mod open;
 mod projection;
 mod read;
+mod repair;
 mod schema;
 mod search;
 mod sessions;
@@ -29,11 +30,12 @@ pub use error::{OpenError, StoreError};
 pub use files::{Durability, Files, append_note, output_bytes};
 pub use head::Head;
 pub use log::EventRow;
-pub use open::{OpenReport, StoreConfig, accept_loss};
+pub use open::{Accepted, OpenReport, StoreConfig, accept_loss};
 pub use read::{
     ApprovalRow, ArtifactRow, Counts, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanRow, RunRow, SessionList, SessionRow,
     StepRow, ToolRow, UnfinishedRun,
 };
+pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
 pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
 pub use store::Store;
 pub use verify::CheckpointRow;

@@ -56,6 +56,15 @@ impl OpenReport {
     }
 }
 
+/// A log that was taken as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Where it goes on from.
+    pub head: Head,
+    /// Acknowledged events that are lost with it.
+    pub missing_events: u64,
+}
+
 /// A store's parts before its writer runs.
 pub(crate) struct Opened {
     pub(crate) writer: Writer,
@@ -104,19 +113,20 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
 ///
 /// # Errors
 /// As for opening a store.
-pub fn accept_loss(config: &StoreConfig) -> Result<Head, OpenError> {
+pub fn accept_loss(config: &StoreConfig) -> Result<Accepted, OpenError> {
     let path = &config.database;
     let connection = open_ours(path)?;
     let frontier = log::frontier_of_leaves(&connection).map_err(|error| open_error(path, error))?;
     let head = Head::of(&frontier);
-    HeadFile::open(path)
-        .and_then(|mut file| file.reset(&head))
-        .map_err(|reason| OpenError::Files { path: HeadFile::path(path), reason })?;
-    Ok(head)
+    let files_failed = |reason| OpenError::Files { path: HeadFile::path(path), reason };
+    let mut file = HeadFile::open(path).map_err(files_failed)?;
+    let noted = file.read().map_or(0, |noted| noted.last_id);
+    file.reset(&head).map_err(files_failed)?;
+    Ok(Accepted { head, missing_events: noted.saturating_sub(head.last_id) })
 }
 
 /// Opens the database for writing, unless it is somebody else's.
-fn open_ours(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn open_ours(path: &Path) -> Result<Connection, OpenError> {
     let database = |error: rusqlite::Error| open_error(path, error.into());
     if path.exists() {
         let looked =
@@ -134,7 +144,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
-fn open_error(path: &Path, error: StoreError) -> OpenError {
+pub(crate) fn open_error(path: &Path, error: StoreError) -> OpenError {
     match error {
         StoreError::Corrupt(reason) => OpenError::Corrupt { path: path.to_owned(), reason },
         other @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Behind { .. } | StoreError::Busy) => {

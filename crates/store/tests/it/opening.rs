@@ -91,7 +91,7 @@ async fn a_log_that_lost_events_is_read_only_until_that_is_accepted() {
     assert!(store.session(&kept).unwrap().is_some());
     drop((person, store));
 
-    assert_eq!(accept_loss(&config).unwrap().last_id, 1);
+    assert_eq!(accept_loss(&config).unwrap().head.last_id, 1);
     let (store, report) = Store::open(&config).unwrap();
     assert_eq!(report.missing_events, 0);
     Person::with_session(&store, "new", "goes on").await;

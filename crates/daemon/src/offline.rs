@@ -1,0 +1,102 @@
+//! What is done to the record without a daemon: repair, in the daemon's place and under its locks.
+
+mod fault;
+mod repair;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use calt_engine::store::StoreConfig;
+use rustix::process::umask;
+use serde_json::Value;
+
+use crate::ground::Ground;
+use crate::settings::Settings;
+use crate::{Options, logs, start};
+use fault::OfflineFault;
+
+/// What the command line asks, and where the record lies.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The data directory.
+    pub data_root: Option<PathBuf>,
+    /// The database file.
+    pub db_path: Option<PathBuf>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// Standard output is data, and nothing else.
+    pub json: bool,
+    /// What is asked.
+    pub task: Task,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Make the read model again from the log.
+    Rebuild,
+    /// Make the search index again from the log.
+    RebuildIndex,
+    /// Take a log that misses acknowledged events as it is.
+    AcceptLoss,
+}
+
+/// What a task says when it is done: the same in both forms.
+struct Done {
+    json: Value,
+    text: String,
+}
+
+/// Does what is asked, and says it as the command line does.
+pub fn run(asked: &Asked) -> ExitCode {
+    logs::start("warn");
+    // What is made here is its user's alone.
+    umask(rustix::fs::Mode::from_raw_mode(0o077));
+    match settings(asked).and_then(|settings| perform(&settings, &asked.task)) {
+        Ok(done) => {
+            let text = if asked.json { format!("{:#}\n", done.json) } else { done.text };
+            // A reader that closed the pipe has seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            let _ = std::io::stderr().write_all(fault.render().as_bytes());
+            if asked.json {
+                let _ = writeln!(std::io::stdout(), "{:#}", fault.json());
+            }
+            ExitCode::from(fault.exit())
+        }
+    }
+}
+
+fn settings(asked: &Asked) -> Result<Settings, OfflineFault> {
+    let options = Options {
+        db_path: asked.db_path.clone(),
+        data_root: asked.data_root.clone(),
+        config: asked.config.clone(),
+        ..Options::default()
+    };
+    Ok(start::settings(&options)?)
+}
+
+fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
+    match task {
+        Task::Rebuild => repair::rebuild(settings),
+        Task::RebuildIndex => repair::rebuild_index(settings),
+        Task::AcceptLoss => repair::accept_loss(settings),
+    }
+}
+
+/// The store that these settings name.
+fn store(settings: &Settings) -> StoreConfig {
+    StoreConfig { database: settings.db_path.clone(), data_root: settings.data_root.clone() }
+}
+
+/// The record for this process alone. Nothing is made where there is none.
+fn taken(settings: &Settings) -> Result<Ground, OfflineFault> {
+    if !settings.db_path.exists() {
+        return Err(OfflineFault::NoDatabase { path: settings.db_path.clone() });
+    }
+    Ok(Ground::take(&settings.data_root, &settings.db_path)?)
+}

@@ -1,0 +1,47 @@
+//! `record rebuild`, `record rebuild-index` and `record accept-loss`.
+
+use calt_engine::store;
+use serde_json::json;
+
+use super::fault::OfflineFault;
+use super::{Done, taken};
+use crate::settings::Settings;
+
+pub(super) fn rebuild(settings: &Settings) -> Result<Done, OfflineFault> {
+    let _ground = taken(settings)?;
+    let made = store::rebuild(&super::store(settings))?;
+    let json = json!({
+        "events": made.events, "sessions": made.sessions, "plans": made.plans, "steps": made.steps, "runs": made.runs,
+        "artifacts": made.artifacts, "root": made.root.to_string(),
+    });
+    let text = format!(
+        "made again from {} events: {} sessions, {} plans, {} steps, {} runs, {} artifacts\nroot {}\n",
+        made.events, made.sessions, made.plans, made.steps, made.runs, made.artifacts, made.root
+    );
+    Ok(Done { json, text })
+}
+
+pub(super) fn rebuild_index(settings: &Settings) -> Result<Done, OfflineFault> {
+    let _ground = taken(settings)?;
+    let made = store::rebuild_index(&super::store(settings))?;
+    let text = format!("the search index was made again from {} events\n", made.events);
+    Ok(Done { json: json!({"events": made.events}), text })
+}
+
+pub(super) fn accept_loss(settings: &Settings) -> Result<Done, OfflineFault> {
+    let _ground = taken(settings)?;
+    let accepted = store::accept_loss(&super::store(settings))?;
+    let json = json!({
+        "events": accepted.head.last_id, "missing_events": accepted.missing_events,
+        "root": accepted.head.root.to_string(),
+    });
+    let text = if accepted.missing_events == 0 {
+        format!("no event is missing: the log holds {} events\n", accepted.head.last_id)
+    } else {
+        format!(
+            "the log goes on from {} events; {} that were acknowledged are lost\nroot {}\n",
+            accepted.head.last_id, accepted.missing_events, accepted.head.root
+        )
+    };
+    Ok(Done { json, text })
+}
