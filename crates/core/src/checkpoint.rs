@@ -236,8 +236,10 @@ mod tests {
     #[test]
     fn a_note_of_the_reference_implementation_is_read() {
         let key = VerifierKey::parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW").unwrap();
-        let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
-        let line = "PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
+        let text =
+            "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+        let line =
+            "PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
         let signed = NoteSignature::parse(&format!("{SIGNATURE_MARK}{line}")).unwrap();
         assert_eq!(signed.key, key.id());
         let note = SignedCheckpoint { unproven: checkpoint(), text: text.to_owned(), signatures: vec![signed] };

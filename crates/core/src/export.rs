@@ -125,9 +125,12 @@ impl ExportReader {
                 if (end["events"].as_u64(), end["files"].as_u64()) == (Some(counted.0), Some(counted.1)) {
                     return Ok(());
                 }
-                Err(self.fault(format!("the file holds {} events and {} files, and says otherwise", counted.0, counted.1)))
+                Err(self
+                    .fault(format!("the file holds {} events and {} files, and says otherwise", counted.0, counted.1)))
             }
-            (_, _, _) => Err(self.fault("it is neither an event, a file nor the end, or stands in the wrong place".to_owned())),
+            (_, _, _) => {
+                Err(self.fault("it is neither an event, a file nor the end, or stands in the wrong place".to_owned()))
+            }
         }
     }
 
@@ -148,7 +151,11 @@ impl ExportReader {
         if *session != header.session || *last_seq != events.len() as u64 {
             return Err(fault("`record_exported` names another session or more events than there are: a tail was cut"));
         }
-        oracle::judge(events).map_err(|what| fault(&what))?;
+        oracle::judge(events).map_err(|broken| ExportFault {
+            line: self.line,
+            what: broken.to_string(),
+            event: Some(broken.event),
+        })?;
         let absent = named_digests(events).filter(|(digest, _)| !self.files.contains(digest));
         let absent = absent.map(|(digest, what)| format!("{what} {digest}")).collect();
         Ok(ExportSummary {
@@ -185,7 +192,9 @@ impl ExportReader {
         let closes = matches!(envelope.fact, Fact::RecordExported { .. });
         let is_due = envelope.id.0 > before
             && match envelope.seq {
-                Some(seq) => seq == due && self.header.as_ref().map(|header| &header.session) == envelope.session.as_ref(),
+                Some(seq) => {
+                    seq == due && self.header.as_ref().map(|header| &header.session) == envelope.session.as_ref()
+                }
                 None => closes,
             };
         let is_closed = self.events.last().is_some_and(|last| last.seq.is_none());
@@ -222,7 +231,8 @@ fn event_of(event: &Value, proof: &Value, header: &Header) -> Result<(Envelope, 
     if proof.root_of(leaf_of(event), header.checkpoint.size) != Some(header.checkpoint.root) {
         return Err(format!("event {id} is not the one the checkpoint was signed over: it was changed"));
     }
-    let text = |name: &str| event[name].as_str().map(str::to_owned).ok_or_else(|| format!("event {id} has no `{name}`"));
+    let text =
+        |name: &str| event[name].as_str().map(str::to_owned).ok_or_else(|| format!("event {id} has no `{name}`"));
     let (summary, payload_text) = (text("summary")?, text("payload_text")?);
     let recorded = Digest::parse(&text("text_hash")?).ok_or("its text hash cannot be read")?;
     let salt = match event["salt"].as_str() {
@@ -241,13 +251,17 @@ fn event_of(event: &Value, proof: &Value, header: &Header) -> Result<(Envelope, 
         Some(session) => Some(SessionId::parse(session).ok_or_else(|| unreadable("session_id"))?),
         None => None,
     };
-    let fact = Fact::read(&text("event_type")?, event["facts"].clone()).map_err(|fault| format!("event {id}: {fault}"))?;
+    let fact =
+        Fact::read(&text("event_type")?, event["facts"].clone()).map_err(|fault| format!("event {id}: {fault}"))?;
     let envelope = Envelope {
         id: EventId(id),
         session,
         seq: event["seq"].as_u64(),
         run: event["run_id"].as_i64().map(RunId),
-        schema: event["schema"].as_u64().and_then(|schema| schema.try_into().ok()).ok_or_else(|| unreadable("schema"))?,
+        schema: event["schema"]
+            .as_u64()
+            .and_then(|schema| schema.try_into().ok())
+            .ok_or_else(|| unreadable("schema"))?,
         source: text("source")?,
         user_id: text("user_id")?,
         principal: PrincipalId::parse(&text("principal")?).ok_or_else(|| unreadable("principal"))?,
@@ -271,7 +285,11 @@ fn hex_salt(text: &str) -> Option<[u8; SALT_BYTES]> {
 fn file_digest(file: &Value) -> Result<Digest, String> {
     let named = file["sha256"].as_str().and_then(Digest::parse).ok_or("the file names no digest")?;
     let bytes = file["base64"].as_str().and_then(|text| BASE64.decode(text).ok()).ok_or("the file cannot be read")?;
-    if Digest::of_bytes(&bytes) == named { Ok(named) } else { Err(format!("the file does not have the digest {named}")) }
+    if Digest::of_bytes(&bytes) == named {
+        Ok(named)
+    } else {
+        Err(format!("the file does not have the digest {named}"))
+    }
 }
 
 /// The files whose digests are in the events: outputs, and plans that their events could not hold.

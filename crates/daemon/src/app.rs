@@ -34,13 +34,7 @@ impl AppParts {
     /// The parts of an in-process test: an engine, the address it pretends to serve, its environment's token.
     pub fn new(engine: Engine, address: std::net::SocketAddr, token: Option<&str>, ending: CancellationToken) -> Self {
         let hosts = ServedHosts::new(address, &address.ip().to_string(), &[]);
-        Self {
-            engine,
-            hosts,
-            environment: EnvironmentToken::new(token),
-            ending,
-            settings: Vec::new(),
-        }
+        Self { engine, hosts, environment: EnvironmentToken::new(token), ending, settings: Vec::new() }
     }
 }
 

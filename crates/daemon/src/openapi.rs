@@ -3,9 +3,9 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest, HealthView,
-    Page, PlanCheckReply, PlanDecided, PlanView, RunView, SandboxView, SearchPage, SessionView, StepDecided,
-    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
+    ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
+    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RunView, SandboxView, SearchPage, SessionView,
+    StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -147,7 +147,9 @@ fn takes(endpoint: &Endpoint) -> Takes {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => Takes::Body(named::<StopRequest>(), Required::False),
+        at::STOP_SESSION | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
+            Takes::Body(named::<StopRequest>(), Required::False)
+        }
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         _ => Takes::Nothing,
     }

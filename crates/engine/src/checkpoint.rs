@@ -37,7 +37,8 @@ impl Engine {
         let (store, data_root) = (self.store().clone(), self.inner.data_root.clone());
         let chance = chance::seed().map_err(|error| Fault::Internal(format!("no chance to be had: {error}")))?;
         let key = blocking(move || {
-            let first = store.event(EventId(1))?.ok_or_else(|| StoreError::Corrupt("it has no first event".to_owned()))?;
+            let first =
+                store.event(EventId(1))?.ok_or_else(|| StoreError::Corrupt("it has no first event".to_owned()))?;
             let kept = store.files().record_key(chance);
             let (seed, is_new) =
                 kept.map_err(|error| io_fault("cannot keep the key that signs checkpoints in", &data_root, &error))?;
@@ -59,7 +60,8 @@ impl Engine {
     /// [`Fault`] when the log cannot be read or written.
     pub async fn sign_checkpoint(&self) -> Result<CheckpointRow, Fault> {
         self.store().writable()?;
-        let key = self.inner.record_key.get().ok_or_else(|| Fault::Internal("there is no key to sign with".to_owned()))?;
+        let key =
+            self.inner.record_key.get().ok_or_else(|| Fault::Internal("there is no key to sign with".to_owned()))?;
         let (tree, newest) = self.tree_and_newest().await?;
         // A checkpoint that was signed while events came does not cover those between its size and itself.
         let covered = newest.as_ref().is_some_and(|newest| newest.size + 1 >= newest.event.0 as u64);

@@ -267,8 +267,7 @@ fn append(around: &mut Surroundings<'_>, overlay: &mut Overlay, envelope: &Envel
     if let Fact::ArtifactSaved { artifact, .. } = &envelope.fact {
         overlay.tally.next_artifact = overlay.tally.next_artifact.max(artifact.next().0);
     }
-    overlay.a_session_ended |=
-        matches!(envelope.fact, Fact::SessionStopped { .. } | Fact::SessionSucceeded { .. });
+    overlay.a_session_ended |= matches!(envelope.fact, Fact::SessionStopped { .. } | Fact::SessionSucceeded { .. });
     if let Fact::CheckpointSigned { .. } = &envelope.fact {
         overlay.signed = Some(envelope.id);
     }

@@ -158,9 +158,7 @@ fn file_line(connection: &Connection, files: &Files, row: EventRow) -> Result<Op
         return Ok(None);
     }
     let event = row.envelope()?;
-    let shown = |kind: &str, name: String, sha256: Digest, bytes: Vec<u8>| {
-        json!({"file": {"kind": kind, "name": name, "sha256": sha256, "base64": BASE64.encode(bytes)}})
-    };
+    let shown = |kind: &str, name: String, sha256: Digest, bytes: Vec<u8>| json!({"file": {"kind": kind, "name": name, "sha256": sha256, "base64": BASE64.encode(bytes)}});
     // One that cannot be read is left out; whoever checks the file is told which.
     if let Fact::ArtifactSaved { artifact, path, sha256, .. } = &event.fact {
         let bytes = read_artifact_or_output(connection, files, artifact.0).ok().flatten();

@@ -38,5 +38,5 @@ pub use read::{
 pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
 pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
 pub use store::Store;
-pub use verify::CheckpointRow;
+pub use verify::{Against, Check, CheckpointRow, Finding, Verification, verify};
 pub use writer::QUEUE_REQUESTS_MAX;

@@ -53,8 +53,7 @@ pub fn prove<E>(
 ) -> Result<(Digest, Vec<InclusionProof>), E> {
     let mut proofs: Vec<InclusionProof> =
         wanted.iter().map(|index| InclusionProof { index: *index, path: Vec::new() }).collect();
-    let root =
-        if size == 0 { Digest::of_bytes(b"") } else { subtree(0, size, &mut proofs, &mut next_leaf)? };
+    let root = if size == 0 { Digest::of_bytes(b"") } else { subtree(0, size, &mut proofs, &mut next_leaf)? };
     Ok((root, proofs))
 }
 

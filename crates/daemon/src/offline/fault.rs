@@ -23,6 +23,8 @@ pub(super) enum OfflineFault {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{what} `{name}` cannot be used: {why}")]
+    Given { what: &'static str, name: String, why: String },
 }
 
 impl OfflineFault {
@@ -32,7 +34,7 @@ impl OfflineFault {
 
     const fn code(&self) -> Code {
         match self {
-            Self::Settings(_) | Self::NoDatabase { .. } => Code::InputInvalid,
+            Self::Settings(_) | Self::NoDatabase { .. } | Self::Given { .. } => Code::InputInvalid,
             Self::Open(OpenError::Corrupt { .. }) | Self::Store(StoreError::Corrupt(_)) => Code::LogCorrupt,
             Self::Store(StoreError::Full) => Code::StorageFull,
             Self::Store(StoreError::Behind { .. }) => Code::LogBehind,
@@ -56,6 +58,7 @@ impl OfflineFault {
                 "calt record restore FILE --data-root DIR"
             }
             Self::Store(StoreError::Behind { .. }) => "calt record accept-loss",
+            Self::Given { .. } => "calt record verify --help",
             Self::Settings(_)
             | Self::NoDatabase { .. }
             | Self::Ground(GroundFault::Disk { .. })

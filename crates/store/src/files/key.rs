@@ -27,8 +27,12 @@ impl Files {
                 file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
                 // A digest has the same form, and knows how to read it.
                 let seed = calt_core::digest::Digest::parse(text.trim_end_matches('\n'));
-                let reason = format!("`{}` does not hold 64 hexadecimal digits; move it away and a new key is made", path.display());
-                seed.map(|seed| (*seed.as_bytes(), false)).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, reason))
+                let reason = format!(
+                    "`{}` does not hold 64 hexadecimal digits; move it away and a new key is made",
+                    path.display()
+                );
+                seed.map(|seed| (*seed.as_bytes(), false))
+                    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, reason))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let part = self.root.join(format!(".{KEY_FILE}.new"));

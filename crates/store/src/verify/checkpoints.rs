@@ -63,6 +63,12 @@ pub(crate) fn newest(connection: &Connection) -> Result<Option<CheckpointRow>, S
     Ok(before(connection, i64::MAX, 1)?.into_iter().next())
 }
 
+/// The event of the newest checkpoint before another event, whether it can be read or not.
+pub(crate) fn event_before(connection: &Connection, event: i64) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT MAX(id) FROM events WHERE event_type = 'checkpoint_signed' AND id < ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([event], |row| row.get(0))?)
+}
+
 /// Checkpoints before an event, newest first.
 pub(crate) fn before(connection: &Connection, event: i64, limit: u32) -> Result<Vec<CheckpointRow>, StoreError> {
     let mut statement = connection.prepare_cached(concat!(

@@ -24,13 +24,23 @@ pub(crate) use leaf_columns;
 
 /// The names of the leaf's columns, which are its keys.
 const KEYS: [&str; 13] = [
-    "created_at", "event_type", "facts", "id", "message_id", "principal", "run_id", "schema", "seq", "session_id",
-    "source", "text_hash", "user_id",
+    "created_at",
+    "event_type",
+    "facts",
+    "id",
+    "message_id",
+    "principal",
+    "run_id",
+    "schema",
+    "seq",
+    "session_id",
+    "source",
+    "text_hash",
+    "user_id",
 ];
 const EVENT_TYPE: usize = 1;
 const FACTS: usize = 2;
 const ID: usize = 3;
-const SEQ: usize = 8;
 const TEXT_HASH: usize = 11;
 const SALT: usize = 13;
 const SUMMARY: usize = 14;
@@ -62,7 +72,6 @@ impl WrongRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CheckedRow {
     pub(crate) id: i64,
-    pub(crate) seq: Option<i64>,
     /// The leaf as it stands in the row, whether it fits or not.
     pub(crate) leaf: Digest,
     /// Whether its text was cleared.
@@ -73,7 +82,9 @@ pub(crate) struct CheckedRow {
 /// Which events the verification looks at again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    CheckpointSigned,
+    SessionCreated,
+    /// `artifact_saved` and `plan_imported`.
+    NamesFiles,
     PayloadRedacted,
     Other,
 }
@@ -83,16 +94,17 @@ pub(crate) fn checked(row: &Row<'_>, scratch: &mut Vec<u8>) -> rusqlite::Result<
     let stored = row.get_ref(LEAF_HASH)?.as_blob().ok().and_then(|bytes| bytes.try_into().ok());
     let seen = CheckedRow {
         id: row.get_ref(ID)?.as_i64().unwrap_or_default(),
-        seq: row.get_ref(SEQ)?.as_i64().ok(),
         leaf: Digest::from_bytes(stored.unwrap_or_default()),
         is_cleared: matches!(row.get_ref(SALT)?, ValueRef::Null),
         kind: match row.get_ref(EVENT_TYPE)?.as_str() {
-            Ok("checkpoint_signed") => Kind::CheckpointSigned,
+            Ok("session_created") => Kind::SessionCreated,
+            Ok("artifact_saved" | "plan_imported") => Kind::NamesFiles,
             Ok("payload_redacted") => Kind::PayloadRedacted,
             Ok(_) | Err(_) => Kind::Other,
         },
     };
-    let wrong = if stored.is_none() { Some(WrongRow::Column("leaf_hash")) } else { wrong_with(row, seen.leaf, scratch)? };
+    let wrong =
+        if stored.is_none() { Some(WrongRow::Column("leaf_hash")) } else { wrong_with(row, seen.leaf, scratch)? };
     Ok((seen, wrong))
 }
 
