@@ -10,6 +10,7 @@ pub mod event;
 pub mod id;
 pub mod isolation;
 pub mod merkle;
+pub mod moment;
 pub mod oracle;
 pub mod permit;
 pub mod plan;

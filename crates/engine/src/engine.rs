@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
+use calt_core::moment::{Moment, pass};
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
@@ -148,6 +149,7 @@ impl Engine {
         let tools = engine.toolkit().specs().map(tool_row).collect();
         engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
+        pass(Moment::OwnerTokenRecorded);
         engine
             .submit_roster(RosterAction::DaemonStarted {
                 version: config.version,
@@ -155,6 +157,7 @@ impl Engine {
                 config_sha256: config.config_sha256,
             })
             .await?;
+        pass(Moment::StartRecorded);
         let interrupted = engine.end_interrupted_runs().await?;
         Ok((engine, StartReport { store: report, owner_token, interrupted }))
     }

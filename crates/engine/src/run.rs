@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
 use calt_core::event::PAYLOAD_BYTES_MAX;
+use calt_core::moment::{Moment, pass};
 use calt_core::plan::PlannedStep;
 use calt_core::{Action, Permit, RunId, SessionId, StepId};
 use calt_store::{Durability, Files, StoreError, output_bytes};
@@ -193,6 +194,7 @@ impl Engine {
 
     fn execute(&self, permit: Permit, work: &Work, cancel: &Cancel) -> RunEnd {
         let run = permit.run();
+        pass(Moment::PermitGiven);
         let started = Instant::now();
         let deadline = started + Duration::from_secs(u64::from(work.step.timeout_sec));
         let limits = Limits { deadline, cancel: cancel.clone() };
@@ -204,6 +206,7 @@ impl Engine {
         };
         let room = RunRoom::new(self.session_dir(&work.session).join("preimages").join(run.to_string()));
         let result = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
+        pass(Moment::ToolDone);
         let artifact = Files::artifact_name(run, &work.step.id);
         let result = result.and_then(|output| holds(work, &workspace, &artifact, output));
         match result {
@@ -232,6 +235,7 @@ impl Engine {
                 return self.failed(failure, started.elapsed());
             }
         };
+        pass(Moment::ArtifactWritten);
         RunEnd::Succeeded(Box::new(Success {
             output: masked.value,
             masked: masked.pointers,

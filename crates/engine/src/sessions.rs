@@ -2,6 +2,7 @@
 
 use calt_core::decide::{Answer, CreateSession, Verdict};
 use calt_core::event::{How, Mode, Profile, WorkspaceIdentity};
+use calt_core::moment::{Moment, pass};
 use calt_core::{Action, Digest, Refusal, SessionId, StepId, Timestamp};
 use calt_store::StoreError;
 use calt_tools::Workspace;
@@ -96,6 +97,7 @@ impl Engine {
             Ok(())
         })
         .await??;
+        pass(Moment::SessionDirectoriesMade);
         let made = self.submit(by, &id, create, self.facts()).await;
         if let Err(Fault::Refused(_)) = made {
             // Nothing names these directories, and they are empty.
@@ -154,6 +156,7 @@ impl Engine {
     pub async fn stop(&self, by: Asker, session: &SessionId) -> Result<(), Fault> {
         let (answer, _) = self.submit(by, session, Action::Stop, self.facts()).await?;
         if let Answer::Stopped { run: Some(run) } = answer {
+            pass(Moment::StopRecorded);
             self.cancel_run(run).await?;
         }
         Ok(())

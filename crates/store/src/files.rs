@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use calt_core::decide::ArtifactFile;
 use calt_core::digest::Digest;
 use calt_core::id::{RunId, SessionId, StepId};
+use calt_core::moment::{Moment, pass};
 use serde_json::Value;
 
 pub(crate) use recover::{orphans_set_aside, outputs_made_again, read_artifact_or_output};
@@ -187,6 +188,7 @@ impl Files {
         // Each of its own: the same plan may come twice at once, and none may write to what the other put in place.
         let part = directory.join(format!("{file_name}.{}.part", PARTS.fetch_add(1, Ordering::Relaxed)));
         write(&part, bytes)?.sync_all()?;
+        pass(Moment::PlanWritten);
         fs::rename(&part, &path)?;
         sync(&directory)
     }

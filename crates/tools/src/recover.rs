@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use calt_core::Digest;
 use calt_core::RunId;
 use calt_core::event::{FileChange, Finding, FoundFile};
+use calt_core::moment::{Moment, pass};
 use rustix::fs::{AtFlags, RenameFlags, renameat_with, unlinkat};
 
 use crate::room::RunRoom;
@@ -67,6 +68,7 @@ fn settle(
         if seen.finding == Finding::Applied && (!is_untouched(file) || leftovers.hold_other_mode(file)) {
             all_back &= put_back(workspace, room, file, leftovers).is_ok();
             *seen = look(workspace, file, leftovers);
+            pass(Moment::FilePutBack);
         }
     }
     if all_back { Finding::NotApplied } else { Finding::Foreign }

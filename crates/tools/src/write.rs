@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 
 use calt_core::event::FileChange;
+use calt_core::moment::{Moment, pass};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, getgid, getuid};
@@ -49,16 +50,22 @@ pub(crate) fn apply(
     let changed: Vec<(usize, &PlannedFile)> = files.iter().enumerate().filter(|(_, file)| file.changes()).collect();
     for (_, file) in changed.iter().filter(|(_, file)| file.change.old_exists) {
         room.keep(&file.old_bytes).map_err(|error| ToolFailure::io("a pre-image cannot be kept", &error))?;
+        pass(Moment::PreImageKept);
     }
     room.sync().map_err(|error| ToolFailure::io("pre-images cannot be made durable", &error))?;
+    pass(Moment::PreImagesDurable);
     let mut prepared = Vec::new();
     let outcome = prepare_all(workspace, &changed, token, &mut prepared)
         .and_then(|()| limits.check())
-        .and_then(|()| prepared.iter_mut().try_for_each(place));
+        .and_then(|()| {
+            pass(Moment::FilesPrepared);
+            prepared.iter_mut().try_for_each(|entry| place(entry).inspect(|()| pass(Moment::FilePlaced)))
+        });
     if let Err(mut failure) = outcome {
         failure.applied = put_back(&prepared);
         return Err(failure);
     }
+    pass(Moment::FilesPlaced);
     finish(&prepared);
     Ok(files.iter().map(|file| file.change.clone()).collect())
 }
@@ -84,6 +91,7 @@ fn prepare_all<'f>(
         let temporary = temporary_name(token, number);
         let entry = Prepared { file, path, directory, temporary, from, done: Done::Nothing };
         let made = make_temporary(&entry)?;
+        pass(Moment::TemporaryMade);
         // From here on it is ours to take away, also when it cannot be filled.
         prepared.push(entry);
         if let (Some(made), Some(entry)) = (made, prepared.last()) {
@@ -137,6 +145,7 @@ fn place(entry: &mut Prepared<'_>) -> Result<(), ToolFailure> {
         renameat_with(&entry.directory, &temporary, &entry.directory, &name, RenameFlags::NOREPLACE)
             .map_err(|error| fault(&name, error))?;
         entry.done = Done::Placed;
+        pass(Moment::RenameHalfDone);
         let moved = temporary_from(&temporary);
         renameat_with(above, from.name(), above, &moved, RenameFlags::NOREPLACE)
             .map_err(|error| fault(from.name(), error))?;
@@ -230,6 +239,7 @@ fn finish(prepared: &[Prepared<'_>]) {
             let _ = unlinkat(&entry.directory, &entry.temporary, AtFlags::empty());
         }
         let _ = rustix::fs::fsync(&entry.directory);
+        pass(Moment::LeftoverRemoved);
     }
 }
 

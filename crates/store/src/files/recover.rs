@@ -5,6 +5,7 @@ use std::io;
 
 use calt_core::digest::Digest;
 use calt_core::id::SessionId;
+use calt_core::moment::{Moment, pass};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
@@ -33,6 +34,7 @@ pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Resul
     orphans.sort_unstable();
     for name in &orphans {
         set_aside(files, name)?;
+        pass(Moment::OrphanSetAside);
     }
     Ok(orphans)
 }
