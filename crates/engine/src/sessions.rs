@@ -92,9 +92,9 @@ impl Engine {
         let directory = self.session_dir(&id);
         let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(&id), id.clone());
         blocking(move || -> Result<(), Fault> {
-            store.files().make_session(&made_for).map_err(StoreError::from)?;
+            // The workspace comes first: what follows makes it durable together with its own directories.
             Workspace::create(&workspace).map_err(|error| io_fault("cannot make workspace", &workspace, &error))?;
-            Ok(())
+            Ok(store.files().make_session(&made_for).map_err(StoreError::from)?)
         })
         .await??;
         pass(Moment::SessionDirectoriesMade);
