@@ -12,6 +12,7 @@ pub mod export;
 pub mod id;
 pub mod isolation;
 pub mod merkle;
+pub mod moment;
 pub mod oracle;
 pub mod permit;
 pub mod plan;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use calt_core::checkpoint::SigningKey;
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
+use calt_core::moment::{Moment, pass};
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
@@ -164,6 +165,7 @@ impl Engine {
         let tools = engine.toolkit().specs().map(tool_row).collect();
         engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
+        pass(Moment::OwnerTokenRecorded);
         engine
             .submit_roster(RosterAction::DaemonStarted {
                 version: config.version,
@@ -171,6 +173,7 @@ impl Engine {
                 config_sha256: config.config_sha256,
             })
             .await?;
+        pass(Moment::StartRecorded);
         let interrupted = engine.end_interrupted_runs().await?;
         engine.keep_record_key().await?;
         engine.sign_checkpoints_when_due();

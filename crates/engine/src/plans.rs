@@ -5,6 +5,7 @@ use std::sync::Arc;
 use calt_core::decide::{Answer, ImportPlan};
 use calt_core::event::WorkspaceIdentity;
 use calt_core::isolation::BoxSpec;
+use calt_core::moment::{Moment, pass};
 use calt_core::plan::{Draft, Plan, PlannedStep, Verify};
 use calt_core::session::{StepSeal, inputs_digest, step_digest};
 use calt_core::toolbox::{Remark, Risk};
@@ -69,6 +70,7 @@ impl Engine {
             let taken = match self.would_take(&by, session, &action).await {
                 Ok(()) => {
                     self.keep_document(session, version, document, document_digest).await?;
+                    pass(Moment::PlanKept);
                     self.submit(by.clone(), session, action, self.facts()).await
                 }
                 Err(fault) => Err(fault),

@@ -1,7 +1,9 @@
 //! At the start: runs without an end get one that says what really happened. Nothing is run again.
 
 use calt_core::event::Finding;
+use calt_core::moment::{Moment, pass};
 use calt_core::{Action, RunId};
+use calt_store::StoreError;
 use calt_tools::{RunRoom, Workspace, inspect_interrupted};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
@@ -31,10 +33,16 @@ impl Engine {
                 })
                 .await?
             };
+            let (files, step) = (self.store().files().clone(), started.step.clone());
+            let place = session.clone();
+            let removed = blocking(move || files.remove_unrecorded_artifact(&place, run, &step)).await?;
+            removed.map_err(StoreError::from)?;
+            pass(Moment::RunInspected);
             let action = Action::InterruptRun { run, finding, files: found };
             let _no_permit = self.submit(Asker::daemon(), &session, action, self.facts()).await?;
             tracing::warn!(run.id = run.0, session.id = %session, "a run had no end when the daemon started; it is recorded as interrupted");
             ended.push(run);
+            pass(Moment::RunInterrupted);
         }
         Ok(ended)
     }

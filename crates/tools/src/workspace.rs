@@ -158,6 +158,31 @@ impl Workspace {
         Ok(())
     }
 
+    /// The directories a path lies in that are not there, outermost first.
+    pub(crate) fn missing_parents(&self, path: &RelativePath) -> Vec<String> {
+        let parent = path.parent();
+        let ends = parent.match_indices('/').map(|(at, _)| at).chain([parent.len()]);
+        let above = ends.map(|end| &parent[..end]).filter(|above| *above != ".");
+        above.filter(|above| self.is_missing(above)).map(str::to_owned).collect()
+    }
+
+    fn is_missing(&self, directory: &str) -> bool {
+        let opened = self.open_with(directory, OFlags::PATH, ResolveFlags::NO_SYMLINKS);
+        opened.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Removes directories that are empty, innermost first; one that holds something stays.
+    pub(crate) fn remove_empty(&self, outermost_first: &[String]) {
+        for directory in outermost_first.iter().rev() {
+            let Ok(path) = RelativePath::parse(directory) else { continue };
+            let Ok(above) = self.open_parent(&path) else { continue };
+            if rustix::fs::unlinkat(&above, path.name(), AtFlags::REMOVEDIR).is_ok() {
+                // At worst an empty directory is back after a power loss.
+                let _ = rustix::fs::fsync(&above);
+            }
+        }
+    }
+
     /// Reads a regular file; `None` when nothing is there. For a write no link is followed.
     pub(crate) fn read(&self, path: &RelativePath, purpose: Purpose) -> Result<Option<Found>, ToolFailure> {
         let links = match purpose {

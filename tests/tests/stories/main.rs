@@ -11,6 +11,7 @@ mod failure;
 mod gate;
 mod hang_up;
 mod identity;
+mod kills;
 mod plans;
 mod preview;
 mod problems;
