@@ -32,6 +32,8 @@ pub use read::{
     ApprovalRow, ArtifactRow, Counts, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanRow, RunRow, SessionList, SessionRow,
     StepRow, ToolRow, UnfinishedRun,
 };
-pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
+pub use search::{
+    Excerpt, Field, FoundEvent, Highlight, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery, Stretch,
+};
 pub use store::Store;
 pub use writer::QUEUE_REQUESTS_MAX;
