@@ -213,6 +213,13 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
         at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => &[
             ("q", Type::String, "Words to find; without it the newest events."),
             ("event_type", Type::String, "Only events of this type."),
+            ("principal", Type::String, "Only events this principal's credential caused."),
+            (
+                "since",
+                Type::String,
+                "Only events of this time or later: RFC 3339, or a date, from its begin in UTC on.",
+            ),
+            ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS => &[],
         at::IMPORT_PLAN => {
