@@ -28,13 +28,18 @@ impl Timestamp {
 
     /// Reads the first moment of a period: RFC 3339, or a date, which begins at midnight UTC.
     pub fn parse_from(text: &str) -> Option<Self> {
-        Self::parse(text).or_else(|| midnight(text.parse().ok()?))
+        Self::parse(text).or_else(|| midnight(date(text)?))
     }
 
     /// Reads the moment a period ends before: RFC 3339, or a date, which belongs to the period to its end.
     pub fn parse_until(text: &str) -> Option<Self> {
-        Self::parse(text).or_else(|| midnight(text.parse::<jiff::civil::Date>().ok()?.tomorrow().ok()?))
+        Self::parse(text).or_else(|| midnight(date(text)?.tomorrow().ok()?))
     }
+}
+
+/// Reads a date and nothing else: a time without an offset is no date.
+fn date(text: &str) -> Option<jiff::civil::Date> {
+    (text.len() == "2026-07-01".len()).then(|| text.parse().ok())?
 }
 
 fn midnight(date: jiff::civil::Date) -> Option<Timestamp> {

@@ -356,11 +356,24 @@ fn reference<T: ToSchema>() -> RefOr<Schema> {
 
 /// Every field of a reply is always there: an absent value is `null`, never left out.
 fn complete(schema: RefOr<Schema>) -> RefOr<Schema> {
-    let mut schema = without_defaults(schema);
+    let mut schema = without_defaults(in_one_piece(schema));
     if let RefOr::T(Schema::Object(object)) = &mut schema {
         object.required = object.properties.keys().cloned().collect();
     }
     schema
+}
+
+/// A found event is an event and more: written as one object, so that every reader of schemas sees its fields.
+fn in_one_piece(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::AllOf(parts)) = schema else { return schema };
+    let mut whole = ObjectBuilder::new().description(parts.description).build();
+    for part in parts.items {
+        let part = if part == reference::<EventView>() { EventView::schema() } else { part };
+        if let RefOr::T(Schema::Object(part)) = part {
+            whole.properties.extend(part.properties);
+        }
+    }
+    RefOr::T(Schema::Object(whole))
 }
 
 /// Leaves out defaults that only say how a reader of ours fills a gap.
