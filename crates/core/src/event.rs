@@ -1,5 +1,7 @@
 //! Events: one fact each in the append-only log, in the user's words.
 
+mod types;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -12,6 +14,8 @@ use crate::permit::{Covers, Gate};
 use crate::principal::{Assurance, PrincipalId, PrincipalKind, Role};
 use crate::time::Timestamp;
 use crate::toolbox::{Effect, Risk};
+
+pub use types::EVENT_TYPES;
 
 /// Version of the envelope and of the facts. Old ones are read for ever.
 pub const SCHEMA: u32 = 1;

@@ -220,6 +220,13 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
         at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => &[
             ("q", Type::String, "Words to find; without it the newest events."),
             ("event_type", Type::String, "Only events of this type."),
+            ("principal", Type::String, "Only events this principal's credential caused."),
+            (
+                "since",
+                Type::String,
+                "Only events of this time or later: RFC 3339, or a date, from its begin in UTC on.",
+            ),
+            ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_CHECKPOINTS => &[],
         at::IMPORT_PLAN => {
@@ -356,11 +363,24 @@ fn reference<T: ToSchema>() -> RefOr<Schema> {
 
 /// Every field of a reply is always there: an absent value is `null`, never left out.
 fn complete(schema: RefOr<Schema>) -> RefOr<Schema> {
-    let mut schema = without_defaults(schema);
+    let mut schema = without_defaults(in_one_piece(schema));
     if let RefOr::T(Schema::Object(object)) = &mut schema {
         object.required = object.properties.keys().cloned().collect();
     }
     schema
+}
+
+/// A found event is an event and more: written as one object, so that every reader of schemas sees its fields.
+fn in_one_piece(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::AllOf(parts)) = schema else { return schema };
+    let mut whole = ObjectBuilder::new().description(parts.description).build();
+    for part in parts.items {
+        let part = if part == reference::<EventView>() { EventView::schema() } else { part };
+        if let RefOr::T(Schema::Object(part)) = part {
+            whole.properties.extend(part.properties);
+        }
+    }
+    RefOr::T(Schema::Object(whole))
 }
 
 /// Leaves out defaults that only say how a reader of ours fills a gap.

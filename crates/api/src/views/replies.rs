@@ -312,10 +312,61 @@ reply! {
 }
 
 reply! {
+    /// A stretch of text.
+    StretchView {
+        /// The first character, from 0.
+        start: usize,
+        /// The character behind the last one.
+        end: usize,
+    }
+}
+
+reply! {
+    /// A hit in a field of an event.
+    HighlightView {
+        /// `event_type`, `summary`, `payload_text`.
+        field: String,
+        /// The hit's first character in the field, from 0. A character is a Unicode code point.
+        start: usize,
+        /// The character behind its last one.
+        end: usize,
+    }
+}
+
+reply! {
+    /// A piece of a long field around a hit.
+    ExcerptView {
+        /// `payload_text`; `output` where the payload names only the artifact that holds the output.
+        field: String,
+        /// The piece on one line, JSON escapes resolved, masked.
+        text: String,
+        /// The hits in it.
+        marks: Vec<StretchView>,
+        /// Whether the field goes on before it.
+        cut_before: bool,
+        /// Whether the field goes on behind it.
+        cut_after: bool,
+    }
+}
+
+reply! {
+    /// An event that a search found.
+    FoundEvent {
+        /// The event.
+        #[serde(flatten)]
+        event: EventView,
+        /// Where type, summary and payload hold what was looked for; at most 32 a field. Empty without words.
+        highlights: Vec<HighlightView>,
+        /// Around the hit in the payload or in a long output; `null` where there is none.
+        excerpt: Option<ExcerptView>,
+    }
+}
+
+reply! {
     /// A page of a search.
     SearchPage {
         /// The hits, newest first.
-        items: Vec<EventView>,
+        items: Vec<FoundEvent>,
         /// What `cursor` gives the next page; `null` at the end.
         next_cursor: Option<String>,
         /// Said when the index is missing and the log was scanned instead.
