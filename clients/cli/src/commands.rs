@@ -15,6 +15,7 @@ mod session;
 mod step;
 mod token;
 mod tools;
+mod undo;
 mod wizard;
 
 use std::path::Path;
@@ -44,6 +45,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Tools(command) => tools::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
+            Command::Undo { session, run } => undo::run(context, &session, run).await,
             Command::Guide => guide::run(context),
             Command::Doctor => doctor::run(context).await,
             Command::Quickstart { plan, yes } => quickstart::run(context, plan.as_deref(), yes).await,

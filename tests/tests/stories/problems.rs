@@ -261,6 +261,7 @@ fn a_command_is_refused_where_no_box_holds() {
             files: Vec::new(),
             box_spec: Some(box_spec),
         }),
+        home: None,
     };
     let caller = Caller {
         principal: PrincipalId::owner(),
