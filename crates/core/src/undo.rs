@@ -239,7 +239,7 @@ impl Wanted {
         let gone: Vec<_> = changing().filter(|(_, track)| track.before.is_some() && track.after.is_none()).collect();
         let new: Vec<_> = changing().filter(|(_, track)| track.before.is_none() && track.after.is_some()).collect();
         let renamed = match (gone.as_slice(), new.as_slice()) {
-            ([(old, _)], [(new, track)]) => Some((*old, *new, digest(&track.after))),
+            ([(old, _)], [(new, track)]) if changing().count() == 2 => Some((*old, *new, digest(&track.after))),
             _ => None,
         };
         let back = |(path, track): (&str, &Track)| {
