@@ -66,6 +66,21 @@ pub enum WorkspaceIdentity {
         /// Birth time of the directory, in microseconds since 1970.
         born_micros: i64,
     },
+    /// The own directory of a session that was stopped: what was written there can be taken back.
+    Of {
+        /// The session whose directory it is.
+        session: SessionId,
+    },
+}
+
+impl WorkspaceIdentity {
+    /// The session in whose directory the workspace lies, with the pre-images of every run on it.
+    pub const fn home<'s>(&'s self, own: &'s SessionId) -> &'s SessionId {
+        match self {
+            Self::Own | Self::Snapshot { .. } | Self::Attach { .. } => own,
+            Self::Of { session } => session,
+        }
+    }
 }
 
 /// One file a preview shows or an apply writes. `old` and `new` of an absent file are the digest of no bytes.
@@ -85,6 +100,19 @@ pub struct FileChange {
     pub new_exists: bool,
     /// Its permission bits after, in octal (`0644`).
     pub mode: String,
+    /// Its permission bits before; `None` of a file that was absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_mode: Option<String>,
+}
+
+impl FileChange {
+    /// Whether anything is different afterwards.
+    pub fn changes(&self) -> bool {
+        self.from.is_some()
+            || self.old_exists != self.new_exists
+            || self.old_sha256 != self.new_sha256
+            || (self.new_exists && self.old_mode.as_ref().is_some_and(|mode| *mode != self.mode))
+    }
 }
 
 /// Digests files as a preview shows them: what an apply is compared with.

@@ -25,6 +25,7 @@ pub mod roster;
 pub mod session;
 pub mod time;
 pub mod toolbox;
+pub mod undo;
 
 pub use decide::{Action, Command, Decision, Facts, decide};
 pub use digest::Digest;

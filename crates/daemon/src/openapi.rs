@@ -5,7 +5,7 @@ use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
     HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RunView, SandboxView, SearchPage, SessionView,
-    StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
+    StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -123,7 +123,7 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
     match *endpoint {
         at::HEALTH | at::READY | at::DOCS => None,
         at::CREATE_SESSION => Some(Act::CreateStrictSession),
-        at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Some(Act::ImportPlan),
+        at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION | at::UNDO_SESSION => Some(Act::ImportPlan),
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
@@ -150,6 +150,7 @@ fn takes(endpoint: &Endpoint) -> Takes {
         at::STOP_SESSION | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
+        at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         _ => Takes::Nothing,
     }
@@ -160,6 +161,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::CREATE_SESSION | at::SHOW_SESSION => Gives::View(reference::<SessionView>()),
         at::LIST_SESSIONS => Gives::View(page::<SessionView>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
+        at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
         at::APPROVE_PLAN | at::REJECT_PLAN => Gives::View(reference::<PlanDecided>()),

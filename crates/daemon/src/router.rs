@@ -22,6 +22,7 @@ pub fn router(app: App) -> Router {
         .serve(at::LIST_SESSIONS, sessions::list)
         .serve(at::SHOW_SESSION, sessions::show)
         .serve(at::STOP_SESSION, sessions::stop)
+        .serve(at::UNDO_SESSION, sessions::undo)
         .serve(at::IMPORT_PLAN, plans::import)
         .serve(at::CHECK_PLAN, plans::check)
         .serve(at::CHECK_PLAN_IN_SESSION, plans::check_in_session)

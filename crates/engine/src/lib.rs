@@ -13,6 +13,7 @@ mod recover;
 mod run;
 mod sessions;
 mod tokens;
+mod undo;
 mod verify;
 
 pub use calt_core as core;
@@ -27,3 +28,4 @@ pub use plans::{CheckReport, CheckedStep};
 pub use run::RunOutcome;
 pub use sessions::{DecisionWords, NewSession, PlanVerdict, StepVerdict};
 pub use tokens::{NewToken, TokenMade};
+pub use undo::UndoPlan;

@@ -4,7 +4,7 @@ use calt_core::event::Finding;
 use calt_core::moment::{Moment, pass};
 use calt_core::{Action, RunId};
 use calt_store::StoreError;
-use calt_tools::{RunRoom, Workspace, inspect_interrupted};
+use calt_tools::{RunRoom, inspect_interrupted};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
 
@@ -18,16 +18,12 @@ impl Engine {
             let (finding, found) = if files.is_empty() {
                 (Finding::NothingToWrite, Vec::new())
             } else {
-                let directory = self.workspace_dir(&session);
-                let room = RunRoom::new(self.session_dir(&session).join("preimages").join(run.to_string()));
+                let (engine, home) = (self.clone(), self.home_of(&session).await?);
+                let room = RunRoom::of_run(&self.rooms_dir(&home), run);
                 blocking(move || {
-                    let workspace = Workspace::open(&directory);
+                    let workspace = engine.open_workspace(&home);
                     if let Err(error) = &workspace {
-                        tracing::warn!(
-                            run.id = run.0,
-                            "the workspace `{}` is out of reach: {error}",
-                            directory.display()
-                        );
+                        tracing::warn!(run.id = run.0, session.id = %home, "the workspace is out of reach: {error}");
                     }
                     inspect_interrupted(workspace.as_ref().ok(), &room, run, &files)
                 })

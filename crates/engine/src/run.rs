@@ -65,6 +65,8 @@ impl Running {
 /// Everything one run needs, gathered before the permit came.
 struct Work {
     session: SessionId,
+    /// The session in whose directory it works.
+    home: SessionId,
     step: PlannedStep,
     inputs: Value,
 }
@@ -120,7 +122,8 @@ impl Engine {
             let planned = gathered.step(step).clone();
             masked_inputs = self.inner.masker.mask_json(gathered.inputs.clone()).value;
             facts.step = Some(gathered.facts);
-            work = Some(Work { session: session.clone(), step: planned, inputs: gathered.inputs });
+            let home = self.home_of(session).await?;
+            work = Some(Work { session: session.clone(), home, step: planned, inputs: gathered.inputs });
         }
         let action = Action::StartStep { step: step.clone(), confirm_high_risk, masked_inputs };
         let (answer, committed) = self.submit(by, session, action, facts).await?;
@@ -244,13 +247,13 @@ impl Engine {
         let started = Instant::now();
         let deadline = started + Duration::from_secs(u64::from(work.step.timeout_sec));
         let limits = Limits { deadline, cancel: cancel.clone() };
-        let workspace = match Workspace::open(&self.workspace_dir(&work.session)) {
+        let workspace = match self.open_workspace(&work.home) {
             Ok(workspace) => workspace,
             Err(error) => {
                 return self.failed(ToolFailure::io("the workspace cannot be opened", &error), started.elapsed());
             }
         };
-        let room = RunRoom::new(self.session_dir(&work.session).join("preimages").join(run.to_string()));
+        let room = RunRoom::of_run(&self.rooms_dir(&work.home), run);
         let result = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
         pass(Moment::ToolDone);
         let artifact = Files::artifact_name(run, &work.step.id);

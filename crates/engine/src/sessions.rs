@@ -88,7 +88,7 @@ impl Engine {
             ticket: self.mask(request.ticket),
             origin: self.mask(request.origin),
         });
-        self.would_take(&by, &id, &create).await?;
+        self.would_take(&by, &id, &create, &self.facts()).await?;
         let directory = self.session_dir(&id);
         let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(&id), id.clone());
         blocking(move || -> Result<(), Fault> {
@@ -176,7 +176,7 @@ impl Engine {
     }
 }
 
-fn remove_empty_session(directory: &std::path::Path) {
+pub(crate) fn remove_empty_session(directory: &std::path::Path) {
     for below in ["workspace", "artifacts", "plans"] {
         let _ = std::fs::remove_dir(directory.join(below));
     }

@@ -230,7 +230,7 @@ fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> O
 fn put_back(workspace: &Workspace, room: &RunRoom, file: &FileChange, leftovers: &Leftovers) -> io::Result<()> {
     let path = parse(&file.path)?;
     let pre_image = |path: &RelativePath| {
-        let mode = u32::from_str_radix(&file.mode, 8).unwrap_or(0o600);
+        let mode = u32::from_str_radix(file.old_mode.as_ref().unwrap_or(&file.mode), 8).unwrap_or(0o600);
         restore(workspace, path, Some((&room.take(file.old_sha256)?, mode, &leftovers.back)))
     };
     if let Some(from) = &file.from {
@@ -271,6 +271,7 @@ mod tests {
             old_exists: old.is_some(),
             new_exists: new.is_some(),
             mode: "0644".to_owned(),
+            old_mode: old.map(|_| "0644".to_owned()),
         }
     }
 

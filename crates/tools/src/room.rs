@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use calt_core::Digest;
+use calt_core::{Digest, RunId};
 
 /// What holds the names of directories the run was about to make. No digest is called so.
 const DIRECTORIES_FILE: &str = "directories";
@@ -59,13 +59,18 @@ impl RunRoom {
         Ok(())
     }
 
+    /// The room of a run, among those of a workspace's runs.
+    pub fn of_run(rooms: &Path, run: RunId) -> Self {
+        Self::new(rooms.join(run.to_string()))
+    }
+
     /// The bytes of a file as they were, checked against their digest.
     pub(crate) fn take(&self, digest: Digest) -> io::Result<Vec<u8>> {
         let bytes = std::fs::read(self.path(digest))?;
         if Digest::of_bytes(&bytes) == digest {
             Ok(bytes)
         } else {
-            Err(io::Error::other("a pre-image no longer has its digest"))
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the pre-image no longer has its digest"))
         }
     }
 

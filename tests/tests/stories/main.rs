@@ -20,6 +20,7 @@ mod search;
 mod secrets;
 mod stop;
 mod tidy;
+mod undo;
 mod useful_work;
 
 use serde_json::{Value, json};
