@@ -27,6 +27,8 @@ fn main() -> ExitCode {
 /// The same in the words of the daemon's crate: neither crate names the other.
 fn record(asked: RecordArguments) -> offline::Asked {
     let task = match asked.command {
+        RecordCommand::Backup { file, without_workspaces } => offline::Task::Backup { file, without_workspaces },
+        RecordCommand::Restore { file } => offline::Task::Restore { file },
         RecordCommand::Rebuild => offline::Task::Rebuild,
         RecordCommand::RebuildIndex => offline::Task::RebuildIndex,
         RecordCommand::AcceptLoss => offline::Task::AcceptLoss,

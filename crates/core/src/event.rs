@@ -305,6 +305,13 @@ pub enum Fact {
         reason: String,
         count: u64,
     },
+    Restored {
+        events: u64,
+        root: Digest,
+        made_at: Timestamp,
+        files: u64,
+        workspaces: bool,
+    },
 }
 
 /// What a preview recorded, as digests.
@@ -352,6 +359,7 @@ impl Fact {
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::AccessRefused { .. } => "access_refused",
+            Self::Restored { .. } => "restored",
         }
     }
 

@@ -111,7 +111,8 @@ impl<'e> Told<'e> {
             | Fact::PersonAdded { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
-            | Fact::AccessRefused { .. } => Ok(()),
+            | Fact::AccessRefused { .. }
+            | Fact::Restored { .. } => Ok(()),
         }
     }
 

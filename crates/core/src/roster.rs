@@ -119,7 +119,8 @@ impl Roster {
             | Fact::SessionStopped { .. }
             | Fact::SessionSucceeded { .. }
             | Fact::DaemonStarted { .. }
-            | Fact::AccessRefused { .. } => {}
+            | Fact::AccessRefused { .. }
+            | Fact::Restored { .. } => {}
         }
         Ok(self)
     }

@@ -1,7 +1,10 @@
-//! What is done to the record without a daemon: repair, in the daemon's place and under its locks.
+//! What is done to the record without a daemon: backup beside it, restore and repair in its place and under its locks.
 
+mod backup;
 mod fault;
+mod progress;
 mod repair;
+mod restore;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -34,6 +37,18 @@ pub struct Asked {
 /// What can be asked.
 #[derive(Clone, Debug)]
 pub enum Task {
+    /// Write a backup; a daemon may work meanwhile.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+        /// Leave the workspaces' files out.
+        without_workspaces: bool,
+    },
+    /// Fill an empty data root from a backup.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Make the read model again from the log.
     Rebuild,
     /// Make the search index again from the log.
@@ -82,6 +97,8 @@ fn settings(asked: &Asked) -> Result<Settings, OfflineFault> {
 
 fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
     match task {
+        Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces),
+        Task::Restore { file } => restore::restore(settings, file),
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod backup;
 mod batch;
 mod checkpoint;
 mod connection;
@@ -23,9 +24,12 @@ mod shared;
 mod store;
 mod writer;
 
+pub use backup::{
+    BackupError, BackupMade, CheckedBackup, Contents, Progress, RestorePlace, Workspaces, backup, check_backup,
+};
 pub use batch::Committed;
 pub use error::{OpenError, StoreError};
-pub use files::{Durability, Files, output_bytes};
+pub use files::{Durability, Files, RESTORING, output_bytes};
 pub use head::Head;
 pub use log::EventRow;
 pub use open::{Accepted, OpenReport, StoreConfig, accept_loss};

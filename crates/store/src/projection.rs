@@ -66,7 +66,8 @@ pub(crate) fn project(
         | Fact::PersonAdded { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
-        | Fact::AccessRefused { .. } => {}
+        | Fact::AccessRefused { .. }
+        | Fact::Restored { .. } => {}
     }
     Ok(())
 }

@@ -27,6 +27,19 @@ pub struct RecordArguments {
 /// What can be done to the record without a daemon.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RecordCommand {
+    /// Write a backup to a new file, while the daemon works or without one
+    Backup {
+        /// The file; an existing one is not overwritten
+        file: PathBuf,
+        /// Leave the files of the workspaces out
+        #[arg(long)]
+        without_workspaces: bool,
+    },
+    /// Fill an empty data root from a backup, once it has been checked
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
     /// Make the read model again from the log; no daemon may run
     Rebuild,
     /// Make the search index again from the log; no daemon may run

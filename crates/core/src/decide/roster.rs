@@ -59,6 +59,19 @@ pub enum RosterAction {
         /// How often since the last such event.
         count: u64,
     },
+    /// The daemon's own place: it was filled from a backup.
+    Restored {
+        /// Events the backup held.
+        events: u64,
+        /// The tree's root over them.
+        root: Digest,
+        /// When the backup was made.
+        made_at: Timestamp,
+        /// Files it held.
+        files: u64,
+        /// Whether workspaces were among them.
+        workspaces: bool,
+    },
 }
 
 /// Decides about the roster.
@@ -86,6 +99,11 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::AccessRefused { reason: reason.clone(), count: *count };
             Ok(recorded(fact, format!("access refused {count} times: {reason}")))
         }
+        RosterAction::Restored { events, root, made_at, files, workspaces } => {
+            let (events, files) = (*events, *files);
+            let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
+            Ok(recorded(fact, format!("restored from a backup of {events} events, made {made_at}")))
+        }
     }
 }
 
@@ -93,7 +111,9 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 const fn act_of(action: &RosterAction) -> Act {
     match action {
         RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } => Act::Administer,
-        RosterAction::DaemonStarted { .. } | RosterAction::AccessRefused { .. } => Act::EndRuns,
+        RosterAction::DaemonStarted { .. } | RosterAction::AccessRefused { .. } | RosterAction::Restored { .. } => {
+            Act::EndRuns
+        }
     }
 }
 

@@ -97,7 +97,8 @@ impl Session {
             | Fact::PersonAdded { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
-            | Fact::AccessRefused { .. } => Err("the event belongs to no session"),
+            | Fact::AccessRefused { .. }
+            | Fact::Restored { .. } => Err("the event belongs to no session"),
         }
     }
 
