@@ -165,14 +165,14 @@ impl Known {
 
     /// Whether something in the session's directory belongs into the backup.
     fn wants(&self, below: &Path, workspaces: Workspaces) -> bool {
-        let mut parts = below.iter().map(|part| part.as_encoded_bytes());
+        let mut parts = below.iter().map(std::ffi::OsStr::as_encoded_bytes);
         match (parts.next(), parts.next()) {
             (Some(b"workspace"), _) => workspaces == Workspaces::Included,
             (Some(b"artifacts" | b"preimages"), Some(name)) => number(name).is_some_and(|run| run <= self.last_run),
             (Some(b"plans"), Some(name)) => {
                 !name.ends_with(b".part") && number(name).is_some_and(|version| version <= self.last_version)
             }
-            (Some(_), _) | (None, _) => true,
+            (Some(_) | None, _) => true,
         }
     }
 }
