@@ -28,6 +28,8 @@ fn main() -> ExitCode {
 fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
     let task = match asked {
         OfflineCommand::Verify { file, checkpoint, key } => offline::Task::Verify { file, checkpoint, key },
+        OfflineCommand::Backup { file, without_workspaces } => offline::Task::Backup { file, without_workspaces },
+        OfflineCommand::Restore { file } => offline::Task::Restore { file },
         OfflineCommand::Rebuild => offline::Task::Rebuild,
         OfflineCommand::RebuildIndex => offline::Task::RebuildIndex,
         OfflineCommand::AcceptLoss => offline::Task::AcceptLoss,

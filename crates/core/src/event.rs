@@ -348,6 +348,13 @@ pub enum Fact {
         session: SessionId,
         last_seq: u64,
     },
+    Restored {
+        events: u64,
+        root: Digest,
+        made_at: Timestamp,
+        files: u64,
+        workspaces: bool,
+    },
 }
 
 /// What a preview recorded, as digests.
@@ -397,6 +404,7 @@ impl Fact {
             Self::AccessRefused { .. } => "access_refused",
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
+            Self::Restored { .. } => "restored",
         }
     }
 

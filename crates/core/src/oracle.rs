@@ -144,7 +144,8 @@ impl<'e> Told<'e> {
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => Ok(()),
+            | Fact::RecordExported { .. }
+            | Fact::Restored { .. } => Ok(()),
         }
     }
 

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 /// The lock in the data root.
-const LOCK_FILE: &str = "daemon.lock";
+pub(crate) const LOCK_FILE: &str = "daemon.lock";
 /// Where clients of this data root find the daemon.
 const DISCOVERY_FILE: &str = "daemon.json";
 /// The owner's token of the first start.
@@ -69,10 +69,9 @@ impl Ground {
             make_private_directory(folder)?;
         }
         let database = true_path(database);
-        let mut beside = database.clone().into_os_string();
-        beside.push(".lock");
+        let beside = database_lock(&database);
         let root_lock = lock(&data_root.join(LOCK_FILE), "the data directory", data_root)?;
-        let database_lock = lock(Path::new(&beside), "the database", &database)?;
+        let database_lock = lock(&beside, "the database", &database)?;
         let ground = Self { data_root: data_root.to_owned(), locks: [root_lock, database_lock] };
         ground.write_holder(None)?;
         Ok(ground)
@@ -134,6 +133,13 @@ impl Ground {
         }
         Ok(())
     }
+}
+
+/// The lock beside a database.
+pub(crate) fn database_lock(database: &Path) -> PathBuf {
+    let mut beside = database.as_os_str().to_owned();
+    beside.push(".lock");
+    beside.into()
 }
 
 /// The first of these places that every command may read and that holds one of these paths of ours, with that path.

@@ -1,7 +1,10 @@
-//! What is done to the record without a daemon: repair, in the daemon's place and under its locks.
+//! What is done to the record without a daemon: backup beside it, restore and repair in its place and under its locks.
 
+mod backup;
 mod fault;
+mod progress;
 mod repair;
+mod restore;
 mod verify;
 
 use std::io::Write as _;
@@ -15,7 +18,7 @@ use serde_json::Value;
 use crate::ground::Ground;
 use crate::settings::Settings;
 use crate::{Options, logs, start};
-use fault::OfflineFault;
+use fault::{EXIT_FOUND, OfflineFault};
 
 /// What the command line asks, and where the record lies.
 #[derive(Clone, Debug)]
@@ -44,6 +47,18 @@ pub enum Task {
         /// The only keys whose signatures count.
         key: Vec<String>,
     },
+    /// Write a backup; a daemon may work meanwhile.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+        /// Leave the workspaces' files out.
+        without_workspaces: bool,
+    },
+    /// Fill an empty data root from a backup.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Make the read model again from the log.
     Rebuild,
     /// Make the search index again from the log.
@@ -59,9 +74,6 @@ struct Done {
     /// Whether something was found that should not be: the exit code says so.
     found: bool,
 }
-
-/// Exit code: a verification found something.
-const EXIT_FOUND: u8 = 6;
 
 /// Does what is asked, and says it as the command line does.
 pub fn run(asked: &Asked) -> ExitCode {
@@ -99,6 +111,8 @@ fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
     match task {
         Task::Verify { file: Some(file), checkpoint, key } => verify::file(file, checkpoint, key),
         Task::Verify { file: None, checkpoint, key } => verify::log(settings, checkpoint, key),
+        Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces),
+        Task::Restore { file } => restore::restore(settings, file),
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),

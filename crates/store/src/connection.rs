@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::StoreError;
 
 /// How long a connection waits for a lock of another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Page cache of the connection that writes, in KiB.
 const WRITER_CACHE_KIB: i64 = 2048;
 /// Page cache of each connection that reads, in KiB.

@@ -11,6 +11,10 @@ use rusqlite::ErrorCode;
 pub enum OpenError {
     #[error("`{}` is the database of an earlier calt; this one cannot read it: choose another --db-path or --data-root", path.display())]
     EarlierCalt { path: PathBuf },
+    #[error("`{}` is a backup; make a data root of it: calt record restore", path.display())]
+    Backup { path: PathBuf },
+    #[error("a restore into `{}` has not come to its end; begin it again: calt record restore", path.display())]
+    Unfinished { path: PathBuf },
     #[error("`{}` is not a calt database: it belongs to another program", path.display())]
     Foreign { path: PathBuf },
     #[error("`{}` has schema {found}; this calt knows schemas up to {known}: use a newer calt", path.display())]

@@ -24,6 +24,8 @@ const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// What an artifact is that holds a run's output.
 const OUTPUT_KIND: &str = "output";
+/// Where a restore puts things together, below the data root.
+pub const RESTORING: &str = "restoring";
 /// Numbers the unfinished files of this process.
 static PARTS: AtomicU64 = AtomicU64::new(0);
 
@@ -156,12 +158,18 @@ impl Files {
 
     /// Where an artifact lies now, whatever the data directory was called when it was written.
     fn artifact_path(&self, recorded: &str) -> Option<PathBuf> {
+        Self::below_root(recorded).map(|path| self.root.join(path))
+    }
+
+    /// The same, below the data root.
+    pub(crate) fn below_root(recorded: &str) -> Option<PathBuf> {
         let (_, below) = recorded.split_once("/sessions/")?;
         let mut parts = below.split('/');
         let (session, directory, file, end) = (parts.next()?, parts.next()?, parts.next()?, parts.next());
         let session = SessionId::parse(session)?;
         let plain = !file.is_empty() && file != "." && file != "..";
-        (directory == "artifacts" && plain && end.is_none()).then(|| self.session(&session).join(directory).join(file))
+        let is_artifact = directory == "artifacts" && plain && end.is_none();
+        is_artifact.then(|| ["sessions", session.as_str(), directory, file].iter().collect())
     }
 
     /// Takes away the artifact of a run whose end the log does not hold, if there is one.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod backup;
 mod batch;
 mod checkpoint;
 mod connection;
@@ -25,9 +26,12 @@ mod store;
 mod verify;
 mod writer;
 
+pub use backup::{
+    BackupError, BackupMade, CheckedBackup, Contents, Progress, RestorePlace, Workspaces, backup, check_backup,
+};
 pub use batch::Committed;
 pub use error::{OpenError, StoreError};
-pub use files::{Durability, Files, append_note, output_bytes};
+pub use files::{Durability, Files, RESTORING, append_note, output_bytes};
 pub use head::Head;
 pub use log::EventRow;
 pub use open::{Accepted, OpenReport, StoreConfig, accept_loss};

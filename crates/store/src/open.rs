@@ -9,6 +9,7 @@ use calt_core::moment::{Moment, pass};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use crate::append::Chance;
+use crate::backup::refuse_unfinished;
 use crate::batch::Tally;
 use crate::checkpoint::Checkpointer;
 use crate::connection::open_writer;
@@ -75,6 +76,7 @@ pub(crate) struct Opened {
 
 pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let path = &config.database;
+    refuse_unfinished(&config.data_root)?;
     let files_failed = |reason| OpenError::Files { path: config.data_root.clone(), reason };
     let files = Files::open(&config.data_root).map_err(files_failed)?;
     let mut connection = open_ours(path)?;
@@ -141,7 +143,7 @@ pub(crate) fn open_ours(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// Makes the database file for its owner alone; `SQLite` gives WAL and shared memory the same permissions.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }

@@ -7,9 +7,11 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::error::{OpenError, StoreError};
 
 /// Schema of the log, kept in `user_version`. Grows with each migration.
-const LOG_SCHEMA: i64 = 2;
+pub(crate) const LOG_SCHEMA: i64 = 2;
 /// `application_id`: "calt" in ASCII.
-const APPLICATION_ID: i64 = 0x6361_6c74;
+pub(crate) const APPLICATION_ID: i64 = 0x6361_6c74;
+/// `application_id` of a backup: "calb".
+pub(crate) const BACKUP_ID: i64 = 0x6361_6c62;
 /// Form of the read model; another one than the file's means that it is made again.
 const READ_MODEL_VERSION: i64 = 2;
 /// Form of the search index and of its tokens.
@@ -44,6 +46,7 @@ pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<(), Open
             }
             Ok(())
         }
+        BACKUP_ID => Err(OpenError::Backup { path: path.to_owned() }),
         0 if tables == 0 => Ok(()),
         0 if sessions > 0 => Err(OpenError::EarlierCalt { path: path.to_owned() }),
         _ => Err(OpenError::Foreign { path: path.to_owned() }),

@@ -304,6 +304,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "token, principal, hash, expires_at",
     ),
     ("token_revoked", "A token was taken back.", "token"),
+    (
+        "restored",
+        "The data root was filled from a backup: how many events it held, their root, when it was made.",
+        "events, root, made_at, files, workspaces",
+    ),
     ("access_refused", "Callers were refused; counted by reason, at most once a minute.", "reason, count"),
 ];
 

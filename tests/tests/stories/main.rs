@@ -3,6 +3,7 @@
 
 mod api_of_the_earlier_calt;
 mod attacks;
+mod backup;
 mod command_line;
 mod crash;
 mod documents;

@@ -76,6 +76,19 @@ pub enum OfflineCommand {
         #[arg(long, value_name = "KEY")]
         key: Vec<String>,
     },
+    /// Write a backup to a new file, while the daemon works or without one
+    Backup {
+        /// The file; an existing one is not overwritten
+        file: PathBuf,
+        /// Leave the files of the workspaces out
+        #[arg(long)]
+        without_workspaces: bool,
+    },
+    /// Fill an empty data root from a backup, once it has been checked
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
     /// Make the read model again from the log; no daemon may run
     Rebuild,
     /// Make the search index again from the log; no daemon may run

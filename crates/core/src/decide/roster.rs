@@ -78,6 +78,19 @@ pub enum RosterAction {
         /// Its newest event that goes along.
         last_seq: u64,
     },
+    /// The daemon's own place: it was filled from a backup.
+    Restored {
+        /// Events the backup held.
+        events: u64,
+        /// The tree's root over them.
+        root: Digest,
+        /// When the backup was made.
+        made_at: Timestamp,
+        /// Files it held.
+        files: u64,
+        /// Whether workspaces were among them.
+        workspaces: bool,
+    },
 }
 
 /// Decides about the roster.
@@ -110,6 +123,11 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
             Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
         }
+        RosterAction::Restored { events, root, made_at, files, workspaces } => {
+            let (events, files) = (*events, *files);
+            let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
+            Ok(recorded(fact, format!("restored from a backup of {events} events, made {made_at}")))
+        }
     }
 }
 
@@ -119,7 +137,8 @@ const fn act_of(action: &RosterAction) -> Act {
         RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } => Act::Administer,
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
-        | RosterAction::SignCheckpoint { .. } => Act::EndRuns,
+        | RosterAction::SignCheckpoint { .. }
+        | RosterAction::Restored { .. } => Act::EndRuns,
         // What goes into the file is what a reader can read.
         RosterAction::ExportRecord { .. } => Act::Read,
     }

@@ -4,11 +4,16 @@ use std::path::PathBuf;
 
 use calt_api::Code;
 use calt_api::visible::visible_line;
-use calt_engine::store::{OpenError, StoreError};
+use calt_engine::store::{BackupError, OpenError, StoreError};
 use serde_json::{Value, json};
 
 use crate::ground::GroundFault;
 use crate::settings::SettingsFault;
+
+/// Exit code: something in the record, or in a backup of it, is not as it was written.
+pub(super) const EXIT_FOUND: u8 = 6;
+/// The same in one word, for programs.
+const FOUND: &str = "record_differs";
 
 /// Why nothing, or not all, was done.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +22,12 @@ pub(super) enum OfflineFault {
     Settings(#[from] SettingsFault),
     #[error("there is no database `{}`", path.display())]
     NoDatabase { path: PathBuf },
+    #[error("`{}` is not empty: {what}; nothing is ever restored over something else", path.display())]
+    NotEmpty { path: PathBuf, what: String },
     #[error(transparent)]
     Ground(#[from] GroundFault),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -27,72 +36,95 @@ pub(super) enum OfflineFault {
     Given { what: &'static str, name: String, why: String },
 }
 
+/// What follows from a fault: the exit code, its word, and the next command.
+struct Consequence {
+    exit: u8,
+    code: &'static str,
+    hint: &'static str,
+}
+
+impl Consequence {
+    const fn of(code: Code, hint: &'static str) -> Self {
+        Self { exit: code.family().exit(), code: code.as_str(), hint }
+    }
+
+    const fn found(hint: &'static str) -> Self {
+        Self { exit: EXIT_FOUND, code: FOUND, hint }
+    }
+}
+
+const DOCTOR: &str = "calt doctor";
+const FROM_A_BACKUP: &str = "calt record restore BACKUP --data-root NEW_DIRECTORY";
+
 impl OfflineFault {
     pub(super) const fn exit(&self) -> u8 {
-        self.code().family().exit()
+        self.consequence().exit
     }
 
-    const fn code(&self) -> Code {
+    const fn consequence(&self) -> Consequence {
         match self {
-            Self::Settings(_) | Self::NoDatabase { .. } | Self::Given { .. } => Code::InputInvalid,
-            Self::Open(OpenError::Corrupt { .. }) | Self::Store(StoreError::Corrupt(_)) => Code::LogCorrupt,
-            Self::Store(StoreError::Full) => Code::StorageFull,
-            Self::Store(StoreError::Behind { .. }) => Code::LogBehind,
-            Self::Ground(_)
-            | Self::Open(
-                OpenError::EarlierCalt { .. }
-                | OpenError::Foreign { .. }
-                | OpenError::Newer { .. }
-                | OpenError::Files { .. }
-                | OpenError::Database { .. },
-            )
-            | Self::Store(StoreError::Unavailable(_) | StoreError::Busy) => Code::StorageUnavailable,
-        }
-    }
-
-    /// The next command.
-    fn hint(&self) -> &'static str {
-        match self {
-            Self::Ground(GroundFault::Taken { .. }) => "calt daemon stop",
-            Self::Open(OpenError::Corrupt { .. }) | Self::Store(StoreError::Corrupt(_)) => {
-                "calt record restore FILE --data-root DIR"
-            }
-            Self::Store(StoreError::Behind { .. }) => "calt record accept-loss",
-            Self::Given { .. } => "calt record verify --help",
-            Self::Settings(_)
-            | Self::NoDatabase { .. }
-            | Self::Ground(GroundFault::Disk { .. })
-            | Self::Open(
-                OpenError::EarlierCalt { .. }
-                | OpenError::Foreign { .. }
-                | OpenError::Newer { .. }
-                | OpenError::Files { .. }
-                | OpenError::Database { .. },
-            )
-            | Self::Store(StoreError::Unavailable(_) | StoreError::Full | StoreError::Busy) => "calt doctor",
+            Self::Settings(_) | Self::NoDatabase { .. } => Consequence::of(Code::InputInvalid, DOCTOR),
+            Self::Given { .. } => Consequence::of(Code::InputInvalid, "calt record verify --help"),
+            Self::NotEmpty { .. } => Consequence::of(Code::InputInvalid, FROM_A_BACKUP),
+            Self::Ground(GroundFault::Taken { .. }) => Consequence::of(Code::StorageUnavailable, "calt daemon stop"),
+            Self::Ground(GroundFault::Disk { .. }) => Consequence::of(Code::StorageUnavailable, DOCTOR),
+            Self::Backup(error) => of_backup(error),
+            Self::Open(error) => of_open(error),
+            Self::Store(error) => of_store(error),
         }
     }
 
     /// The one line: what stands in the way.
     fn detail(&self) -> String {
-        match self {
-            Self::Ground(GroundFault::Taken { what, path, holder }) => {
-                format!("a daemon works on {what} `{path}`, and this changes it: {holder}")
-            }
-            other => other.to_string(),
+        if let Self::Ground(GroundFault::Taken { what, path, holder }) = self {
+            return format!("a daemon works on {what} `{path}`, and this changes it: {holder}");
         }
+        self.to_string()
     }
 
     /// `error: …` and `hint: …`.
     pub(super) fn render(&self) -> String {
-        format!("error: {}\nhint: {}\n", visible_line(&self.detail()), visible_line(self.hint()))
+        format!("error: {}\nhint: {}\n", visible_line(&self.detail()), self.consequence().hint)
     }
 
     /// What standard output says of it under `--json`.
     pub(super) fn json(&self) -> Value {
-        json!({
-            "code": self.code().as_str(), "args": null, "next": null,
-            "detail": self.detail(), "hint": self.hint(), "exit": self.exit(),
-        })
+        let Consequence { exit, code, hint } = self.consequence();
+        json!({"code": code, "args": null, "next": null, "detail": self.detail(), "hint": hint, "exit": exit})
+    }
+}
+
+const fn of_backup(error: &BackupError) -> Consequence {
+    match error {
+        BackupError::Exists { .. } => Consequence::of(Code::InputInvalid, "calt record backup ANOTHER_FILE"),
+        BackupError::NotABackup { .. } => Consequence::of(Code::InputInvalid, "calt record restore BACKUP"),
+        BackupError::Newer { .. } => Consequence::of(Code::StorageUnavailable, DOCTOR),
+        BackupError::Damaged { .. } => Consequence::found("calt record restore AN_OLDER_BACKUP"),
+        BackupError::Files { .. } => Consequence::of(Code::StorageUnavailable, DOCTOR),
+        BackupError::Open(error) => of_open(error),
+        BackupError::Store(error) => of_store(error),
+    }
+}
+
+const fn of_open(error: &OpenError) -> Consequence {
+    match error {
+        OpenError::Corrupt { .. } => Consequence::found(FROM_A_BACKUP),
+        OpenError::Backup { .. } | OpenError::Unfinished { .. } => {
+            Consequence::of(Code::InputInvalid, "calt record restore BACKUP")
+        }
+        OpenError::EarlierCalt { .. }
+        | OpenError::Foreign { .. }
+        | OpenError::Newer { .. }
+        | OpenError::Files { .. }
+        | OpenError::Database { .. } => Consequence::of(Code::StorageUnavailable, DOCTOR),
+    }
+}
+
+const fn of_store(error: &StoreError) -> Consequence {
+    match error {
+        StoreError::Corrupt(_) => Consequence::found(FROM_A_BACKUP),
+        StoreError::Full => Consequence::of(Code::StorageFull, DOCTOR),
+        StoreError::Behind { .. } => Consequence::of(Code::LogBehind, "calt record accept-loss"),
+        StoreError::Unavailable(_) | StoreError::Busy => Consequence::of(Code::StorageUnavailable, DOCTOR),
     }
 }

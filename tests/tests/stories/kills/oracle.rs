@@ -106,7 +106,9 @@ fn acknowledged(events: &[Envelope], notes: &[Note], faults: &mut Faults) {
             | Fact::PlanRejected { decision, .. }
             | Fact::StepApproved { decision, .. }
             | Fact::StepRejected { decision, .. } => known.insert(format!("{event_type} {}", decision.decision_id)),
-            Fact::SessionCreated { .. } | Fact::SessionStopped { .. } => known.insert(format!("{event_type} {session}")),
+            Fact::SessionCreated { .. } | Fact::SessionStopped { .. } => {
+                known.insert(format!("{event_type} {session}"))
+            }
             Fact::PlanImported { version, .. } => known.insert(format!("{event_type} {session} {version}")),
             Fact::StepStarted { .. } => known.insert(format!("{event_type} {run}")),
             Fact::StepExecuted { .. } => known.insert(format!("succeeded {run}")),

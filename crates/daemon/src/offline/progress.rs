@@ -1,0 +1,47 @@
+//! How far something long has come, on a terminal and only there.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use calt_engine::store::Progress;
+
+/// How often the line is written anew, at most.
+const LINE_EVERY: Duration = Duration::from_millis(100);
+/// Goes to the line's begin and clears it.
+const CLEAR_LINE: &str = "\r\u{1b}[K";
+
+/// One line that changes, and goes when all is done.
+pub(super) struct Line {
+    written: Option<Instant>,
+    is_seen: bool,
+}
+
+impl Line {
+    pub(super) fn new() -> Self {
+        Self { written: None, is_seen: std::io::stderr().is_terminal() }
+    }
+
+    pub(super) fn say(&mut self, progress: Progress) {
+        let is_due = self.written.is_none_or(|written| written.elapsed() >= LINE_EVERY);
+        if !self.is_seen || !is_due {
+            return;
+        }
+        let text = match progress {
+            Progress::Database => "copying the database".to_owned(),
+            Progress::Files(files) => format!("{files} files"),
+            Progress::Events(events) => format!("{events} events checked"),
+            Progress::Derived => "making read model and index".to_owned(),
+        };
+        // Nobody is kept from a backup by a terminal that is gone.
+        let _ = write!(std::io::stderr(), "{CLEAR_LINE}{text} …");
+        self.written = Some(Instant::now());
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.written.is_some() {
+            let _ = write!(std::io::stderr(), "{CLEAR_LINE}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether a backup is what it says it is: pages, leaves, tree, and every byte of every file.
+
+use std::path::Path;
+
+use calt_core::event::text_hash;
+use calt_core::merkle::Frontier;
+use rusqlite::Connection;
+
+use super::archive::{self, Kind};
+use super::{BackupError, Contents, Progress};
+use crate::error::StoreError;
+use crate::log::{EventRow, event_columns};
+
+/// Events between two words on the progress.
+const EVENTS_BETWEEN_WORDS: u64 = 8192;
+
+/// Checks a whole backup.
+pub(super) fn check(
+    connection: &Connection,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Contents, BackupError> {
+    let damaged = |reason: String| BackupError::Damaged { path: path.to_owned(), reason };
+    let unreadable = |error: BackupError| match error {
+        BackupError::Store(StoreError::Corrupt(reason)) => damaged(reason),
+        other @ (BackupError::Exists { .. }
+        | BackupError::NotABackup { .. }
+        | BackupError::Newer { .. }
+        | BackupError::Damaged { .. }
+        | BackupError::Files { .. }
+        | BackupError::Open(_)
+        | BackupError::Store(_)) => other,
+    };
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| unreadable(error.into()))?;
+    if found != "ok" {
+        return Err(damaged(found));
+    }
+    let contents = archive::contents(connection, path).map_err(unreadable)?;
+    let frontier = checked_log(connection, progress).map_err(|error| unreadable(error.into()))?;
+    if (frontier.size(), frontier.root()) != (contents.events, contents.root) {
+        return Err(damaged(format!("its log has {} events with the root {}", frontier.size(), frontier.root())));
+    }
+    let mut files = 0;
+    archive::each(connection, |archived| {
+        files += u64::from(archived.kind == Kind::File);
+        if archived.kind == Kind::Directory || archive::is_whole(connection, &archived, |_| Ok::<_, StoreError>(()))? {
+            return Ok(());
+        }
+        Err(StoreError::Corrupt(format!("`{}` in it is not as it was", archived.path.display())))
+    })
+    .map_err(|error| unreadable(error.into()))?;
+    if files != contents.files {
+        return Err(damaged(format!("it holds {files} files and should hold {}", contents.files)));
+    }
+    Ok(contents)
+}
+
+/// Computes every leaf of the log anew from its row, and the tree over them.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] names the first event that is not as it was written.
+pub(super) fn checked_log(connection: &Connection, progress: &mut dyn FnMut(Progress)) -> Result<Frontier, StoreError> {
+    let mut statement = connection.prepare(concat!("SELECT ", event_columns!(), " FROM events ORDER BY id"))?;
+    let mut rows = statement.query([])?;
+    let mut frontier = Frontier::default();
+    while let Some(row) = rows.next()? {
+        let event = EventRow::read(row)?;
+        let (id, leaf) = (event.id, event.leaf_hash);
+        let wrong = |what: &str| Err(StoreError::Corrupt(format!("event {id} is not as it was written: {what}")));
+        if id.0 as u64 != frontier.size() + 1 {
+            return wrong("an event before it is missing");
+        }
+        if event.salt.is_some_and(|salt| text_hash(&salt, &event.summary, &event.payload_text) != event.text_hash) {
+            return wrong("its text does not have the hash that was recorded");
+        }
+        if event.envelope()?.leaf_hash() != leaf {
+            return wrong("its fields do not have the hash that was recorded");
+        }
+        frontier.append(leaf);
+        if frontier.size().is_multiple_of(EVENTS_BETWEEN_WORDS) {
+            progress(Progress::Events(frontier.size()));
+        }
+    }
+    Ok(frontier)
+}
