@@ -11,6 +11,20 @@ use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
 
+/// Reads one session's events in order and names the first broken promise. What sessions owe each other is left
+/// to [`judge`], which reads them all.
+///
+/// # Errors
+/// [`Broken`] names the event.
+pub fn judge_session<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), Broken> {
+    let mut told = Told::default();
+    for event in events {
+        let Some(session) = &event.session else { continue };
+        told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
+    }
+    Ok(())
+}
+
 /// Reads a log in order and names the first broken promise.
 ///
 /// # Errors
