@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use calt_cli::{Handover, RecordArguments, RecordCommand};
+use calt_cli::{Handover, OfflineCommand, RecordPlace};
 use calt_daemon::offline;
 
 fn main() -> ExitCode {
@@ -20,18 +20,19 @@ fn main() -> ExitCode {
             config: asked.config,
             background: asked.background,
         }),
-        Handover::Record(asked) => offline::run(&record(asked)),
+        Handover::Record(place, asked) => offline::run(&record(place, asked)),
     }
 }
 
 /// The same in the words of the daemon's crate: neither crate names the other.
-fn record(asked: RecordArguments) -> offline::Asked {
-    let task = match asked.command {
-        RecordCommand::Backup { file, without_workspaces } => offline::Task::Backup { file, without_workspaces },
-        RecordCommand::Restore { file } => offline::Task::Restore { file },
-        RecordCommand::Rebuild => offline::Task::Rebuild,
-        RecordCommand::RebuildIndex => offline::Task::RebuildIndex,
-        RecordCommand::AcceptLoss => offline::Task::AcceptLoss,
+fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
+    let task = match asked {
+        OfflineCommand::Backup { file, without_workspaces } => offline::Task::Backup { file, without_workspaces },
+        OfflineCommand::Restore { file } => offline::Task::Restore { file },
+        OfflineCommand::Verify { file, checkpoint, key } => offline::Task::Verify { file, checkpoint, key },
+        OfflineCommand::Rebuild => offline::Task::Rebuild,
+        OfflineCommand::RebuildIndex => offline::Task::RebuildIndex,
+        OfflineCommand::AcceptLoss => offline::Task::AcceptLoss,
     };
-    offline::Asked { data_root: asked.data_root, db_path: asked.db_path, config: asked.config, json: asked.json, task }
+    offline::Asked { data_root: place.data_root, db_path: place.db_path, config: place.config, json: place.json, task }
 }

@@ -12,7 +12,8 @@ pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PlanCommand, SessionCommand, StepCommand, TokenCommand, ToolsCommand,
     WizardCommand,
 };
-pub use record::{RecordArguments, RecordCommand};
+pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
+pub use record::{OfflineCommand, RecordPlace};
 
 /// Give work to programs you do not fully trust, and stay in charge: plan, approve, execute, record.
 #[derive(Debug, Parser)]
@@ -73,7 +74,7 @@ pub(crate) enum Command {
     /// List tools and what they may touch
     #[command(subcommand)]
     Tools(ToolsCommand),
-    /// Back up, restore and repair the record
+    /// Verify, export, back up, restore and repair the record
     Record(RecordArguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]

@@ -10,6 +10,7 @@ mod list;
 mod logs;
 mod plan;
 mod quickstart;
+mod record;
 mod run;
 mod session;
 mod step;
@@ -42,7 +43,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Logs(command) => logs::run(context, command).await,
             Command::Artifacts(command) => artifacts::run(context, command).await,
             Command::Tools(command) => tools::run(context, command).await,
-            Command::Record(_) => Err(Fault::Bug("the record was asked for and not handed over".to_owned())),
+            Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
             Command::Guide => guide::run(context),

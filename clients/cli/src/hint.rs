@@ -25,6 +25,7 @@ pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
         Next::AskApprover => {
             session.map_or_else(|| "calt session list".to_owned(), |session| format!("calt run --session {session}"))
         }
+        Next::VerifyRecord => "calt record verify".to_owned(),
         Next::ListSessions => "calt session list".to_owned(),
         Next::GiveToken | Next::RunDoctor | Next::RetryLater => "calt doctor".to_owned(),
         // The sentence says what to mend; there is no command to type.

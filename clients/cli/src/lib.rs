@@ -23,8 +23,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use arguments::RecordCommand;
 use arguments::{Arguments, Command};
-pub use arguments::{DaemonArguments, RecordArguments, RecordCommand};
+pub use arguments::{DaemonArguments, OfflineCommand, RecordPlace};
 use context::Context;
 use fault::{EXIT_USAGE, Fault};
 
@@ -35,7 +36,7 @@ pub enum Handover {
     /// The daemon, in this very process.
     Daemon(DaemonArguments),
     /// What works on the record's files, in this very process.
-    Record(RecordArguments),
+    Record(RecordPlace, OfflineCommand),
 }
 
 /// The whole command line, for shell completions and documents.
@@ -61,8 +62,12 @@ pub fn run() -> Handover {
     {
         return Handover::Daemon(DaemonArguments { data_root, ..daemon.clone() });
     }
-    if let Command::Record(record) = &arguments.command {
-        return Handover::Record(RecordArguments { data_root, json: context.json(), ..record.clone() });
+    if let Command::Record(record) = &arguments.command
+        && let RecordCommand::Offline(command) = &record.command
+    {
+        let (db_path, config) = (record.db_path.clone(), record.config.clone());
+        let place = RecordPlace { data_root, db_path, config, json: context.json() };
+        return Handover::Record(place, command.clone());
     }
     let done = commands::dispatch(&context, arguments.command);
     let fault = done.map_err(|fault| context.with_the_way_there(fault)).err();

@@ -151,6 +151,26 @@ impl Client {
         Ok(bytes.to_vec())
     }
 
+    /// Makes a call and hands the answer out as it comes; there is no limit to how long it may be.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; what `take` says ends it.
+    pub async fn pieces<E: From<CallError>>(
+        &self,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &impl Serialize,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let body = serde_json::to_string(body).map_err(|error| CallError::Unexpected(error.to_string()))?;
+        let request = self.request(endpoint, values, &[]).header(CONTENT_TYPE, "application/json").body(body);
+        let mut pieces = self.answered(request).await?.bytes_stream();
+        while let Some(piece) = pieces.next().await {
+            take(&piece.map_err(|error| CallError::Unexpected(error.to_string()))?)?;
+        }
+        Ok(())
+    }
+
     /// Opens a live stream of events, beginning after `after`.
     ///
     /// # Errors

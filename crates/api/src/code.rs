@@ -130,8 +130,8 @@ codes! {
     TooManyRequests "too_many_requests" 429 Machine ["retry_later"] "Far more is waiting than in normal use; try again.";
     StorageUnavailable "storage_unavailable" 503 Machine ["retry_later"] "The log could not be written; nothing was changed.";
     StorageFull "storage_full" 507 Machine ["run_doctor"] "The disk is full; nothing was changed. Reads go on.";
-    LogBehind "log_behind" 503 Machine ["run_doctor"] "The log is shorter than it was; the daemon only reads.";
-    LogCorrupt "log_corrupt" 503 Machine ["run_doctor"] "The log says something that cannot be; the daemon only reads.";
+    LogBehind "log_behind" 503 Machine ["verify_record"] "The log is shorter than it was; the daemon only reads.";
+    LogCorrupt "log_corrupt" 503 Machine ["verify_record"] "The log says something that cannot be; the daemon only reads.";
     Stopping "stopping" 503 Machine ["retry_later"] "The daemon is ending.";
     RequestTimeout "request_timeout" 408 Usage ["retry_later"] "The request came too slowly.";
     Internal "internal" 500 Bug ["run_doctor"] "A mistake of calt's own; the daemon's own log says more.";

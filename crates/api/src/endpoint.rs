@@ -100,6 +100,9 @@ endpoints! {
     SEARCH_ALL_EVENTS = get "/api/v1/events/search" "Searches all events, newest first.";
     LIST_ARTIFACTS = get "/api/v1/sessions/{session}/artifacts" "Lists what runs left behind.";
     GET_ARTIFACT = get "/api/v1/sessions/{session}/artifacts/{artifact}" "Gives an artifact's bytes.";
+    EXPORT_RECORD = post "/api/v1/sessions/{session}/export" "Gives a session's record as a file that proves itself.";
+    LIST_CHECKPOINTS = get "/api/v1/checkpoints" "Lists signed checkpoints, newest first.";
+    SIGN_CHECKPOINT = post "/api/v1/checkpoints" "Signs a checkpoint over the log as it is.";
     LIST_TOOLS = get "/api/v1/tools" "Lists the tools.";
     TOOL_PERMISSIONS = get "/api/v1/tools/{tool}/permissions" "Shows one tool and its permission profile.";
     SANDBOX = get "/api/v1/sandbox" "Says how commands are isolated on this machine.";

@@ -50,6 +50,8 @@ pub enum Next {
     StartDaemon,
     /// Look at what is set up and what is missing.
     RunDoctor,
+    /// Look whether the record is what it was.
+    VerifyRecord,
     /// Try again a little later.
     RetryLater,
     /// Nothing leads on.

@@ -312,6 +312,17 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    CheckpointSigned {
+        size: u64,
+        root: Digest,
+        peaks: Vec<Digest>,
+        key: String,
+        note: String,
+    },
+    RecordExported {
+        session: SessionId,
+        last_seq: u64,
+    },
 }
 
 /// What a preview recorded, as digests.
@@ -360,6 +371,8 @@ impl Fact {
             Self::TokenRevoked { .. } => "token_revoked",
             Self::AccessRefused { .. } => "access_refused",
             Self::Restored { .. } => "restored",
+            Self::CheckpointSigned { .. } => "checkpoint_signed",
+            Self::RecordExported { .. } => "record_exported",
         }
     }
 

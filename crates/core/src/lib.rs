@@ -4,9 +4,11 @@
 //! know of the world arrives as an argument; what it wants done leaves as a value.
 #![forbid(unsafe_code)]
 
+pub mod checkpoint;
 pub mod decide;
 pub mod digest;
 pub mod event;
+pub mod export;
 pub mod id;
 pub mod isolation;
 pub mod merkle;

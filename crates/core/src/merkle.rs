@@ -3,9 +3,13 @@
 //! The frontier holds the roots of the perfect subtrees of the events so far, largest first: one
 //! digest for each 1 in the binary form of their number. That is all an append needs to know.
 
+mod proof;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+
+pub use proof::{InclusionProof, prove};
 
 /// The perfect subtrees of a growing log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,22 +7,34 @@ use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
 use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_digest};
-use crate::id::{RunId, SessionId, StepId};
+use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
 
 /// Reads a log in order and names the first broken promise.
 ///
 /// # Errors
-/// One sentence that names the event.
-pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), String> {
+/// [`Broken`] names the event.
+pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), Broken> {
     let mut sessions: HashMap<&SessionId, Told<'_>> = HashMap::new();
     for event in events {
         let Some(session) = &event.session else { continue };
         let told = sessions.entry(session).or_default();
-        told.take(event).map_err(|what| format!("event {} of {session}: {what}", event.id))?;
+        told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
     }
     Ok(())
+}
+
+/// A promise that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {event} of {session}: {what}")]
+pub struct Broken {
+    /// The event that breaks it.
+    pub event: EventId,
+    /// Its session.
+    pub session: SessionId,
+    /// What it says and may not.
+    pub what: &'static str,
 }
 
 /// What the log has told of one session so far.
@@ -112,7 +124,9 @@ impl<'e> Told<'e> {
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
-            | Fact::Restored { .. } => Ok(()),
+            | Fact::Restored { .. }
+            | Fact::CheckpointSigned { .. }
+            | Fact::RecordExported { .. } => Ok(()),
         }
     }
 

@@ -120,7 +120,9 @@ impl Roster {
             | Fact::SessionSucceeded { .. }
             | Fact::DaemonStarted { .. }
             | Fact::AccessRefused { .. }
-            | Fact::Restored { .. } => {}
+            | Fact::Restored { .. }
+            | Fact::CheckpointSigned { .. }
+            | Fact::RecordExported { .. } => {}
         }
         Ok(self)
     }

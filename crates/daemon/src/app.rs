@@ -28,27 +28,13 @@ pub struct AppParts {
     pub(crate) environment: EnvironmentToken,
     pub(crate) ending: CancellationToken,
     pub(crate) settings: Vec<Setting>,
-    pub(crate) missing_events: u64,
 }
 
 impl AppParts {
-    /// The same, of a daemon whose log misses acknowledged events.
-    #[must_use]
-    pub fn missing_events(self, missing_events: u64) -> Self {
-        Self { missing_events, ..self }
-    }
-
     /// The parts of an in-process test: an engine, the address it pretends to serve, its environment's token.
     pub fn new(engine: Engine, address: std::net::SocketAddr, token: Option<&str>, ending: CancellationToken) -> Self {
         let hosts = ServedHosts::new(address, &address.ip().to_string(), &[]);
-        Self {
-            engine,
-            hosts,
-            environment: EnvironmentToken::new(token),
-            ending,
-            settings: Vec::new(),
-            missing_events: 0,
-        }
+        Self { engine, hosts, environment: EnvironmentToken::new(token), ending, settings: Vec::new() }
     }
 }
 
@@ -68,8 +54,6 @@ pub struct Shared {
     pub(crate) metrics: Metrics,
     /// What the daemon was told at start, and by whom.
     pub(crate) settings: Vec<Setting>,
-    /// Acknowledged events the log misses; above 0 the daemon only reads.
-    pub(crate) missing_events: u64,
     /// `/openapi.json`, serialized once.
     pub(crate) openapi: LazyLock<Bytes>,
 }
@@ -100,7 +84,6 @@ impl App {
             environment: parts.environment,
             ending: parts.ending,
             settings: parts.settings,
-            missing_events: parts.missing_events,
             refused: RefusedAccesses::default(),
             activity: Activity::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

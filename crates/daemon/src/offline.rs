@@ -5,6 +5,7 @@ mod fault;
 mod progress;
 mod repair;
 mod restore;
+mod verify;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -49,6 +50,15 @@ pub enum Task {
         /// The backup.
         file: PathBuf,
     },
+    /// Look whether the record is what it was.
+    Verify {
+        /// An exported record, instead of the whole log.
+        file: Option<PathBuf>,
+        /// Checkpoints that were kept elsewhere.
+        checkpoint: Vec<PathBuf>,
+        /// The only keys whose signatures count.
+        key: Vec<String>,
+    },
     /// Make the read model again from the log.
     Rebuild,
     /// Make the search index again from the log.
@@ -61,7 +71,12 @@ pub enum Task {
 struct Done {
     json: Value,
     text: String,
+    /// Whether something was found that should not be: the exit code says so.
+    found: bool,
 }
+
+/// Exit code: something in the record, or in a backup of it, is not as it was written.
+const EXIT_FOUND: u8 = 6;
 
 /// Does what is asked, and says it as the command line does.
 pub fn run(asked: &Asked) -> ExitCode {
@@ -73,7 +88,7 @@ pub fn run(asked: &Asked) -> ExitCode {
             let text = if asked.json { format!("{:#}\n", done.json) } else { done.text };
             // A reader that closed the pipe has seen enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            if done.found { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS }
         }
         Err(fault) => {
             let _ = std::io::stderr().write_all(fault.render().as_bytes());
@@ -99,6 +114,8 @@ fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
     match task {
         Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces),
         Task::Restore { file } => restore::restore(settings, file),
+        Task::Verify { file: Some(file), checkpoint, key } => verify::file(file, checkpoint, key),
+        Task::Verify { file: None, checkpoint, key } => verify::log(settings, checkpoint, key),
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),

@@ -3,9 +3,9 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    ArtifactView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest, HealthView,
-    Page, PlanCheckReply, PlanDecided, PlanView, RunView, SandboxView, SearchPage, SessionView, StepDecided,
-    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
+    ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
+    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RunView, SandboxView, SearchPage, SessionView,
+    StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -27,6 +27,8 @@ const EVENT_STREAM: &str = "text/event-stream";
 const TEXT: &str = "text/plain";
 const HTML: &str = "text/html";
 const BYTES: &str = "application/octet-stream";
+/// A JSON object a line.
+const LINES: &str = "application/x-ndjson";
 const TOKEN: &str = "token";
 const PROBLEM: &str = "Problem";
 
@@ -125,7 +127,7 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
-        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN => Some(Act::Administer),
+        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN | at::SIGN_CHECKPOINT => Some(Act::Administer),
         _ => Some(Act::Read),
     }
 }
@@ -145,7 +147,9 @@ fn takes(endpoint: &Endpoint) -> Takes {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REVOKE_TOKEN => Takes::Body(named::<StopRequest>(), Required::False),
+        at::STOP_SESSION | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
+            Takes::Body(named::<StopRequest>(), Required::False)
+        }
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         _ => Takes::Nothing,
     }
@@ -172,6 +176,9 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
+        at::LIST_CHECKPOINTS => Gives::View(page::<CheckpointView>()),
+        at::SIGN_CHECKPOINT => Gives::View(reference::<CheckpointView>()),
+        at::EXPORT_RECORD => Gives::Text(LINES),
         at::HEALTH | at::READY => Gives::View(reference::<HealthView>()),
         at::DOCS => Gives::Text(HTML),
         at::GET_ARTIFACT => Gives::Text(BYTES),
@@ -214,7 +221,7 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
             ("q", Type::String, "Words to find; without it the newest events."),
             ("event_type", Type::String, "Only events of this type."),
         ],
-        at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS => &[],
+        at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_CHECKPOINTS => &[],
         at::IMPORT_PLAN => {
             return vec![
                 ("source", Type::String, "The surface the client says it is."),
@@ -389,6 +396,7 @@ fn schemas() -> ComponentsBuilder {
     views![requests: CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest];
     views![
         replies: ArtifactView,
+        CheckpointView,
         EventView,
         ExecuteReply,
         HealthView,

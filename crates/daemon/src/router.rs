@@ -11,7 +11,7 @@ use calt_api::Trouble;
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
-use crate::handlers::{artifacts, events, health, plans, runs, sessions, steps, tokens, tools};
+use crate::handlers::{artifacts, events, health, plans, record, runs, sessions, steps, tokens, tools};
 use crate::reply::Refused;
 use crate::{docs, gate};
 
@@ -41,6 +41,9 @@ pub fn router(app: App) -> Router {
         .serve(at::SEARCH_ALL_EVENTS, events::search_all)
         .serve(at::LIST_ARTIFACTS, artifacts::list)
         .serve(at::GET_ARTIFACT, artifacts::bytes)
+        .serve(at::EXPORT_RECORD, record::export)
+        .serve(at::LIST_CHECKPOINTS, record::checkpoints)
+        .serve(at::SIGN_CHECKPOINT, record::sign)
         .serve(at::LIST_TOOLS, tools::list)
         .serve(at::TOOL_PERMISSIONS, tools::permissions)
         .serve(at::SANDBOX, tools::sandbox)

@@ -10,12 +10,13 @@ use crate::Options;
 use crate::limits::IDLE_SECONDS_DEFAULT;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 15] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
     "isolation.tier_max",
     "log.level",
+    "record.checkpoint_file",
     "server.allow_remote",
     "server.allowed_hosts",
     "server.host",
@@ -96,6 +97,7 @@ pub(crate) struct Settings {
     pub(crate) db_path: PathBuf,
     pub(crate) token: Option<String>,
     pub(crate) log_level: String,
+    pub(crate) checkpoint_file: Option<PathBuf>,
     pub(crate) python: Option<Python>,
     pub(crate) tier_max: Tier,
     pub(crate) run_as: Option<(u32, u32)>,
@@ -154,6 +156,10 @@ impl Settings {
         pick.fill("storage.db_path", &db_path);
         let token = pick.optional(TOKEN)?.filter(|token| !token.is_empty());
         let log_level = pick.value("log.level", "info".to_owned(), Value::into_string)?;
+        let checkpoint_file = pick.optional("record.checkpoint_file")?.map(PathBuf::from);
+        if checkpoint_file.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return Err(invalid("record.checkpoint_file", "it is an absolute path"));
+        }
         let interpreter = pick.optional("toolchain.python.interpreter")?.map(PathBuf::from);
         let roots: Vec<_> = pick.list(PYTHON_ROOTS)?.into_iter().map(PathBuf::from).collect();
         if interpreter.is_none() && !roots.is_empty() {
@@ -177,6 +183,7 @@ impl Settings {
             db_path,
             token,
             log_level,
+            checkpoint_file,
             python,
             tier_max,
             run_as,

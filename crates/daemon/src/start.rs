@@ -124,7 +124,6 @@ async fn serve(settings: &Settings, background: bool, ending: CancellationToken)
         environment: EnvironmentToken::new(settings.token.as_deref()),
         ending: ending.clone(),
         settings: settings.report().to_vec(),
-        missing_events: report.store.missing_events,
     });
     ground.announce(address, &token, calt_engine::now())?;
     tracing::info!(
@@ -193,6 +192,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
             tests_without_namespaces: settings.tests_without_namespaces,
             ..Isolation::default()
         },
+        checkpoint_file: settings.checkpoint_file.clone(),
         secrets: settings.token.iter().cloned().collect(),
         config_sha256: Digest::of_bytes(settings.canonical().as_bytes()),
         binary_sha256: own_digest,

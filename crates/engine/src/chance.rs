@@ -2,7 +2,7 @@
 
 use calt_core::{Digest, SessionId, Timestamp};
 
-/// Bytes of chance in a token.
+/// Bytes of chance in a token and in a seed.
 const TOKEN_BYTES: usize = 32;
 
 /// The time.
@@ -26,10 +26,16 @@ pub(crate) fn token_id() -> String {
     format!("tok_{}", uuid::Uuid::now_v7().simple())
 }
 
-/// A new token: 256 bits of chance.
-pub(crate) fn token() -> Result<String, getrandom::Error> {
+/// The seed of a key that signs checkpoints.
+pub(crate) fn seed() -> Result<[u8; TOKEN_BYTES], getrandom::Error> {
     let mut bytes = [0_u8; TOKEN_BYTES];
     getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A new token: 256 bits of chance.
+pub(crate) fn token() -> Result<String, getrandom::Error> {
+    let bytes = seed()?;
     // A digest is 32 bytes too, and knows how to write them.
     Ok(format!("calt_{}", Digest::from_bytes(bytes)))
 }

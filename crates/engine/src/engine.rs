@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use calt_core::checkpoint::SigningKey;
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
-use calt_core::{Action, ArtifactId, Command, Digest, Facts, Plan, Refusal, RunId, SessionId};
+use calt_core::{Action, ArtifactId, Command, Digest, EventId, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
 use calt_tools::{Isolation, LayerVerdict, Toolkit};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chance;
@@ -38,6 +40,8 @@ pub struct EngineConfig {
     pub python: Option<calt_tools::Interpreter>,
     /// What the owner says about isolation.
     pub isolation: Isolation,
+    /// A file to which every signed checkpoint is appended.
+    pub checkpoint_file: Option<PathBuf>,
     /// Exact values to mask wherever they appear.
     pub secrets: Vec<String>,
     /// SHA-256 of the configuration in force.
@@ -108,6 +112,11 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// What a run holds from before it starts until its end is in the log.
     pub(crate) run_slots: Arc<Semaphore>,
+    /// The key that signs checkpoints; empty while the log only reads.
+    pub(crate) record_key: OnceLock<SigningKey>,
+    pub(crate) checkpoint_file: Option<PathBuf>,
+    /// Ends what the engine does by itself.
+    pub(crate) closing: CancellationToken,
     plans: Mutex<PlanCache>,
 }
 
@@ -142,9 +151,16 @@ impl Engine {
                 runs: Mutex::new(HashMap::new()),
                 tasks: TaskTracker::new(),
                 run_slots: Arc::new(Semaphore::new(RUNS_MAX)),
+                record_key: OnceLock::new(),
+                checkpoint_file: config.checkpoint_file,
+                closing: CancellationToken::new(),
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
+        if let Err(fault) = engine.store().writable() {
+            tracing::error!("the daemon only reads: {fault}; `calt record verify` says more");
+            return Ok((engine, StartReport { store: report, owner_token: None, interrupted: Vec::new() }));
+        }
         let tools = engine.toolkit().specs().map(tool_row).collect();
         engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
@@ -156,6 +172,8 @@ impl Engine {
             })
             .await?;
         let interrupted = engine.end_interrupted_runs().await?;
+        engine.keep_record_key().await?;
+        engine.sign_checkpoints_when_due();
         Ok((engine, StartReport { store: report, owner_token, interrupted }))
     }
 
@@ -164,8 +182,14 @@ impl Engine {
         // What waits for its turn is told to come back later; nothing starts from here on.
         self.inner.run_slots.close();
         self.cancel_every_run();
+        self.inner.closing.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+        if self.store().writable().is_ok()
+            && let Err(fault) = self.sign_checkpoint().await
+        {
+            tracing::warn!("the last checkpoint could not be signed: {fault}");
+        }
         let store = self.store().clone();
         // A panic of the writer is in the daemon's own log already; there is nobody left to tell.
         let _ = blocking(move || store.close()).await;
@@ -240,6 +264,19 @@ impl Engine {
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
         let committed = self.inner.store.submit_roster(command, self.facts()).await?;
         Ok(committed.outcome?)
+    }
+
+    /// The same, with the event it left.
+    pub(crate) async fn submit_roster_for_event(
+        &self,
+        by: Asker,
+        action: RosterAction,
+    ) -> Result<(Answer, EventId), Fault> {
+        let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
+        let committed = self.inner.store.submit_roster(command, self.facts()).await?;
+        let (answer, events) = (committed.outcome?, committed.events);
+        let (_, last) = events.ok_or_else(|| Fault::Internal("a command that is recorded left no event".to_owned()))?;
+        Ok((answer, last))
     }
 
     /// Records something the daemon says of itself.

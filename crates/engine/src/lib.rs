@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod chance;
+mod checkpoint;
 mod engine;
 mod gather;
 mod plans;
@@ -19,6 +20,7 @@ pub use calt_store as store;
 pub use calt_tools as tools;
 
 pub use chance::now;
+pub use checkpoint::Exported;
 pub use engine::{Asker, Engine, EngineConfig, Fault, OpenFault, StartReport};
 pub use gather::StepDetail;
 pub use plans::{CheckReport, CheckedStep};

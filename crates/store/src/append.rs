@@ -107,7 +107,7 @@ fn is_canonical(value: &Value) -> bool {
     }
 }
 
-fn push_text(bytes: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_text(bytes: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(bytes, text).expect("a string is always written to memory");
 }
 
@@ -118,7 +118,7 @@ fn push_optional_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-fn push_display(bytes: &mut Vec<u8>, shown: impl std::fmt::Display) {
+pub(crate) fn push_display(bytes: &mut Vec<u8>, shown: impl std::fmt::Display) {
     write!(bytes, "{shown}").expect("memory takes every byte");
 }
 

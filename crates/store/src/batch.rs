@@ -65,12 +65,16 @@ pub(crate) struct Overlay {
     /// Sessions the batch took out. `None`: unknown to the log, or to be read again.
     pub(crate) taken: HashMap<SessionId, Option<Session>>,
     pub(crate) roster: Option<Roster>,
+    /// Whether a session came to its end.
+    pub(crate) a_session_ended: bool,
+    /// The event of a checkpoint.
+    pub(crate) signed: Option<EventId>,
     begun: bool,
 }
 
 impl Overlay {
     pub(crate) fn new(tally: Tally) -> Self {
-        Self { tally, taken: HashMap::new(), roster: None, begun: false }
+        Self { tally, taken: HashMap::new(), roster: None, a_session_ended: false, signed: None, begun: false }
     }
 
     /// Whether anything was written.
@@ -262,6 +266,10 @@ fn append(around: &mut Surroundings<'_>, overlay: &mut Overlay, envelope: &Envel
     }
     if let Fact::ArtifactSaved { artifact, .. } = &envelope.fact {
         overlay.tally.next_artifact = overlay.tally.next_artifact.max(artifact.next().0);
+    }
+    overlay.a_session_ended |= matches!(envelope.fact, Fact::SessionStopped { .. } | Fact::SessionSucceeded { .. });
+    if let Fact::CheckpointSigned { .. } = &envelope.fact {
+        overlay.signed = Some(envelope.id);
     }
     Ok(())
 }

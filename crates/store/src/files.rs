@@ -1,5 +1,6 @@
 //! The files beside the database: each session's plans and artifacts, below the data root.
 
+mod key;
 mod recover;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,6 +14,7 @@ use calt_core::digest::Digest;
 use calt_core::id::{RunId, SessionId, StepId};
 use serde_json::Value;
 
+pub use key::append_note;
 pub(crate) use recover::{orphans_set_aside, output_again, outputs_made_again, read_artifact_or_output};
 
 /// Permission bits of directories: the owner alone.
@@ -56,6 +58,16 @@ impl Files {
         make_directory(&files.sessions())?;
         tighten(&files.sessions())?;
         Ok(files)
+    }
+
+    /// Takes a data root as it is, to look and change nothing.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn at(root: &Path) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        let name = root.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned());
+        Ok(Self { root, name })
     }
 
     /// The data root.

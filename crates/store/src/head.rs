@@ -51,6 +51,12 @@ impl HeadFile {
         Ok(Self { file, turn: 0 })
     }
 
+    /// The newest whole record of a side file, without making one.
+    pub(crate) fn read_at(database: &Path) -> Option<Head> {
+        let file = File::open(Self::path(database)).ok()?;
+        Self { file, turn: 0 }.read()
+    }
+
     /// The newest whole record.
     pub(crate) fn read(&self) -> Option<Head> {
         (0..SLOTS).filter_map(|slot| self.record(slot)).max_by_key(|head| head.last_id)

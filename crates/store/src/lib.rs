@@ -10,6 +10,7 @@ mod batch;
 mod checkpoint;
 mod connection;
 mod error;
+mod export;
 mod files;
 mod head;
 mod log;
@@ -22,6 +23,7 @@ mod search;
 mod sessions;
 mod shared;
 mod store;
+mod verify;
 mod writer;
 
 pub use backup::{
@@ -29,7 +31,7 @@ pub use backup::{
 };
 pub use batch::Committed;
 pub use error::{OpenError, StoreError};
-pub use files::{Durability, Files, RESTORING, output_bytes};
+pub use files::{Durability, Files, RESTORING, append_note, output_bytes};
 pub use head::Head;
 pub use log::EventRow;
 pub use open::{Accepted, OpenReport, StoreConfig, accept_loss};
@@ -40,4 +42,5 @@ pub use read::{
 pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
 pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
 pub use store::Store;
+pub use verify::{Against, Check, CheckpointRow, Finding, Verification, verify};
 pub use writer::QUEUE_REQUESTS_MAX;

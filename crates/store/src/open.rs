@@ -17,7 +17,7 @@ use crate::files::{Files, orphans_set_aside, outputs_made_again};
 use crate::head::{Head, HeadFile};
 use crate::shared::Shared;
 use crate::writer::Writer;
-use crate::{log, projection, schema, search};
+use crate::{log, projection, schema, search, verify};
 
 /// Where a store lives.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct OpenReport {
     pub is_new: bool,
     /// Acknowledged events the log misses. Above 0 the store only reads, until [`accept_loss`].
     pub missing_events: u64,
+    /// What about the log is not as it was recorded, and with which event it begins. Then the store only reads.
+    pub damage: Option<String>,
     /// Session directories the log knew nothing of, moved to `<data-root>/orphaned/`.
     pub orphaned: Vec<String>,
     /// Artifacts that were missing and were made again from the log.
@@ -45,6 +47,14 @@ pub struct OpenReport {
     pub read_model_rebuilt: bool,
     /// Whether the search index had another form and is being made again.
     pub index_rebuilt: bool,
+}
+
+impl OpenReport {
+    /// Why the store only reads, when it does.
+    pub fn read_only(&self) -> Option<StoreError> {
+        let behind = (self.missing_events > 0).then_some(StoreError::Behind { missing: self.missing_events });
+        self.damage.clone().map(StoreError::Corrupt).or(behind)
+    }
 }
 
 /// A log that was taken as it is.
@@ -74,13 +84,18 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let tally = read_tally(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     report.events = tally.frontier.size();
     report.is_new = report.events == 0;
-    let head = check_head(path, &connection, &tally.frontier, &mut report)?;
+    let tally = checked_tally(&connection, &files, tally, &mut report).map_err(|error| open_error(path, error))?;
+    let head = check_head(path, &tally.frontier, &mut report)?;
     recover_files(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     let roster = log::replay_roster(&connection).map_err(|error| open_error(path, error))?;
     let indexed = search::indexed_up_to(&connection).ok();
     let checkpointer = Checkpointer::start(path).map_err(|error| open_error(path, error.into()))?;
     let last = tally.frontier.size() as i64;
+    let signed = verify::newest_checkpoint(&connection).map_err(|error| open_error(path, error));
+    // A checkpoint that cannot be read is damage, and that is reported already.
+    let signed = signed.ok().flatten().map_or(0, |checkpoint| checkpoint.event.0);
     let shared = Arc::new(Shared::new(path.clone(), files, roster, last, indexed.unwrap_or(-1)));
+    shared.checkpoints.signed_at(signed);
     let writer = Writer {
         connection,
         shared: Arc::clone(&shared),
@@ -168,16 +183,22 @@ fn read_tally(connection: &Connection, files: &Files, report: &mut OpenReport) -
     {
         return Ok(tally);
     }
+    rebuilt_tally(connection, files, report)
+}
+
+fn rebuilt_tally(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<Tally, StoreError> {
     let transaction = connection.unchecked_transaction()?;
     projection::rebuild(&transaction, files)?;
     transaction.commit()?;
     report.read_model_rebuilt = true;
+    let last = log::last_event(connection)?;
     stored_tally(connection)?
         .filter(|tally| tally.frontier.size() as i64 == last)
         .ok_or_else(|| StoreError::Corrupt(format!("its ids are not dense up to {last}")))
 }
 
-fn stored_tally(connection: &Connection) -> Result<Option<Tally>, StoreError> {
+/// The numbers and the frontier as they stand in the read model.
+pub(crate) fn stored_tally(connection: &Connection) -> Result<Option<Tally>, StoreError> {
     let row = connection
         .query_row("SELECT size, peaks, next_run, next_artifact FROM log_state WHERE one = 1", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?))
@@ -189,35 +210,53 @@ fn stored_tally(connection: &Connection) -> Result<Option<Tally>, StoreError> {
     Ok(frontier.filter(|_| rest.is_empty()).map(|frontier| Tally { frontier, next_run, next_artifact }))
 }
 
-/// Compares the log with the side file.
-fn check_head(
-    path: &Path,
+/// Compares the stored frontier with the events since the last checkpoint. A derived table that does not fit is
+/// made again; if that does not help, the events themselves are not as they were.
+fn checked_tally(
     connection: &Connection,
-    frontier: &Frontier,
+    files: &Files,
+    stored: Tally,
     report: &mut OpenReport,
-) -> Result<HeadFile, OpenError> {
+) -> Result<Tally, StoreError> {
+    let made = match verify::tree_from_the_last_checkpoint(connection) {
+        Ok(made) => made,
+        Err(StoreError::Corrupt(reason)) => {
+            report.damage = Some(reason);
+            return Ok(stored);
+        }
+        Err(error) => return Err(error),
+    };
+    if made == stored.frontier {
+        return Ok(stored);
+    }
+    let rebuilt = rebuilt_tally(connection, files, report)?;
+    if rebuilt.frontier != made {
+        report.damage = Some("events before the last checkpoint are not the ones it was signed over".to_owned());
+    }
+    Ok(rebuilt)
+}
+
+/// Compares the log with the side file.
+fn check_head(path: &Path, frontier: &Frontier, report: &mut OpenReport) -> Result<HeadFile, OpenError> {
     let files_failed = |reason| OpenError::Files { path: HeadFile::path(path), reason };
     let mut file = HeadFile::open(path).map_err(files_failed)?;
     let now = Head::of(frontier);
     match file.read() {
         Some(noted) if noted.last_id > now.last_id => report.missing_events = noted.last_id - now.last_id,
         Some(noted) if noted.last_id == now.last_id && noted.root != now.root => {
-            let leaves = log::frontier_of_leaves(connection).map_err(|error| open_error(path, error))?;
-            let reason = if leaves.root() == noted.root {
-                "the stored frontier is not the one of the events: `calt record rebuild` makes it again"
-            } else {
-                "the tree's root is not the one noted after the last commit: events were changed"
-            };
-            return Err(OpenError::Corrupt { path: path.to_owned(), reason: reason.to_owned() });
+            let reason = "the tree's root is not the one noted after the last commit: events were changed";
+            report.damage.get_or_insert_with(|| reason.to_owned());
         }
+        // What was noted of a damaged log is evidence.
+        Some(_) | None if report.damage.is_some() => {}
         Some(_) | None => file.write(&now).map_err(files_failed)?,
     }
     Ok(file)
 }
 
-/// Puts files right, unless events are missing: their sessions' directories are no orphans.
+/// Puts files right, unless the log only reads: sessions it misses would be taken for orphans.
 fn recover_files(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<(), StoreError> {
-    if report.missing_events == 0 {
+    if report.missing_events == 0 && report.damage.is_none() {
         report.orphaned = orphans_set_aside(connection, files)?;
         report.artifacts_made_again = outputs_made_again(connection, files)?;
     }

@@ -67,7 +67,9 @@ pub(crate) fn project(
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
         | Fact::AccessRefused { .. }
-        | Fact::Restored { .. } => {}
+        | Fact::Restored { .. }
+        | Fact::CheckpointSigned { .. }
+        | Fact::RecordExported { .. } => {}
     }
     Ok(())
 }

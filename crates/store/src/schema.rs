@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::error::{OpenError, StoreError};
 
 /// Schema of the log, kept in `user_version`. Grows with each migration.
-pub(crate) const LOG_SCHEMA: i64 = 1;
+pub(crate) const LOG_SCHEMA: i64 = 2;
 /// `application_id`: "calt" in ASCII.
 pub(crate) const APPLICATION_ID: i64 = 0x6361_6c74;
 /// `application_id` of a backup: "calb".

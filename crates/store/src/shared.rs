@@ -1,16 +1,19 @@
 //! What the writer and the readers share: all of it as of the last commit.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use calt_core::id::EventId;
 use calt_core::roster::Roster;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::connection::Readers;
 use crate::files::Files;
 use crate::sessions::Sessions;
+
+/// Events after which a checkpoint is due. As many are read again, at most and a few more, whenever a store opens.
+pub(crate) const CHECKPOINT_EVENTS: i64 = 10_000;
 
 pub(crate) struct Shared {
     pub(crate) database: PathBuf,
@@ -20,7 +23,37 @@ pub(crate) struct Shared {
     pub(crate) committed: watch::Sender<EventId>,
     /// Up to which event the index has come; −1 when it cannot be written.
     pub(crate) indexed: AtomicI64,
+    pub(crate) checkpoints: CheckpointsDue,
     roster: RwLock<Arc<Roster>>,
+}
+
+/// Knows when the log has grown enough, or a session has ended, for somebody to sign a checkpoint.
+#[derive(Default)]
+pub(crate) struct CheckpointsDue {
+    /// The event of the newest checkpoint; 0 when there is none.
+    signed: AtomicI64,
+    due: Notify,
+}
+
+impl CheckpointsDue {
+    pub(crate) fn signed_at(&self, event: i64) {
+        self.signed.store(event, Ordering::Relaxed);
+    }
+
+    pub(crate) fn signed(&self) -> i64 {
+        self.signed.load(Ordering::Relaxed)
+    }
+
+    /// Told after each commit.
+    pub(crate) fn grown_to(&self, last: i64, a_session_ended: bool) {
+        if a_session_ended || last - self.signed() >= CHECKPOINT_EVENTS {
+            self.due.notify_one();
+        }
+    }
+
+    pub(crate) async fn due(&self) {
+        self.due.notified().await;
+    }
 }
 
 impl Shared {
@@ -32,6 +65,7 @@ impl Shared {
             sessions: Sessions::default(),
             committed: watch::Sender::new(EventId(last)),
             indexed: AtomicI64::new(indexed),
+            checkpoints: CheckpointsDue::default(),
             roster: RwLock::new(Arc::new(roster)),
         }
     }

@@ -36,7 +36,8 @@ struct Inner {
     shared: Arc<Shared>,
     queue: Mutex<Option<SyncSender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    missing_events: u64,
+    /// Why it only reads, when it does.
+    read_only: Option<StoreError>,
 }
 
 impl Store {
@@ -55,7 +56,7 @@ impl Store {
             shared,
             queue: Mutex::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
-            missing_events: report.missing_events,
+            read_only: report.read_only(),
         };
         Ok((Self { inner: Arc::new(inner) }, report))
     }
@@ -94,11 +95,12 @@ impl Store {
         answered.await.map_err(|_| closed())?
     }
 
-    fn writable(&self) -> Result<(), StoreError> {
-        match self.inner.missing_events {
-            0 => Ok(()),
-            missing => Err(StoreError::Behind { missing }),
-        }
+    /// Whether the log can be added to, as far as its state at the opening says.
+    ///
+    /// # Errors
+    /// [`StoreError::Behind`] or [`StoreError::Corrupt`] when it only reads.
+    pub fn writable(&self) -> Result<(), StoreError> {
+        self.inner.read_only.clone().map_or(Ok(()), Err)
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -165,6 +167,16 @@ impl Store {
     /// The newest event's id; changes after the callers of a commit were answered.
     pub fn committed(&self) -> watch::Receiver<EventId> {
         self.inner.shared.committed.subscribe()
+    }
+
+    /// Completes when a checkpoint is due: many events came, or a session ended, since somebody last waited here.
+    pub async fn checkpoint_due(&self) {
+        self.inner.shared.checkpoints.due().await;
+    }
+
+    /// The event of the newest checkpoint; 0 when none was ever signed.
+    pub fn newest_checkpoint(&self) -> EventId {
+        EventId(self.inner.shared.checkpoints.signed())
     }
 
     /// The files beside the database.

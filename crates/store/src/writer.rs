@@ -215,6 +215,10 @@ impl Writer {
             if let Some(Err(error)) = self.head.as_mut().map(|file| file.write(&head)) {
                 tracing::warn!(%error, "the side file could not be written");
             }
+            if let Some(event) = overlay.signed {
+                self.shared.checkpoints.signed_at(event.0);
+            }
+            self.shared.checkpoints.grown_to(self.tally.frontier.size() as i64, overlay.a_session_ended);
         }
         if let Some(roster) = overlay.roster {
             self.shared.replace_roster(roster);

@@ -6,27 +6,64 @@ use clap::{Args, Subcommand};
 
 /// What is asked of the record, and where it lies.
 #[derive(Args, Clone, Debug)]
-pub struct RecordArguments {
+pub(crate) struct RecordArguments {
     /// What is asked.
     #[command(subcommand)]
-    pub command: RecordCommand,
+    pub(crate) command: RecordCommand,
     /// The database [default: <data-root>/calt.sqlite3]
     #[arg(long, global = true, value_name = "FILE")]
-    pub db_path: Option<PathBuf>,
+    pub(crate) db_path: Option<PathBuf>,
     /// The configuration file [default: `$XDG_CONFIG_HOME/calt/config.toml`]
     #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Taken from the global option of the same name.
-    #[arg(skip)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Where the record lies, and in which form to answer.
+#[derive(Clone, Debug)]
+pub struct RecordPlace {
+    /// The data directory.
     pub data_root: Option<PathBuf>,
-    /// Taken from the global option of the same name.
-    #[arg(skip)]
+    /// The database.
+    pub db_path: Option<PathBuf>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// Standard output is data, and nothing else.
     pub json: bool,
+}
+
+/// What can be asked of the record.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum RecordCommand {
+    /// What works on the files.
+    #[command(flatten)]
+    Offline(OfflineCommand),
+    /// What the daemon does.
+    #[command(flatten)]
+    Asked(AskedCommand),
+}
+
+/// What the daemon is asked for.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum AskedCommand {
+    /// Write a session's record to a file that proves itself; `calt record verify FILE` checks it anywhere
+    Export {
+        /// The session
+        session: String,
+        /// The file; `-` is standard output [default: <session>.calt-record]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Sign a checkpoint over the log as it is and print it, to keep where nobody can change it
+    Checkpoint {
+        /// Print the newest that was signed instead of signing one
+        #[arg(long)]
+        last: bool,
+    },
 }
 
 /// What can be done to the record without a daemon.
 #[derive(Clone, Debug, Subcommand)]
-pub enum RecordCommand {
+pub enum OfflineCommand {
     /// Write a backup to a new file, while the daemon works or without one
     Backup {
         /// The file; an existing one is not overwritten
@@ -39,6 +76,18 @@ pub enum RecordCommand {
     Restore {
         /// The backup
         file: PathBuf,
+    },
+    /// Look whether the record is what it was: every event, the tree, checkpoints, files, the read model
+    Verify {
+        /// A session's exported record, instead of the whole log; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Checkpoints that were kept elsewhere, one or more in a file; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// Accept only this key's signatures (`NAME+ID+KEY`)
+        #[arg(long, value_name = "KEY")]
+        key: Vec<String>,
     },
     /// Make the read model again from the log; no daemon may run
     Rebuild,

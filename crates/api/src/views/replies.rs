@@ -498,6 +498,24 @@ reply! {
 }
 
 reply! {
+    /// A signed checkpoint of the log.
+    CheckpointView {
+        /// Its event in the log.
+        event_id: i64,
+        /// When it was signed, RFC 3339, UTC.
+        signed_at: String,
+        /// How many events it is over.
+        size: u64,
+        /// The root over them, 64 hexadecimal digits.
+        root: String,
+        /// The key's public half, as a signed note's verifier key.
+        key: String,
+        /// The signed note, to keep elsewhere.
+        note: String,
+    }
+}
+
+reply! {
     /// How the daemon is.
     HealthView {
         /// `ok`, or what is wrong.

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::{Answer, Decision, Facts, event, require};
+use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
+use crate::id::SessionId;
+use crate::merkle::Frontier;
 use crate::policy::Act;
 use crate::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use crate::refusal::Refusal;
@@ -72,6 +75,22 @@ pub enum RosterAction {
         /// Whether workspaces were among them.
         workspaces: bool,
     },
+    /// The daemon: it signed a checkpoint.
+    SignCheckpoint {
+        /// The tree the checkpoint is over.
+        tree: Frontier,
+        /// The key's public half.
+        key: VerifierKey,
+        /// The signed note.
+        note: String,
+    },
+    /// Somebody takes the record of a session away.
+    ExportRecord {
+        /// The session.
+        session: SessionId,
+        /// Its newest event that goes along.
+        last_seq: u64,
+    },
 }
 
 /// Decides about the roster.
@@ -104,6 +123,11 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
             Ok(recorded(fact, format!("restored from a backup of {events} events, made {made_at}")))
         }
+        RosterAction::SignCheckpoint { tree, key, note } => sign_checkpoint(tree, key, note),
+        RosterAction::ExportRecord { session, last_seq } => {
+            let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
+            Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
+        }
     }
 }
 
@@ -111,9 +135,12 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 const fn act_of(action: &RosterAction) -> Act {
     match action {
         RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } => Act::Administer,
-        RosterAction::DaemonStarted { .. } | RosterAction::AccessRefused { .. } | RosterAction::Restored { .. } => {
-            Act::EndRuns
-        }
+        RosterAction::DaemonStarted { .. }
+        | RosterAction::AccessRefused { .. }
+        | RosterAction::SignCheckpoint { .. }
+        | RosterAction::Restored { .. } => Act::EndRuns,
+        // What goes into the file is what a reader can read.
+        RosterAction::ExportRecord { .. } => Act::Read,
     }
 }
 
@@ -164,6 +191,22 @@ fn create_token(
     let payload = json!({"id": token, "principal": principal, "role": role, "expires_at": expires_at});
     events.push(event(fact, None, format!("token {token} created for {principal}"), &payload));
     Ok(Decision::accept(Answer::TokenCreated { token: token.to_owned() }, events))
+}
+
+/// A note goes into the log only if it says what the tree is and the key it names signed it.
+fn sign_checkpoint(tree: &Frontier, key: &VerifierKey, note: &str) -> Result<Decision, Refusal> {
+    let invalid = |reason: String| Refusal::InputInvalid { what: "the checkpoint".to_owned(), reason };
+    let signed = SignedCheckpoint::parse(note).map_err(|fault| invalid(fault.to_string()))?;
+    let checkpoint = signed.verify(key).map_err(|fault| invalid(fault.to_string()))?;
+    let (size, root) = (tree.size(), tree.root());
+    if (checkpoint.size, checkpoint.root) != (size, root) {
+        return Err(invalid(format!("it is not over the {size} events of the log")));
+    }
+    let (peaks, key) = (tree.peaks().to_vec(), key.to_string());
+    let fact = Fact::CheckpointSigned { size, root, peaks, key, note: note.to_owned() };
+    let payload = json!({"size": size, "root": root});
+    let event = event(fact, None, format!("checkpoint over {size} events signed"), &payload);
+    Ok(Decision::accept(Answer::Recorded, vec![event]))
 }
 
 fn revoke_token(roster: &Roster, token: &str) -> Result<Decision, Refusal> {

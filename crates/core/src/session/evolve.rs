@@ -98,7 +98,9 @@ impl Session {
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
-            | Fact::Restored { .. } => Err("the event belongs to no session"),
+            | Fact::Restored { .. }
+            | Fact::CheckpointSigned { .. }
+            | Fact::RecordExported { .. } => Err("the event belongs to no session"),
         }
     }
 

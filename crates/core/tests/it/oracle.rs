@@ -337,7 +337,7 @@ fn what_one_of_them_cannot_see_the_other_does() {
             *gate = Gate::Missing;
         }
     })(&mut log);
-    assert!(oracle::judge(&log).unwrap_err().contains("no run had previewed"));
+    assert!(oracle::judge(&log).unwrap_err().what.contains("no run had previewed"));
     let mut log = long_log();
     change("step_executed", "first", |fact| {
         if let Fact::StepExecuted { applied, .. } = fact {
@@ -347,7 +347,7 @@ fn what_one_of_them_cannot_see_the_other_does() {
             applied.push(FileChange { path, from: None, old_sha256, new_sha256, old_exists, new_exists, mode });
         }
     })(&mut log);
-    assert!(oracle::judge(&log).unwrap_err().contains("no run had previewed"));
+    assert!(oracle::judge(&log).unwrap_err().what.contains("no run had previewed"));
 }
 
 #[test]

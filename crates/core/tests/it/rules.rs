@@ -323,7 +323,7 @@ proptest! {
                 prop_assert_eq!(run.world.session().status(), before.status(), "a refusal changed something: {:?}", deed);
             }
         }
-        oracle::judge(&run.world.log).map_err(TestCaseError::fail)?;
+        oracle::judge(&run.world.log).map_err(|broken| TestCaseError::fail(broken.to_string()))?;
         let replayed = Session::replay(&run.world.log).map_err(|corrupt| TestCaseError::fail(corrupt.to_string()))?;
         prop_assert_eq!(replayed.as_ref(), run.world.session.as_ref());
         // A part of a log that is allowed is allowed: nothing is only made good later.

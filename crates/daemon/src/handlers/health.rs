@@ -23,9 +23,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<View<HealthView>, Re
     if app.ending.is_cancelled() {
         return Err(Trouble::Stopping.into());
     }
-    if app.missing_events > 0 {
-        return Err(Trouble::LogBehind { missing: app.missing_events }.into());
-    }
+    app.engine.store().writable()?;
     read(&app, calt_engine::store::Store::counts).await?;
     Ok(view("ok"))
 }

@@ -46,5 +46,5 @@ pub(super) fn backup(settings: &Settings, file: &Path, without_workspaces: bool)
     if let Some(more @ 1..) = made.not_as_recorded.len().checked_sub(NAMED_MAX) {
         text.push_str(&format!("… and {more} more\n"));
     }
-    Ok(Done { json, text })
+    Ok(Done { json, text, found: false })
 }

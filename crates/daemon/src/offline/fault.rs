@@ -7,12 +7,11 @@ use calt_api::visible::visible_line;
 use calt_engine::store::{BackupError, OpenError, StoreError};
 use serde_json::{Value, json};
 
+use super::EXIT_FOUND;
 use crate::ground::GroundFault;
 use crate::settings::SettingsFault;
 
-/// Exit code: something in the record, or in a backup of it, is not as it was written.
-const EXIT_FOUND: u8 = 6;
-/// The same in one word, for programs.
+/// What was found, in one word for programs.
 const FOUND: &str = "record_differs";
 
 /// Why nothing, or not all, was done.
@@ -32,6 +31,8 @@ pub(super) enum OfflineFault {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{what} `{name}` cannot be used: {why}")]
+    Given { what: &'static str, name: String, why: String },
 }
 
 /// What follows from a fault: the exit code, its word, and the next command.
@@ -62,6 +63,7 @@ impl OfflineFault {
     const fn consequence(&self) -> Consequence {
         match self {
             Self::Settings(_) | Self::NoDatabase { .. } => Consequence::of(Code::InputInvalid, DOCTOR),
+            Self::Given { .. } => Consequence::of(Code::InputInvalid, "calt record verify --help"),
             Self::NotEmpty { .. } => Consequence::of(Code::InputInvalid, FROM_A_BACKUP),
             Self::Ground(GroundFault::Taken { .. }) => Consequence::of(Code::StorageUnavailable, "calt daemon stop"),
             Self::Ground(GroundFault::Disk { .. }) => Consequence::of(Code::StorageUnavailable, DOCTOR),

@@ -18,14 +18,14 @@ pub(super) fn rebuild(settings: &Settings) -> Result<Done, OfflineFault> {
         "made again from {} events: {} sessions, {} plans, {} steps, {} runs, {} artifacts\nroot {}\n",
         made.events, made.sessions, made.plans, made.steps, made.runs, made.artifacts, made.root
     );
-    Ok(Done { json, text })
+    Ok(Done { json, text, found: false })
 }
 
 pub(super) fn rebuild_index(settings: &Settings) -> Result<Done, OfflineFault> {
     let _ground = taken(settings)?;
     let made = store::rebuild_index(&super::store(settings))?;
     let text = format!("the search index was made again from {} events\n", made.events);
-    Ok(Done { json: json!({"events": made.events}), text })
+    Ok(Done { json: json!({"events": made.events}), text, found: false })
 }
 
 pub(super) fn accept_loss(settings: &Settings) -> Result<Done, OfflineFault> {
@@ -43,5 +43,5 @@ pub(super) fn accept_loss(settings: &Settings) -> Result<Done, OfflineFault> {
             accepted.head.last_id, accepted.missing_events, accepted.head.root
         )
     };
-    Ok(Done { json, text })
+    Ok(Done { json, text, found: false })
 }

@@ -42,7 +42,7 @@ pub(super) fn restore(settings: &Settings, file: &Path) -> Result<Done, OfflineF
         contents.root,
         if with_workspaces { "" } else { "the backup held no workspaces: they are empty\n" },
     );
-    Ok(Done { json, text })
+    Ok(Done { json, text, found: false })
 }
 
 /// Refuses a place where anything is but our own locks and what an unfinished restore left.

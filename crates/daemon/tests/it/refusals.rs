@@ -101,15 +101,6 @@ async fn a_secret_in_the_words_of_a_step_is_masked_wherever_it_is_shown() {
 }
 
 #[tokio::test]
-async fn a_daemon_whose_log_is_behind_says_so_where_readiness_is_asked() {
-    let world = World::with(|parts: AppParts| parts.missing_events(3)).await;
-    let reply = world.send(Request::builder().uri("/readyz").header("host", HOST).body(Body::empty()).unwrap()).await;
-    assert_eq!(reply.line(), "503 log_behind");
-    assert_eq!(reply.json()["args"]["missing"], 3);
-    assert!(leads_on(&reply));
-}
-
-#[tokio::test]
 async fn a_daemon_that_ends_is_not_ready() {
     let world = World::start().await;
     world.ending.cancel();

@@ -66,6 +66,7 @@ impl World {
             data_root: root.path().to_owned(),
             python: None,
             isolation: calt_engine::tools::Isolation::default(),
+            checkpoint_file: None,
             secrets: Vec::new(),
             config_sha256: Digest::of_bytes(b""),
             binary_sha256: || Digest::of_bytes(b""),

@@ -3,6 +3,7 @@
 use calt_core::digest::Digest;
 use calt_core::event::{Envelope, Fact};
 use calt_core::id::{ArtifactId, EventId, RunId, SessionId, StepId};
+use calt_core::merkle::Frontier;
 use calt_core::reference::RecordedOutput;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde_json::Value;
@@ -12,10 +13,13 @@ use super::rows::{
 };
 use super::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 use crate::error::StoreError;
+use crate::export;
 use crate::files::read_artifact_or_output;
 use crate::log::{self, EventRow};
+use crate::open::stored_tally;
 use crate::search::{self, SearchPage, SearchQuery};
 use crate::store::Store;
+use crate::verify::{CheckpointRow, checkpoints_before};
 
 /// Reading. Each call is one read transaction on a connection of its own; call them on a blocking thread.
 #[allow(clippy::missing_errors_doc, reason = "each fails only when the database cannot be read")]
@@ -135,6 +139,30 @@ impl Store {
     /// One event.
     pub fn event(&self, id: EventId) -> Result<Option<EventRow>, StoreError> {
         self.ask(|connection| log::event(connection, id.0))
+    }
+
+    /// The tree over the log, as of the last commit.
+    pub fn tree(&self) -> Result<Frontier, StoreError> {
+        let tally = self.ask(|connection| Ok(stored_tally(connection)?))?;
+        tally.map(|tally| tally.frontier).ok_or_else(|| StoreError::Corrupt("the stored tree is gone".to_owned()))
+    }
+
+    /// Signed checkpoints, newest first.
+    pub fn checkpoints(&self, limit: Option<u32>, before: Option<EventId>) -> Result<Vec<CheckpointRow>, StoreError> {
+        let before = before.map_or(i64::MAX, |event| event.0);
+        self.ask(|connection| checkpoints_before(connection, before, rows(limit)))
+    }
+
+    /// Hands out the record of a session line by line, up to an event of it and the `record_exported` that names
+    /// it. Goes on until it is whole, or `take` says that nobody wants more.
+    pub fn export(
+        &self,
+        session: &SessionId,
+        last_seq: u64,
+        (closing, checkpoint): (EventId, &CheckpointRow),
+        take: impl FnMut(String) -> bool,
+    ) -> Result<(), StoreError> {
+        export::write(self, &export::Export { session, last_seq, closing, checkpoint }, take)
     }
 
     /// Searches the whole log, newest first. Every committed event is covered.

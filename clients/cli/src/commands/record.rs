@@ -1,0 +1,95 @@
+//! `calt record export` and `calt record checkpoint`: what of the record the daemon is asked for.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use calt_api::endpoint;
+use serde_json::{Value, json};
+
+use crate::arguments::{AskedCommand, RecordCommand};
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::{hint, render};
+
+/// Bytes at the end of an exported record in which its last line stands.
+const LAST_LINE_BYTES_MAX: i64 = 200;
+
+pub(crate) async fn run(context: &Context, command: RecordCommand) -> Result<(), Fault> {
+    match command {
+        RecordCommand::Offline(_) => Err(Fault::Bug("the record was asked for and not handed over".to_owned())),
+        RecordCommand::Asked(AskedCommand::Export { session, output }) => export(context, &session, output).await,
+        RecordCommand::Asked(AskedCommand::Checkpoint { last }) => checkpoint(context, last).await,
+    }
+}
+
+async fn checkpoint(context: &Context, last: bool) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let newest = if last {
+        let page = context.fetch(&client, &endpoint::LIST_CHECKPOINTS, &[], &[("limit", "1")]).await?;
+        page["items"][0].clone()
+    } else {
+        client.send(&endpoint::SIGN_CHECKPOINT, &[], &json!({"source": context.source()})).await?
+    };
+    if newest.is_null() {
+        return Err(Fault::Usage {
+            message: "no checkpoint was signed yet".to_owned(),
+            hint: Some("calt record checkpoint".to_owned()),
+        });
+    }
+    context.show(&newest, |newest| newest["note"].as_str().unwrap_or_default().to_owned())?;
+    let key = calt_api::visible::visible_line(newest["key"].as_str().unwrap_or_default()).into_owned();
+    context.talk(&format!("Signed over {} events. Its key: {key}\n", newest["size"]));
+    Ok(())
+}
+
+async fn export(context: &Context, session: &str, output: Option<PathBuf>) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let said = json!({"source": context.source()});
+    if output.as_deref().is_some_and(|path| path.as_os_str() == "-") {
+        return client.pieces(&endpoint::EXPORT_RECORD, &[session], &said, render::out_bytes).await;
+    }
+    let path = output.unwrap_or_else(|| PathBuf::from(format!("{session}.calt-record")));
+    let name = path.display().to_string();
+    let unwritable = |error: std::io::Error| Fault::usage(format!("`{name}` cannot be written: {error}"));
+    // Asked first, so that a mistyped session leaves no file.
+    context.fetch(&client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(unwritable)?;
+    let written = client
+        .pieces(&endpoint::EXPORT_RECORD, &[session], &said, |piece| file.write_all(piece).map_err(unwritable))
+        .await
+        .and_then(|()| ended(&mut file, &name));
+    let end = match written {
+        Ok(end) => end,
+        Err(fault) => {
+            remove(&path);
+            return Err(fault);
+        }
+    };
+    file.sync_all().map_err(unwritable)?;
+    let said = json!({"path": name, "events": end["events"], "files": end["files"]});
+    context.show(&said, |said| {
+        format!("{} ({} events, {} files)\n", render::word(&said["path"]), said["events"], said["files"])
+    })?;
+    context.talk(&format!("To check it, here or on another machine: calt record verify {}\n", hint::quoted(&name)));
+    Ok(())
+}
+
+/// The last line of the file, which stands there only if everything before it does.
+fn ended(file: &mut File, name: &str) -> Result<Value, Fault> {
+    let cut = || Fault::Machine { message: format!("the daemon did not finish `{name}`; its own log says why") };
+    let length = file.seek(SeekFrom::End(0)).map_err(|_| cut())? as i64;
+    file.seek(SeekFrom::End(-length.min(LAST_LINE_BYTES_MAX))).map_err(|_| cut())?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).map_err(|_| cut())?;
+    let text = String::from_utf8_lossy(&tail);
+    let last: Value = text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    last.get("end").cloned().ok_or_else(cut)
+}
+
+fn remove(path: &Path) {
+    // What is left of it would look like a record.
+    let _ = std::fs::remove_file(path);
+}

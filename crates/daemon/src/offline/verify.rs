@@ -1,0 +1,202 @@
+//! `record verify`: the whole log, or one exported record.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use calt_api::visible::visible_line;
+use calt_engine::core::checkpoint::{NOTE_BYTES_MAX, SignedCheckpoint, VerifierKey};
+use calt_engine::core::export::{ExportFault, ExportReader, ExportSummary};
+use calt_engine::store::{self, Against, Check};
+use serde_json::{Value, json};
+
+use super::Done;
+use super::fault::OfflineFault;
+use crate::settings::Settings;
+
+/// Longest file of checkpoints that is read, in bytes.
+const CHECKPOINTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Longest line of an exported record, in bytes: an artifact of 64 MiB in base64, and some.
+const LINE_BYTES_MAX: u64 = 96 * 1024 * 1024;
+
+/// Verifies the log of these settings, beside a daemon or without one.
+pub(super) fn log(settings: &Settings, checkpoints: &[PathBuf], keys: &[String]) -> Result<Done, OfflineFault> {
+    if !settings.db_path.exists() {
+        return Err(OfflineFault::NoDatabase { path: settings.db_path.clone() });
+    }
+    let mut against = Against { checkpoints: Vec::new(), keys: read_keys(keys)? };
+    for path in checkpoints {
+        against.checkpoints.extend(read_checkpoints(path)?);
+    }
+    let is_watched = io::stderr().is_terminal();
+    let verified = store::verify(&super::store(settings), &against, |check| {
+        if is_watched {
+            let _ = writeln!(io::stderr(), "looked at {} {}", check.looked_at, noun(check.name));
+        }
+    })?;
+    let mut text = String::new();
+    for check in &verified.checks {
+        text.push_str(&shown(check));
+    }
+    let found = !verified.is_clean();
+    let ending = if found { "the record is not what it was" } else { "the record is what it was" };
+    text.push_str(&format!("{ending}: {} events, root {}\n", verified.events, verified.root));
+    if against.checkpoints.is_empty() && !found {
+        text.push_str("Held against itself only; a checkpoint kept elsewhere proves more: --checkpoint FILE\n");
+    }
+    let checks: Vec<Value> = verified.checks.iter().map(as_json).collect();
+    let json = json!({"ok": !found, "events": verified.events, "root": verified.root, "checks": checks});
+    Ok(Done { json, text, found })
+}
+
+/// Verifies one exported record by nothing but itself, and the key if one is given.
+pub(super) fn file(path: &Path, checkpoints: &[PathBuf], keys: &[String]) -> Result<Done, OfflineFault> {
+    let keys = read_keys(keys)?;
+    let name = path.display().to_string();
+    let given = |why: String| OfflineFault::Given { what: "the record", name: name.clone(), why };
+    if keys.len() > 1 {
+        return Err(given("it is signed by one key; give one `--key`".to_owned()));
+    }
+    let mut kept = Vec::new();
+    for path in checkpoints {
+        kept.extend(read_checkpoints(path)?);
+    }
+    let mut reader = ExportReader::new(keys.into_iter().next());
+    let mut lines = opened(path).map_err(|error| given(error.to_string()))?;
+    let mut read = || -> Result<Result<ExportSummary, ExportFault>, io::Error> {
+        loop {
+            let mut line = Vec::new();
+            if (&mut lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+                return Ok(std::mem::take(&mut reader).finish());
+            }
+            if let Err(fault) = reader.line(&String::from_utf8_lossy(&line)) {
+                return Ok(Err(fault));
+            }
+        }
+    };
+    let proven = read().map_err(|error| given(error.to_string()))?;
+    Ok(match proven.and_then(|summary| held_against(&kept, summary)) {
+        Ok(summary) => proven_file(&summary),
+        Err(fault) => {
+            let json = json!({"ok": false, "line": fault.line, "event": fault.event, "what": fault.what});
+            Done {
+                json,
+                text: format!("FAIL  {}\nthe file is not the record it says it is\n", visible_line(&fault.to_string())),
+                found: true,
+            }
+        }
+    })
+}
+
+fn proven_file(summary: &ExportSummary) -> Done {
+    let mut text = format!(
+        "PASS  {} events and {} files of {}\nsigned over {} events by {}\n",
+        summary.events, summary.files, summary.session, summary.checkpoint.size, summary.key
+    );
+    for event in &summary.cleared {
+        text.push_str(&format!("note: the text of event {event} was removed before the export\n"));
+    }
+    for absent in &summary.absent {
+        text.push_str(&format!("note: not in the file: {absent}\n"));
+    }
+    let json = json!({
+        "ok": true, "session": summary.session, "events": summary.events, "files": summary.files,
+        "size": summary.checkpoint.size, "root": summary.checkpoint.root, "key": summary.key,
+        "cleared": summary.cleared, "absent": summary.absent,
+    });
+    Done { json, text, found: false }
+}
+
+/// A checkpoint that was kept elsewhere says something of the file only if it is over as many events.
+fn held_against(kept: &[SignedCheckpoint], summary: ExportSummary) -> Result<ExportSummary, ExportFault> {
+    let own = &summary.checkpoint;
+    for kept in kept.iter().map(SignedCheckpoint::claim) {
+        if kept.size == own.size && kept.root != own.root {
+            let what = format!("its checkpoint over {} events is not the one given", own.size);
+            return Err(ExportFault { line: 1, what, event: None });
+        }
+    }
+    Ok(summary)
+}
+
+fn read_keys(keys: &[String]) -> Result<Vec<VerifierKey>, OfflineFault> {
+    let read = |text: &String| {
+        let why = "a key reads NAME+ID+BASE64, as `calt record checkpoint` says it".to_owned();
+        VerifierKey::parse(text).ok_or_else(|| OfflineFault::Given { what: "the key", name: text.clone(), why })
+    };
+    keys.iter().map(read).collect()
+}
+
+/// Reads one note, or several with empty lines between them.
+fn read_checkpoints(path: &Path) -> Result<Vec<SignedCheckpoint>, OfflineFault> {
+    let given = |why: String| OfflineFault::Given { what: "the checkpoint", name: path.display().to_string(), why };
+    let mut text = String::new();
+    let mut lines = opened(path).map_err(|error| given(error.to_string()))?.take(CHECKPOINTS_BYTES_MAX);
+    lines.read_to_string(&mut text).map_err(|error| given(error.to_string()))?;
+    let mut found = Vec::new();
+    let mut note = String::new();
+    // A note holds one empty line itself; the signatures after it end with the next one.
+    let mut in_signatures = false;
+    for line in text.lines().chain([""]) {
+        match (line.is_empty(), in_signatures) {
+            (true, false) if note.is_empty() => {}
+            (true, false) => {
+                note.push('\n');
+                in_signatures = true;
+            }
+            (true, true) => {
+                found.push(SignedCheckpoint::parse(&note).map_err(|fault| given(fault.to_string()))?);
+                note.clear();
+                in_signatures = false;
+            }
+            (false, _) => {
+                note.push_str(line);
+                note.push('\n');
+            }
+        }
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(given("a note in it is longer than 16 KiB".to_owned()));
+        }
+    }
+    if found.is_empty() { Err(given("it holds no signed checkpoint".to_owned())) } else { Ok(found) }
+}
+
+fn opened(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    Ok(Box::new(BufReader::new(File::open(path)?)))
+}
+
+fn noun(check: &str) -> &str {
+    match check {
+        "database" => "pages",
+        "tree" => "leaves",
+        "promises" => "sessions",
+        "read model" => "rows",
+        other => other,
+    }
+}
+
+/// `PASS events (812)`, or one line a finding.
+fn shown(check: &Check) -> String {
+    if check.findings.is_empty() {
+        return format!("PASS  {}: {} {}\n", check.name, check.looked_at, noun(check.name));
+    }
+    let mut text = String::new();
+    for finding in &check.findings {
+        let place = finding.event.map(|event| format!("event {event}: ")).unwrap_or_default();
+        text.push_str(&format!("FAIL  {}: {place}{}\n", check.name, visible_line(&finding.what)));
+    }
+    if check.more > 0 {
+        text.push_str(&format!("FAIL  {}: and {} more\n", check.name, check.more));
+    }
+    text
+}
+
+fn as_json(check: &Check) -> Value {
+    let findings = check.findings.iter().map(|finding| json!({"event": finding.event, "what": finding.what}));
+    json!({
+        "name": check.name, "looked_at": check.looked_at, "findings": findings.collect::<Vec<_>>(), "more": check.more,
+    })
+}
