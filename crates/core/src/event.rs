@@ -305,6 +305,9 @@ pub enum Fact {
         reason: String,
         count: u64,
     },
+    PayloadRedacted {
+        event: EventId,
+    },
     Restored {
         events: u64,
         root: Digest,
@@ -370,6 +373,7 @@ impl Fact {
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::AccessRefused { .. } => "access_refused",
+            Self::PayloadRedacted { .. } => "payload_redacted",
             Self::Restored { .. } => "restored",
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",

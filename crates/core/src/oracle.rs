@@ -124,6 +124,7 @@ impl<'e> Told<'e> {
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
+            | Fact::PayloadRedacted { .. }
             | Fact::Restored { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. } => Ok(()),

@@ -120,6 +120,7 @@ impl Roster {
             | Fact::SessionSucceeded { .. }
             | Fact::DaemonStarted { .. }
             | Fact::AccessRefused { .. }
+            | Fact::PayloadRedacted { .. }
             | Fact::Restored { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. } => {}

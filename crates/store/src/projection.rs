@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use rebuild::{rebuild, write_log_state};
+pub(crate) use rebuild::{rebuild, rebuild_one, write_log_state};
 
 use crate::error::StoreError;
 
@@ -67,6 +67,7 @@ pub(crate) fn project(
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
         | Fact::AccessRefused { .. }
+        | Fact::PayloadRedacted { .. }
         | Fact::Restored { .. }
         | Fact::CheckpointSigned { .. }
         | Fact::RecordExported { .. } => {}

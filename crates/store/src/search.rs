@@ -7,7 +7,7 @@ mod token;
 use calt_core::id::{EventId, SessionId};
 use rusqlite::{Connection, params};
 
-pub(crate) use index::{index_some, indexed_up_to};
+pub(crate) use index::{forget, index_some, indexed_up_to};
 
 use crate::error::StoreError;
 use crate::files::Files;

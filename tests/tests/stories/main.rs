@@ -16,6 +16,7 @@ mod plans;
 mod preview;
 mod problems;
 mod prompts;
+mod redaction;
 mod search;
 mod secrets;
 mod stop;

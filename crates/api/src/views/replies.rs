@@ -276,6 +276,20 @@ reply! {
 }
 
 reply! {
+    /// An event whose text is gone.
+    Redacted {
+        /// The event.
+        event_id: i64,
+        /// Its type.
+        event_type: String,
+        /// Its session.
+        session_id: Option<String>,
+        /// True; said again when it was gone before.
+        redacted: bool,
+    }
+}
+
+reply! {
     /// An event.
     EventView {
         /// Dense over the whole log, from 1.

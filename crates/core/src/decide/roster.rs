@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, event, require};
+use super::{Answer, Decision, Facts, Redaction, event, redaction, require};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
@@ -62,6 +62,8 @@ pub enum RosterAction {
         /// How often since the last such event.
         count: u64,
     },
+    /// Let the text of one of the daemon's own events go for good.
+    RedactPayload(Redaction),
     /// The daemon's own place: it was filled from a backup.
     Restored {
         /// Events the backup held.
@@ -118,6 +120,7 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::AccessRefused { reason: reason.clone(), count: *count };
             Ok(recorded(fact, format!("access refused {count} times: {reason}")))
         }
+        RosterAction::RedactPayload(wanted) => redaction::of_daemon(wanted),
         RosterAction::Restored { events, root, made_at, files, workspaces } => {
             let (events, files) = (*events, *files);
             let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
@@ -134,7 +137,9 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 /// People and credentials are the owner's; what the daemon says of itself only it may say.
 const fn act_of(action: &RosterAction) -> Act {
     match action {
-        RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } => Act::Administer,
+        RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } | RosterAction::RedactPayload(_) => {
+            Act::Administer
+        }
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }

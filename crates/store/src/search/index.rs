@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use calt_core::digest::Digest;
+use calt_core::event::Envelope;
 use calt_core::id::SessionId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -41,6 +42,26 @@ impl Terms {
 /// Up to which event the index has come.
 pub(crate) fn indexed_up_to(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.prepare_cached("SELECT last_id FROM index_state WHERE one = 1")?.query_row([], |row| row.get(0))?)
+}
+
+/// Takes the text of an event out of the index, and its tokens out of what is on disk. Its type and session stay.
+///
+/// A deleted row of a contentless table is only marked; its tokens go when the segments that hold them are merged.
+pub(crate) fn forget(connection: &Connection, event: &Envelope) -> Result<(), StoreError> {
+    if indexed_up_to(connection)? < event.id.0 {
+        return Ok(());
+    }
+    connection.execute("DELETE FROM events_fts WHERE rowid = ?1", [event.id.0])?;
+    connection.execute("INSERT INTO events_fts (events_fts) VALUES ('optimize')", [])?;
+    let mut document = Document::default();
+    document.add_term(&Terms::event_type(event.fact.event_type()));
+    if let Some(session) = &event.session {
+        document.add_term(&Terms::session(session));
+    }
+    document.take_in(event.fact.event_type());
+    connection
+        .execute("INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)", params![event.id.0, document.finish()])?;
+    Ok(())
 }
 
 /// Takes the next events into the index, in a transaction of the caller; gives up to which event it came.
