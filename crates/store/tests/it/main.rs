@@ -7,5 +7,6 @@ mod log;
 mod opening;
 mod person;
 mod rebuild;
+mod redact;
 mod runs;
 mod search;
