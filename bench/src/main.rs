@@ -8,7 +8,9 @@
 mod boxed;
 mod client;
 mod daemon;
+mod fill;
 mod limits;
+mod record;
 mod rounds;
 
 fn main() {
@@ -18,9 +20,14 @@ fn main() {
         Some("loop") => rounds::the_loop(rounds),
         Some("box") => boxed::measure(rounds),
         Some("start") => rounds::start(rounds),
+        Some("record") => {
+            let number =
+                |place: usize, default| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(default);
+            record::measure(number(1, record::EVENTS), number(2, record::ROUNDS) as usize);
+        }
         Some("limits") => println!("{:#?}", limits::measure()),
         _ => {
-            println!("usage: calt-bench loop|box|start|limits [ROUNDS]");
+            println!("usage: calt-bench loop|box|start|limits [ROUNDS] | record [EVENTS] [ROUNDS]");
             std::process::exit(2);
         }
     }

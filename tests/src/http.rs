@@ -1,7 +1,7 @@
 //! The least HTTP a story needs.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -54,21 +54,38 @@ impl Reply {
 
 /// Sends one request on a connection of its own.
 pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Reply {
-    let mut stream = open(address, method, path, headers, body);
+    try_send(address, method, path, headers, body).unwrap()
+}
+
+/// The same, for a daemon that may die meanwhile: an answer counts only when the whole of it came.
+///
+/// # Errors
+/// Whatever the connection says, or that the answer was cut off.
+pub fn try_send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+) -> io::Result<Reply> {
+    let mut stream = open(address, method, path, headers, body)?;
     let mut reader = BufReader::new(&mut stream);
-    let (status, headers) = read_head(&mut reader);
+    let (status, headers) = read_head(&mut reader)?;
     let mut bytes = Vec::new();
     let length =
         headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse::<u64>().unwrap());
     match length {
         Some(length) => {
-            reader.take(length).read_to_end(&mut bytes).unwrap();
+            reader.take(length).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 != length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
         None => {
-            reader.read_to_end(&mut bytes).unwrap();
+            reader.read_to_end(&mut bytes)?;
         }
     }
-    Reply { status, headers, body: bytes }
+    Ok(Reply { status, headers, body: bytes })
 }
 
 /// Opens a connection and sends a request; the answer is not read.
@@ -78,9 +95,9 @@ pub(crate) fn open(
     path: &str,
     headers: &[(&str, &str)],
     body: Option<&[u8]>,
-) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(ANSWER_SECONDS_MAX))).unwrap();
+) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(ANSWER_SECONDS_MAX)))?;
     let mut request = format!("{method} {path} HTTP/1.1\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         let _ = write!(request, "Host: {address}\r\n");
@@ -94,21 +111,25 @@ pub(crate) fn open(
         request.push_str("Content-Length: 0\r\n");
     }
     request.push_str("Connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes())?;
     // A daemon that refuses a large body may close before it has read all of it.
     let _ = stream.write_all(body.unwrap_or_default());
-    stream
+    Ok(stream)
 }
 
-fn read_head(reader: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
+fn read_head(reader: &mut impl BufRead) -> io::Result<(u16, Vec<(String, String)>)> {
     let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
+    if reader.read_line(&mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status line: {line:?}")).parse().unwrap();
     let mut headers = Vec::new();
     loop {
         line.clear();
-        reader.read_line(&mut line).unwrap();
-        let Some((name, value)) = line.trim_end().split_once(':') else { return (status, headers) };
+        if reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let Some((name, value)) = line.trim_end().split_once(':') else { return Ok((status, headers)) };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
 }
@@ -127,8 +148,8 @@ impl Stream {
         if let Some(after) = &after {
             headers.push(("Last-Event-ID", after));
         }
-        let mut reader = BufReader::new(open(address, "GET", path, &headers, None));
-        let (status, _) = read_head(&mut reader);
+        let mut reader = BufReader::new(open(address, "GET", path, &headers, None).unwrap());
+        let (status, _) = read_head(&mut reader).unwrap();
         assert_eq!(status, 200);
         Self { reader }
     }

@@ -10,7 +10,7 @@ mod person;
 mod terminal;
 mod world;
 
-pub use http::{Reply, Stream, send};
+pub use http::{Reply, Stream, send, try_send};
 pub use ordinary::OrdinaryUser;
 pub use person::{Person, Session, encoded};
 pub use terminal::Terminal;

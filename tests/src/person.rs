@@ -54,7 +54,7 @@ impl<'w> Person<'w> {
     /// A request whose answer is not waited for: the client hangs up at once.
     pub fn hang_up_after(&self, method: &str, path: &str) {
         let bearer = format!("Bearer {}", self.token);
-        drop(http::open(&self.world.address(), method, path, &[("Authorization", &bearer)], None));
+        drop(http::open(&self.world.address(), method, path, &[("Authorization", &bearer)], None).unwrap());
     }
 
     /// A live event stream.

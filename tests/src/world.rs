@@ -1,6 +1,7 @@
 //! A world: a data root of its own, the real binary, and whoever speaks to it.
 
 use std::cell::{Cell, RefCell};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,10 @@ use crate::http::{self, Reply};
 use crate::ordinary::OrdinaryUser;
 use crate::person::Person;
 
+/// How often a test looks whether something outside of it has happened.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// The signal that ends a process wherever it is.
+const SIGKILL: i32 = 9;
 /// Longest a daemon may take to listen or to end, in seconds.
 const DAEMON_SECONDS_MAX: u64 = 20;
 
@@ -163,6 +168,43 @@ impl World {
 
     /// Starts the daemon and waits until it listens.
     pub fn wake(&self) {
+        assert!(self.wakes_with(&[]), "the daemon ended at its start: {}", self.daemon_log());
+    }
+
+    /// Starts the daemon with more variables, and says whether it listens: SIGKILL may have ended it before it did.
+    pub fn wakes_with(&self, environment: &[(&str, &str)]) -> bool {
+        let mut child = self.spawn_daemon(environment);
+        let found = self.data_root().join("daemon.json");
+        let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
+        let discovered: Value = loop {
+            if let Some(json) = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+                break json;
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                assert_eq!(status.signal(), Some(SIGKILL), "the daemon ended at its start: {}", self.daemon_log());
+                return false;
+            }
+            assert!(Instant::now() < deadline, "the daemon does not listen: {}", self.daemon_log());
+            std::thread::park_timeout(LOOK_EVERY);
+        };
+        let text =
+            |name: &str| discovered[name].as_str().unwrap_or_else(|| panic!("no {name}: {discovered}")).to_owned();
+        *self.daemon.borrow_mut() = Some(Daemon { child, address: text("address"), token: text("token") });
+        true
+    }
+
+    /// Starts the daemon and ends it with SIGKILL after this time, wherever it has come to.
+    pub fn wake_and_kill_after(&self, time: Duration) {
+        let mut child = self.spawn_daemon(&[]);
+        let until = Instant::now() + time;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::park_timeout(left);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn spawn_daemon(&self, environment: &[(&str, &str)]) -> Child {
         let root = self.data_root();
         let found = root.join("daemon.json");
         let _ = std::fs::remove_file(&found);
@@ -177,7 +219,8 @@ impl World {
             None => self.command(),
         };
         // Its standard input stays open and gives nothing: a command that inherited it would wait for ever.
-        let child = command
+        command
+            .envs(environment.iter().copied())
             .args(["daemon", "--host", "127.0.0.1", "--port", "0"])
             .arg("--data-root")
             .arg(&root)
@@ -185,18 +228,7 @@ impl World {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
-        let discovered: Value = loop {
-            if let Some(json) = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-                break json;
-            }
-            assert!(Instant::now() < deadline, "the daemon does not listen: {}", self.daemon_log());
-            std::thread::park_timeout(Duration::from_millis(5));
-        };
-        let text =
-            |name: &str| discovered[name].as_str().unwrap_or_else(|| panic!("no {name}: {discovered}")).to_owned();
-        *self.daemon.borrow_mut() = Some(Daemon { child, address: text("address"), token: text("token") });
+            .unwrap()
     }
 
     /// Ends the daemon with SIGKILL.
@@ -206,18 +238,26 @@ impl World {
         daemon.child.wait().unwrap();
     }
 
-    /// Asks the daemon to end, waits, and gives its exit code.
+    /// Whether the daemon has ended by itself, or a signal has ended it.
+    pub fn has_ended(&self) -> bool {
+        self.daemon.borrow_mut().as_mut().is_none_or(|daemon| daemon.child.try_wait().unwrap().is_some())
+    }
+
+    /// Asks the daemon to end, waits, and gives its exit code; −1 when a signal ended it.
     pub fn end(&self) -> i32 {
         let mut daemon = self.daemon.borrow_mut().take().unwrap();
         let pid = daemon.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        // The number of one that has ended may be another's by now.
+        if daemon.child.try_wait().unwrap().is_none() {
+            Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        }
         let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
         loop {
             if let Some(status) = daemon.child.try_wait().unwrap() {
                 return status.code().unwrap_or(-1);
             }
             assert!(Instant::now() < deadline, "the daemon does not end: {}", self.daemon_log());
-            std::thread::park_timeout(Duration::from_millis(5));
+            std::thread::park_timeout(LOOK_EVERY);
         }
     }
 
@@ -288,7 +328,7 @@ impl World {
         let deadline = Instant::now() + Duration::from_secs(DAEMON_SECONDS_MAX);
         while !holds() {
             assert!(Instant::now() < deadline, "never came true: {what}\n{}", self.daemon_log());
-            std::thread::park_timeout(Duration::from_millis(5));
+            std::thread::park_timeout(LOOK_EVERY);
         }
     }
 }

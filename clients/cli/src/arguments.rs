@@ -84,6 +84,13 @@ pub(crate) enum Command {
         /// The session
         session: String,
     },
+    /// Make a plan that takes back what calt wrote; nothing is written until you approve it
+    Undo {
+        /// The session
+        session: String,
+        /// One run of it; without it everything since the session first wrote
+        run: Option<i64>,
+    },
     /// Show on one screen how calt works
     Guide,
     /// Check what is set up and what is missing, with the fix

@@ -16,6 +16,7 @@ mod session;
 mod step;
 mod token;
 mod tools;
+mod undo;
 mod wizard;
 
 use std::path::Path;
@@ -46,6 +47,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
+            Command::Undo { session, run } => undo::run(context, &session, run).await,
             Command::Guide => guide::run(context),
             Command::Doctor => doctor::run(context).await,
             Command::Quickstart { plan, yes } => quickstart::run(context, plan.as_deref(), yes).await,

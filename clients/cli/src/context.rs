@@ -74,11 +74,13 @@ impl Context {
     }
 
     /// Where a session's files are, if its daemon is the one of this data root.
-    pub(crate) fn workspace(&self, session: &str) -> Option<PathBuf> {
+    pub(crate) fn workspace(&self, session: &Value) -> Option<PathBuf> {
         if self.base_url.is_some() {
             return None;
         }
-        let workspace = self.data_root().ok()?.value.join("sessions").join(session).join("workspace");
+        // A session that goes on after a stop works in the directory of the one before it.
+        let home = session["workspace"]["session"].as_str().or_else(|| session["id"].as_str())?;
+        let workspace = self.data_root().ok()?.value.join("sessions").join(home).join("workspace");
         workspace.is_dir().then_some(workspace)
     }
 

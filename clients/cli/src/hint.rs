@@ -10,6 +10,8 @@ pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
         Next::ExecuteStep { session, step } => format!("calt step execute {session} {step}"),
         Next::ConfirmHighRisk { session, step } => format!("calt step execute {session} {step} --confirm-high-risk"),
         Next::ImportPlan { session, .. } => format!("calt run PLAN --session {session}"),
+        Next::TakeBack { session, run: Some(run) } => format!("calt undo {session} {run}"),
+        Next::TakeBack { session, run: None } => format!("calt undo {session}"),
         Next::ShowPlan { session, version } => format!("calt plan show {session} {version}"),
         Next::ShowStep { session, step } => format!("calt step show {session} {step}"),
         Next::ShowSession { session } => format!("calt explain {session}"),

@@ -10,6 +10,7 @@ mod autostart;
 mod commands;
 mod context;
 mod fault;
+mod found;
 mod hint;
 mod look;
 mod place;

@@ -8,6 +8,7 @@ use calt_api::visible::{columns, visible, visible_line};
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::found;
 use crate::table::{self, padded};
 
 /// Columns of a field's name below a step.
@@ -44,7 +45,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    fn is_coloured(self) -> bool {
+    pub(crate) fn is_coloured(self) -> bool {
         let is_terminal = match self {
             Self::Data => std::io::stdout().is_terminal(),
             Self::Talk => std::io::stderr().is_terminal(),
@@ -314,12 +315,14 @@ const EVENT_TYPE_PLACE: usize = 2;
 
 fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
     let number = format!("{:>4}", word(&event["id"]));
-    let mut row = vec![number, time(&event["created_at"]), word(&event["event_type"]), word(&event["principal"])];
+    let event_type = found::field(event, "event_type");
+    let mut row = vec![number, time(&event["created_at"]), event_type, word(&event["principal"])];
     if of == EventsOf::All {
         row.push(word(&event["session_id"]));
     }
-    let what = what_came_of(event).map(|what| format!(": {what}")).unwrap_or_default();
-    row.push(format!("{}{what}", word(&event["summary"])));
+    let what = found::excerpt(event).or_else(|| what_came_of(event));
+    let what = what.map(|what| format!(": {what}")).unwrap_or_default();
+    row.push(format!("{}{what}", found::field(event, "summary")));
     row
 }
 

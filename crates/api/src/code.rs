@@ -115,6 +115,8 @@ codes! {
     SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
     PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";
     PlanSuperseded "plan_superseded" 409 Gate ["show_plan"] "A newer plan version has taken its place.";
+    NothingToTakeBack "nothing_to_take_back" 409 Gate ["show_session"] "Nothing is left to take back; `args.left_alone` names the files that were changed since.";
+    WorkspaceInUse "workspace_in_use" 409 Gate ["show_session"] "Another session works on the same files.";
     SessionNotFound "session_not_found" 404 Missing ["list_sessions"] "There is no such session.";
     PlanNotFound "plan_not_found" 404 Missing ["show_session"] "The session has no such plan version.";
     StepNotFound "step_not_found" 404 Missing ["show_session"] "The plan has no such step.";

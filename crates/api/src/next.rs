@@ -18,6 +18,8 @@ pub enum Next {
     ConfirmHighRisk { session: String, step: String },
     /// Hand in a new plan version.
     ImportPlan { session: String, version: Option<u32> },
+    /// Have what a run wrote taken back, or with no run everything the session wrote.
+    TakeBack { session: String, run: Option<i64> },
     /// Look at the plan.
     ShowPlan { session: String, version: u32 },
     /// Look at the step.

@@ -177,7 +177,9 @@ impl From<&Refusal> for Problem {
             | Refusal::NeedsReplan { .. }
             | Refusal::PlanInUse { .. }
             | Refusal::SessionClosed { .. }
-            | Refusal::AlreadyDecided { .. } => gate_of_plan(refusal),
+            | Refusal::AlreadyDecided { .. }
+            | Refusal::NothingToTakeBack { .. }
+            | Refusal::WorkspaceInUse { .. } => gate_of_plan(refusal),
             Refusal::StepNotApproved { .. }
             | Refusal::DigestRequired { .. }
             | Refusal::DigestChanged { .. }
@@ -277,6 +279,15 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::AlreadyDecided { session, what, by } => {
             let next = Next::ShowSession { session: session.to_string() };
             (Code::AlreadyDecided, json!({"session": session, "what": what, "by": by}), Some(next))
+        }
+        Refusal::NothingToTakeBack { session, run, left_alone } => {
+            let next = Next::ShowSession { session: session.to_string() };
+            let args = json!({"session": session, "run": run, "left_alone": left_alone});
+            (Code::NothingToTakeBack, args, Some(next))
+        }
+        Refusal::WorkspaceInUse { session, open } => {
+            let next = Next::ShowSession { session: open.to_string() };
+            (Code::WorkspaceInUse, json!({"session": session, "open": open}), Some(next))
         }
         _ => unsorted(),
     }

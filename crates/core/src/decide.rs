@@ -258,6 +258,17 @@ pub struct Facts {
     pub tier: Tier,
     /// What was gathered about the step in question.
     pub step: Option<StepFacts>,
+    /// What was gathered about the workspace of another session, for a session that would go on there.
+    pub home: Option<HomeFacts>,
+}
+
+/// Who else is on a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeFacts {
+    /// The session on it that is not stopped.
+    pub open: Option<SessionId>,
+    /// A run on it that has no end yet.
+    pub running: Option<(SessionId, StepId, RunId)>,
 }
 
 /// What was gathered about a step: it names what it was gathered for.
@@ -335,12 +346,12 @@ pub fn decide(session: Option<&Session>, command: &Command, facts: &Facts) -> De
 fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
     require(&command.caller, act_of(session, command))?;
     if let Action::CreateSession(create) = &command.action {
-        return planning::create_session(session, create);
+        return planning::create_session(session, create, facts);
     }
     // Only the asker knows under which name it looked.
     let session = session.ok_or_else(|| Refusal::SessionNotFound { session: String::new() })?;
     match &command.action {
-        Action::CreateSession(create) => planning::create_session(Some(session), create),
+        Action::CreateSession(create) => planning::create_session(Some(session), create, facts),
         Action::ImportPlan(import) => planning::import_plan(session, import),
         Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict),
         Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict),

@@ -1,5 +1,7 @@
 //! Events: one fact each in the append-only log, in the user's words.
 
+mod types;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -12,6 +14,8 @@ use crate::permit::{Covers, Gate};
 use crate::principal::{Assurance, PrincipalId, PrincipalKind, Role};
 use crate::time::Timestamp;
 use crate::toolbox::{Effect, Risk};
+
+pub use types::EVENT_TYPES;
 
 /// Version of the envelope and of the facts. Old ones are read for ever.
 pub const SCHEMA: u32 = 1;
@@ -62,6 +66,21 @@ pub enum WorkspaceIdentity {
         /// Birth time of the directory, in microseconds since 1970.
         born_micros: i64,
     },
+    /// The own directory of a session that was stopped: what was written there can be taken back.
+    Of {
+        /// The session whose directory it is.
+        session: SessionId,
+    },
+}
+
+impl WorkspaceIdentity {
+    /// The session in whose directory the workspace lies, with the pre-images of every run on it.
+    pub const fn home<'s>(&'s self, own: &'s SessionId) -> &'s SessionId {
+        match self {
+            Self::Own | Self::Snapshot { .. } | Self::Attach { .. } => own,
+            Self::Of { session } => session,
+        }
+    }
 }
 
 /// One file a preview shows or an apply writes. `old` and `new` of an absent file are the digest of no bytes.
@@ -81,6 +100,19 @@ pub struct FileChange {
     pub new_exists: bool,
     /// Its permission bits after, in octal (`0644`).
     pub mode: String,
+    /// Its permission bits before; `None` of a file that was absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_mode: Option<String>,
+}
+
+impl FileChange {
+    /// Whether anything is different afterwards.
+    pub fn changes(&self) -> bool {
+        self.from.is_some()
+            || self.old_exists != self.new_exists
+            || self.old_sha256 != self.new_sha256
+            || (self.new_exists && self.old_mode.as_ref().is_some_and(|mode| *mode != self.mode))
+    }
 }
 
 /// Digests files as a preview shows them: what an apply is compared with.
@@ -305,16 +337,6 @@ pub enum Fact {
         reason: String,
         count: u64,
     },
-    PayloadRedacted {
-        event: EventId,
-    },
-    Restored {
-        events: u64,
-        root: Digest,
-        made_at: Timestamp,
-        files: u64,
-        workspaces: bool,
-    },
     CheckpointSigned {
         size: u64,
         root: Digest,
@@ -325,6 +347,16 @@ pub enum Fact {
     RecordExported {
         session: SessionId,
         last_seq: u64,
+    },
+    Restored {
+        events: u64,
+        root: Digest,
+        made_at: Timestamp,
+        files: u64,
+        workspaces: bool,
+    },
+    PayloadRedacted {
+        event: EventId,
     },
 }
 
@@ -373,10 +405,10 @@ impl Fact {
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::AccessRefused { .. } => "access_refused",
-            Self::PayloadRedacted { .. } => "payload_redacted",
-            Self::Restored { .. } => "restored",
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
+            Self::Restored { .. } => "restored",
+            Self::PayloadRedacted { .. } => "payload_redacted",
         }
     }
 

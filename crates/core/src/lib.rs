@@ -12,6 +12,7 @@ pub mod export;
 pub mod id;
 pub mod isolation;
 pub mod merkle;
+pub mod moment;
 pub mod oracle;
 pub mod permit;
 pub mod plan;
@@ -24,6 +25,7 @@ pub mod roster;
 pub mod session;
 pub mod time;
 pub mod toolbox;
+pub mod undo;
 
 pub use decide::{Action, Command, Decision, Facts, decide};
 pub use digest::Digest;

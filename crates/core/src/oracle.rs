@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
-use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_digest};
+use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, WorkspaceIdentity, files_digest};
 use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
@@ -19,6 +19,10 @@ pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), B
     let mut sessions: HashMap<&SessionId, Told<'_>> = HashMap::new();
     for event in events {
         let Some(session) = &event.session else { continue };
+        if let Fact::SessionCreated { workspace: WorkspaceIdentity::Of { session: home }, .. } = &event.fact {
+            let broken = |what| Broken { event: event.id, session: session.clone(), what };
+            alone_on(home, &sessions).map_err(broken)?;
+        }
         let told = sessions.entry(session).or_default();
         told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
     }
@@ -37,12 +41,21 @@ pub struct Broken {
     pub what: &'static str,
 }
 
+/// Nobody else may write there when a session opens on the workspace of another.
+fn alone_on(home: &SessionId, sessions: &HashMap<&SessionId, Told<'_>>) -> Promise {
+    held(sessions.contains_key(home), "a session opened on the workspace of one that never was")?;
+    let mut there = sessions.iter().filter(|(session, told)| **session == home || told.home == Some(home));
+    held(there.all(|(_, told)| told.stopped && told.open.is_none()), "two sessions at once on one workspace")
+}
+
 /// What the log has told of one session so far.
 #[derive(Default)]
 struct Told<'e> {
     dry_run: bool,
     strict: bool,
     stopped: bool,
+    /// The session whose workspace it shares.
+    home: Option<&'e SessionId>,
     /// The newest plan: its version, its digest, its steps.
     newest: Option<(u32, Digest, &'e [StepFact])>,
     plan_approved: bool,
@@ -61,8 +74,14 @@ type Promise = Result<(), &'static str>;
 impl<'e> Told<'e> {
     fn take(&mut self, event: &'e Envelope) -> Promise {
         match &event.fact {
-            Fact::SessionCreated { mode, profile, .. } => {
+            Fact::SessionCreated { mode, profile, workspace } => {
                 (self.dry_run, self.strict) = (*mode == Mode::DryRun, *profile == Profile::Strict);
+                self.home = match workspace {
+                    WorkspaceIdentity::Of { session } => Some(session),
+                    WorkspaceIdentity::Own | WorkspaceIdentity::Snapshot { .. } | WorkspaceIdentity::Attach { .. } => {
+                        None
+                    }
+                };
                 Ok(())
             }
             Fact::PlanImported { version, digest, steps, .. } => self.imported(*version, *digest, steps),
@@ -124,10 +143,10 @@ impl<'e> Told<'e> {
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
-            | Fact::PayloadRedacted { .. }
-            | Fact::Restored { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => Ok(()),
+            | Fact::RecordExported { .. }
+            | Fact::Restored { .. }
+            | Fact::PayloadRedacted { .. } => Ok(()),
         }
     }
 
@@ -138,6 +157,7 @@ impl<'e> Told<'e> {
         *self = Self {
             dry_run: self.dry_run,
             strict: self.strict,
+            home: self.home,
             newest: Some((version, digest, steps)),
             previews: std::mem::take(&mut self.previews),
             ..Self::default()

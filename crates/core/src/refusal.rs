@@ -5,6 +5,7 @@ use crate::id::{RunId, SessionId, StepId};
 use crate::isolation::Tier;
 use crate::plan::PlanProblem;
 use crate::principal::{PrincipalId, Role};
+use crate::undo::LeftAlone;
 
 /// A refusal of the gate. `Display` is the sentence existing clients rely on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,12 +73,27 @@ pub enum Refusal {
     LimitExceeded { what: String, actual: u64, limit: u64, unit: &'static str },
     #[error("a rejection needs a reason")]
     ReasonRequired,
+    #[error("there is nothing to take back in session `{session}`: {}", why_nothing(*run, left_alone))]
+    NothingToTakeBack { session: SessionId, run: Option<RunId>, left_alone: Vec<LeftAlone> },
+    #[error("the workspace of session `{session}` is in use by session `{open}`")]
+    WorkspaceInUse { session: SessionId, open: SessionId },
 }
 
 fn first_problem(problems: &[PlanProblem]) -> String {
     problems.first().map_or_else(String::new, |problem| {
         format!("line {}, column {}: {}", problem.line, problem.column, problem.message)
     })
+}
+
+fn why_nothing(run: Option<RunId>, left_alone: &[LeftAlone]) -> String {
+    match (left_alone, run) {
+        ([], Some(run)) => format!("what run {run} wrote is not there any more, or it wrote nothing"),
+        ([], None) => "every file is as it was before".to_owned(),
+        ([only], _) => format!("`{}` is left alone: {}", only.path, only.reason),
+        ([first, others @ ..], _) => {
+            format!("`{}` and {} more are left alone: {}", first.path, others.len(), first.reason)
+        }
+    }
 }
 
 impl Refusal {
@@ -115,6 +131,8 @@ impl Refusal {
             Self::NotAllowed { .. } => "not_allowed",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::ReasonRequired => "reason_required",
+            Self::NothingToTakeBack { .. } => "nothing_to_take_back",
+            Self::WorkspaceInUse { .. } => "workspace_in_use",
         }
     }
 }

@@ -120,10 +120,10 @@ impl Roster {
             | Fact::SessionSucceeded { .. }
             | Fact::DaemonStarted { .. }
             | Fact::AccessRefused { .. }
-            | Fact::PayloadRedacted { .. }
-            | Fact::Restored { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => {}
+            | Fact::RecordExported { .. }
+            | Fact::Restored { .. }
+            | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)
     }

@@ -25,6 +25,26 @@ impl Timestamp {
         let time: jiff::Timestamp = text.parse().ok()?;
         Some(Self::from_micros(time.as_microsecond()))
     }
+
+    /// Reads the first moment of a period: RFC 3339, or a date, which begins at midnight UTC.
+    pub fn parse_from(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| midnight(date(text)?))
+    }
+
+    /// Reads the moment a period ends before: RFC 3339, or a date, which belongs to the period to its end.
+    pub fn parse_until(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| midnight(date(text)?.tomorrow().ok()?))
+    }
+}
+
+/// Reads a date and nothing else: a time without an offset is no date.
+fn date(text: &str) -> Option<jiff::civil::Date> {
+    (text.len() == "2026-07-01".len()).then(|| text.parse().ok())?
+}
+
+fn midnight(date: jiff::civil::Date) -> Option<Timestamp> {
+    let begin = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Timestamp::from_micros(begin.timestamp().as_microsecond()))
 }
 
 impl fmt::Display for Timestamp {
@@ -57,5 +77,18 @@ mod tests {
         assert_eq!(time.to_string(), "2023-11-14T22:13:20.000001Z");
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         assert_eq!(Timestamp::from_micros(1_700_000_000_000_000).to_string(), "2023-11-14T22:13:20.000000Z");
+    }
+
+    #[test]
+    fn a_date_is_a_whole_day() {
+        let [begin, end] = ["2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z"].map(Timestamp::parse);
+        assert_eq!((Timestamp::parse_from("2026-07-01"), Timestamp::parse_until("2026-07-01")), (begin, end));
+        let time = "2026-07-01T09:00:00+09:00";
+        assert_eq!((Timestamp::parse_from(time), Timestamp::parse_until(time)), (begin, begin));
+        for wrong in
+            ["", "yesterday", "2026-13-01", "2026-07", "2026-07-01T09:00:00", "1 July", "2026-07-01T09:00:00 09:00"]
+        {
+            assert_eq!((Timestamp::parse_from(wrong), Timestamp::parse_until(wrong)), (None, None), "{wrong}");
+        }
     }
 }

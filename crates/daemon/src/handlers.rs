@@ -6,6 +6,7 @@ pub(crate) mod health;
 pub(crate) mod plans;
 pub(crate) mod record;
 pub(crate) mod runs;
+pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod steps;
 pub(crate) mod tokens;

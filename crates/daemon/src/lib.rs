@@ -7,6 +7,7 @@
 mod app;
 mod auth;
 mod body;
+mod crash;
 mod docs;
 mod gate;
 mod ground;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::ground::Ground;
 use crate::settings::Settings;
 use crate::{Options, logs, start};
-use fault::OfflineFault;
+use fault::{EXIT_FOUND, OfflineFault};
 
 /// What the command line asks, and where the record lies.
 #[derive(Clone, Debug)]
@@ -38,6 +38,15 @@ pub struct Asked {
 /// What can be asked.
 #[derive(Clone, Debug)]
 pub enum Task {
+    /// Look whether the record is what it was.
+    Verify {
+        /// An exported record, instead of the whole log.
+        file: Option<PathBuf>,
+        /// Checkpoints that were kept elsewhere.
+        checkpoint: Vec<PathBuf>,
+        /// The only keys whose signatures count.
+        key: Vec<String>,
+    },
     /// Write a backup; a daemon may work meanwhile.
     Backup {
         /// The new file.
@@ -49,15 +58,6 @@ pub enum Task {
     Restore {
         /// The backup.
         file: PathBuf,
-    },
-    /// Look whether the record is what it was.
-    Verify {
-        /// An exported record, instead of the whole log.
-        file: Option<PathBuf>,
-        /// Checkpoints that were kept elsewhere.
-        checkpoint: Vec<PathBuf>,
-        /// The only keys whose signatures count.
-        key: Vec<String>,
     },
     /// Make the read model again from the log.
     Rebuild,
@@ -74,9 +74,6 @@ struct Done {
     /// Whether something was found that should not be: the exit code says so.
     found: bool,
 }
-
-/// Exit code: something in the record, or in a backup of it, is not as it was written.
-const EXIT_FOUND: u8 = 6;
 
 /// Does what is asked, and says it as the command line does.
 pub fn run(asked: &Asked) -> ExitCode {
@@ -112,10 +109,10 @@ fn settings(asked: &Asked) -> Result<Settings, OfflineFault> {
 
 fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
     match task {
-        Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces),
-        Task::Restore { file } => restore::restore(settings, file),
         Task::Verify { file: Some(file), checkpoint, key } => verify::file(file, checkpoint, key),
         Task::Verify { file: None, checkpoint, key } => verify::log(settings, checkpoint, key),
+        Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces),
+        Task::Restore { file } => restore::restore(settings, file),
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),

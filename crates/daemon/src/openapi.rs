@@ -5,7 +5,8 @@ use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
     HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, Redacted, RunView, SandboxView, SearchPage,
-    SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
+    SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply,
+    UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -123,7 +124,7 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
     match *endpoint {
         at::HEALTH | at::READY | at::DOCS => None,
         at::CREATE_SESSION => Some(Act::CreateStrictSession),
-        at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Some(Act::ImportPlan),
+        at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION | at::UNDO_SESSION => Some(Act::ImportPlan),
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
@@ -152,6 +153,7 @@ fn takes(endpoint: &Endpoint) -> Takes {
         at::STOP_SESSION | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
+        at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         at::REDACT_EVENT => Takes::Body(named::<RedactRequest>(), Required::True),
         _ => Takes::Nothing,
@@ -163,6 +165,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::CREATE_SESSION | at::SHOW_SESSION => Gives::View(reference::<SessionView>()),
         at::LIST_SESSIONS => Gives::View(page::<SessionView>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
+        at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
         at::APPROVE_PLAN | at::REJECT_PLAN => Gives::View(reference::<PlanDecided>()),
@@ -225,6 +228,13 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
         at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => &[
             ("q", Type::String, "Words to find; without it the newest events."),
             ("event_type", Type::String, "Only events of this type."),
+            ("principal", Type::String, "Only events this principal's credential caused."),
+            (
+                "since",
+                Type::String,
+                "Only events of this time or later: RFC 3339, or a date, from its begin in UTC on.",
+            ),
+            ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_CHECKPOINTS => &[],
         at::IMPORT_PLAN => {
@@ -361,11 +371,24 @@ fn reference<T: ToSchema>() -> RefOr<Schema> {
 
 /// Every field of a reply is always there: an absent value is `null`, never left out.
 fn complete(schema: RefOr<Schema>) -> RefOr<Schema> {
-    let mut schema = without_defaults(schema);
+    let mut schema = without_defaults(in_one_piece(schema));
     if let RefOr::T(Schema::Object(object)) = &mut schema {
         object.required = object.properties.keys().cloned().collect();
     }
     schema
+}
+
+/// A found event is an event and more: written as one object, so that every reader of schemas sees its fields.
+fn in_one_piece(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::AllOf(parts)) = schema else { return schema };
+    let mut whole = ObjectBuilder::new().description(parts.description).build();
+    for part in parts.items {
+        let part = if part == reference::<EventView>() { EventView::schema() } else { part };
+        if let RefOr::T(Schema::Object(part)) = part {
+            whole.properties.extend(part.properties);
+        }
+    }
+    RefOr::T(Schema::Object(whole))
 }
 
 /// Leaves out defaults that only say how a reader of ours fills a gap.

@@ -11,7 +11,7 @@ use calt_api::Trouble;
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
-use crate::handlers::{artifacts, events, health, plans, record, runs, sessions, steps, tokens, tools};
+use crate::handlers::{artifacts, events, health, plans, record, runs, search, sessions, steps, tokens, tools};
 use crate::reply::Refused;
 use crate::{docs, gate};
 
@@ -22,6 +22,7 @@ pub fn router(app: App) -> Router {
         .serve(at::LIST_SESSIONS, sessions::list)
         .serve(at::SHOW_SESSION, sessions::show)
         .serve(at::STOP_SESSION, sessions::stop)
+        .serve(at::UNDO_SESSION, sessions::undo)
         .serve(at::IMPORT_PLAN, plans::import)
         .serve(at::CHECK_PLAN, plans::check)
         .serve(at::CHECK_PLAN_IN_SESSION, plans::check_in_session)
@@ -37,8 +38,8 @@ pub fn router(app: App) -> Router {
         .serve(at::SHOW_RUN, runs::show)
         .serve(at::SESSION_EVENTS, events::of_session)
         .serve(at::ALL_EVENTS, events::of_all)
-        .serve(at::SEARCH_SESSION_EVENTS, events::search_session)
-        .serve(at::SEARCH_ALL_EVENTS, events::search_all)
+        .serve(at::SEARCH_SESSION_EVENTS, search::session)
+        .serve(at::SEARCH_ALL_EVENTS, search::all)
         .serve(at::LIST_ARTIFACTS, artifacts::list)
         .serve(at::GET_ARTIFACT, artifacts::bytes)
         .serve(at::REDACT_EVENT, record::redact)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use calt_engine::core::Digest;
 use calt_engine::core::digest::Digesting;
+use calt_engine::core::moment::{Moment, pass};
 use calt_engine::tools::Isolation;
 use calt_engine::{Engine, EngineConfig, Fault, OpenFault, StartReport};
 use rustix::process::umask;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Options;
 use crate::app::{App, AppParts};
 use crate::auth::EnvironmentToken;
+use crate::crash::{self, UnknownMoment};
 use crate::ground::{Ground, GroundFault, readable_by_commands};
 use crate::host::ServedHosts;
 use crate::limits::{ACCESS_REPORT_EVERY, CLOSE_TIME_MAX, METRICS_UPKEEP_EVERY};
@@ -47,6 +49,8 @@ enum StartFault {
     #[error("`{path}` lies in `{place}`, which every command may read; choose another data root or database")]
     Readable { path: String, place: String },
     #[error(transparent)]
+    Crash(#[from] UnknownMoment),
+    #[error(transparent)]
     Ground(#[from] GroundFault),
     #[error(transparent)]
     Open(#[from] OpenFault),
@@ -61,7 +65,11 @@ enum StartFault {
 impl StartFault {
     const fn exit(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::UnknownHost { .. } | Self::Remote { .. } | Self::Readable { .. } => EXIT_USAGE,
+            Self::Settings(_)
+            | Self::UnknownHost { .. }
+            | Self::Remote { .. }
+            | Self::Readable { .. }
+            | Self::Crash(_) => EXIT_USAGE,
             Self::Ground(_) | Self::Open(_) | Self::Listen { .. } | Self::OwnerToken(_) | Self::Runtime(_) => {
                 EXIT_MACHINE
             }
@@ -110,6 +118,7 @@ fn live(settings: &Settings, background: bool) -> Result<(), StartFault> {
 }
 
 async fn serve(settings: &Settings, background: bool, ending: CancellationToken) -> Result<(), StartFault> {
+    crash::arm()?;
     let address = address(settings).await?;
     let ground = Ground::take(&settings.data_root, &settings.db_path)?;
     apart_from_commands(settings)?;
@@ -125,6 +134,7 @@ async fn serve(settings: &Settings, background: bool, ending: CancellationToken)
         ending: ending.clone(),
         settings: settings.report().to_vec(),
     });
+    pass(Moment::BeforeListening);
     ground.announce(address, &token, calt_engine::now())?;
     tracing::info!(
         data_root = %settings.data_root.display(),

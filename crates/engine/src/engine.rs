@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use calt_core::checkpoint::SigningKey;
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
+use calt_core::moment::{Moment, pass};
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, EventId, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
-use calt_tools::{Isolation, LayerVerdict, Toolkit};
+use calt_tools::{Isolation, LayerVerdict, Toolkit, Workspace};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -117,6 +118,8 @@ pub(crate) struct Inner {
     pub(crate) checkpoint_file: Option<PathBuf>,
     /// Ends what the engine does by itself.
     pub(crate) closing: CancellationToken,
+    /// One turn: whoever takes back looks who else is on a workspace and opens a session there, one after the other.
+    pub(crate) taking_back: Semaphore,
     plans: Mutex<PlanCache>,
 }
 
@@ -154,6 +157,7 @@ impl Engine {
                 record_key: OnceLock::new(),
                 checkpoint_file: config.checkpoint_file,
                 closing: CancellationToken::new(),
+                taking_back: Semaphore::new(1),
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
@@ -164,6 +168,7 @@ impl Engine {
         let tools = engine.toolkit().specs().map(tool_row).collect();
         engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
+        pass(Moment::OwnerTokenRecorded);
         engine
             .submit_roster(RosterAction::DaemonStarted {
                 version: config.version,
@@ -171,6 +176,7 @@ impl Engine {
                 config_sha256: config.config_sha256,
             })
             .await?;
+        pass(Moment::StartRecorded);
         let interrupted = engine.end_interrupted_runs().await?;
         engine.keep_record_key().await?;
         engine.sign_checkpoints_when_due();
@@ -224,8 +230,26 @@ impl Engine {
         self.inner.data_root.join("sessions").join(session.as_str())
     }
 
-    pub(crate) fn workspace_dir(&self, session: &SessionId) -> PathBuf {
-        self.session_dir(session).join("workspace")
+    /// The directory an own workspace is, of the session whose home it is.
+    pub(crate) fn workspace_dir(&self, home: &SessionId) -> PathBuf {
+        self.session_dir(home).join("workspace")
+    }
+
+    /// Where every run on that workspace keeps its pre-images, whichever session it belongs to.
+    pub(crate) fn rooms_dir(&self, home: &SessionId) -> PathBuf {
+        self.session_dir(home).join("preimages")
+    }
+
+    /// The session in whose directory a session works.
+    pub(crate) async fn home_of(&self, session: &SessionId) -> Result<SessionId, Fault> {
+        let state = self.inner.store.session_state(session).await?;
+        let missing = || Refusal::SessionNotFound { session: session.to_string() };
+        Ok(state.ok_or_else(missing)?.workspace().home(session).clone())
+    }
+
+    /// Opens the workspace that is at home there. Blocks.
+    pub(crate) fn open_workspace(&self, home: &SessionId) -> std::io::Result<Workspace> {
+        Ok(Workspace::open(&self.workspace_dir(home))?.with_rooms(self.rooms_dir(home)))
     }
 
     pub(crate) async fn submit(
@@ -247,11 +271,17 @@ impl Engine {
     }
 
     /// Asks the gate without consequences: what it would refuse shall not leave files behind.
-    pub(crate) async fn would_take(&self, by: &Asker, session: &SessionId, action: &Action) -> Result<(), Fault> {
+    pub(crate) async fn would_take(
+        &self,
+        by: &Asker,
+        session: &SessionId,
+        action: &Action,
+        facts: &Facts,
+    ) -> Result<(), Fault> {
         let is_new = matches!(action, Action::CreateSession(_));
         let state = if is_new { None } else { self.inner.store.session_state(session).await? };
         let command = Command { caller: by.caller.clone(), claim: Claim::default(), action: action.clone() };
-        match calt_core::decide(state.as_deref(), &command, &self.facts()).outcome() {
+        match calt_core::decide(state.as_deref(), &command, facts).outcome() {
             Ok(_) => Ok(()),
             Err(Refusal::SessionNotFound { .. }) => {
                 Err(Refusal::SessionNotFound { session: session.to_string() }.into())
@@ -288,7 +318,14 @@ impl Engine {
     }
 
     pub(crate) fn facts(&self) -> Facts {
-        Facts { now: chance::now(), next_run: RunId(0), next_artifact: ArtifactId(0), tier: self.tier(), step: None }
+        Facts {
+            now: chance::now(),
+            next_run: RunId(0),
+            next_artifact: ArtifactId(0),
+            tier: self.tier(),
+            step: None,
+            home: None,
+        }
     }
 
     pub(crate) fn mask(&self, text: Option<String>) -> Option<String> {

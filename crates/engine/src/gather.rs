@@ -12,7 +12,6 @@ use calt_core::reference::{self, Unresolved};
 use calt_core::session::{StepSeal, StepStatus, inputs_digest, step_digest};
 use calt_core::toolbox::{Effect, Remark};
 use calt_core::{Digest, Plan, Refusal, RunId, SessionId, StepId};
-use calt_tools::Workspace;
 use serde_json::Value;
 
 use crate::engine::{Engine, Fault, blocking};
@@ -136,10 +135,10 @@ impl Engine {
         let planned = gathered.step(step);
         if planned.effect == Effect::Writes && gathered.facts.inputs.is_ok() {
             let (engine, tool, inputs) = (self.clone(), planned.tool.clone(), gathered.inputs.clone());
-            let directory = self.workspace_dir(session);
+            let home = self.home_of(session).await?;
             gathered.facts.files = blocking(move || {
                 // What cannot be surveyed fails inside the run, where the failure is recorded.
-                let Ok(workspace) = Workspace::open(&directory) else { return Vec::new() };
+                let Ok(workspace) = engine.open_workspace(&home) else { return Vec::new() };
                 calt_tools::survey(engine.toolkit(), &workspace, &tool, &inputs).unwrap_or_default()
             })
             .await?;

@@ -14,6 +14,7 @@ mod redact;
 mod run;
 mod sessions;
 mod tokens;
+mod undo;
 mod verify;
 
 pub use calt_core as core;
@@ -28,3 +29,4 @@ pub use plans::{CheckReport, CheckedStep};
 pub use run::RunOutcome;
 pub use sessions::{DecisionWords, NewSession, PlanVerdict, StepVerdict};
 pub use tokens::{NewToken, TokenMade};
+pub use undo::UndoPlan;

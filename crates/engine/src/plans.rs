@@ -5,6 +5,7 @@ use std::sync::Arc;
 use calt_core::decide::{Answer, ImportPlan};
 use calt_core::event::WorkspaceIdentity;
 use calt_core::isolation::BoxSpec;
+use calt_core::moment::{Moment, pass};
 use calt_core::plan::{Draft, Plan, PlannedStep, Verify};
 use calt_core::session::{StepSeal, inputs_digest, step_digest};
 use calt_core::toolbox::{Remark, Risk};
@@ -51,6 +52,8 @@ impl Engine {
     /// # Errors
     /// [`Refusal::PlanInvalid`] with every problem, or the gate's reason.
     pub async fn import_plan(&self, by: Asker, session: &SessionId, document: &str) -> Result<u32, Fault> {
+        let state = self.store().session_state(session).await?;
+        let workspace = state.map_or(WorkspaceIdentity::Own, |state| state.workspace().clone());
         let draft = self.draft(document).await?;
         let document_digest = Digest::of_bytes(document.as_bytes());
         let mut tries = 0;
@@ -62,13 +65,14 @@ impl Engine {
             let import = ImportPlan {
                 plan: Arc::clone(&plan),
                 version_given: draft.version.is_some(),
-                masked: Arc::new(self.masked_plan(session, &plan)),
+                masked: Arc::new(self.masked_plan(session, &workspace, &plan)),
                 document_digest,
             };
             let action = Action::ImportPlan(import);
-            let taken = match self.would_take(&by, session, &action).await {
+            let taken = match self.would_take(&by, session, &action, &self.facts()).await {
                 Ok(()) => {
                     self.keep_document(session, version, document, document_digest).await?;
+                    pass(Moment::PlanKept);
                     self.submit(by.clone(), session, action, self.facts()).await
                 }
                 Err(fault) => Err(fault),
@@ -155,7 +159,7 @@ impl Engine {
         remarks.iter().map(masked).collect()
     }
 
-    async fn draft(&self, document: &str) -> Result<Draft, Fault> {
+    pub(crate) async fn draft(&self, document: &str) -> Result<Draft, Fault> {
         let (engine, text) = (self.clone(), document.to_owned());
         let draft = blocking(move || calt_core::plan::draft(&text, engine.toolkit())).await?;
         draft.map_err(|mut problems| {
@@ -195,9 +199,8 @@ impl Engine {
     }
 
     /// The canonical form, masked, with what an approver is shown of each step.
-    fn masked_plan(&self, session: &SessionId, plan: &Plan) -> Value {
+    fn masked_plan(&self, session: &SessionId, workspace: &WorkspaceIdentity, plan: &Plan) -> Value {
         let mut canonical = plan.canonical();
-        let workspace = WorkspaceIdentity::Own;
         if let Some(steps) = canonical["steps"].as_array_mut() {
             for (shown, step) in steps.iter_mut().zip(plan.steps()) {
                 shown["inputs"] = step.inputs.clone();
@@ -220,7 +223,7 @@ impl Engine {
                 shown["tool"] = json!(step.tool);
                 shown["digest"] = json!(step_digest(&StepSeal {
                     session,
-                    workspace: &workspace,
+                    workspace,
                     plan: plan.digest(),
                     step: &step.id,
                     risk: step.risk,

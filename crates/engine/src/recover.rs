@@ -1,8 +1,10 @@
 //! At the start: runs without an end get one that says what really happened. Nothing is run again.
 
 use calt_core::event::Finding;
+use calt_core::moment::{Moment, pass};
 use calt_core::{Action, RunId};
-use calt_tools::{RunRoom, Workspace, inspect_interrupted};
+use calt_store::StoreError;
+use calt_tools::{RunRoom, inspect_interrupted};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
 
@@ -16,25 +18,27 @@ impl Engine {
             let (finding, found) = if files.is_empty() {
                 (Finding::NothingToWrite, Vec::new())
             } else {
-                let directory = self.workspace_dir(&session);
-                let room = RunRoom::new(self.session_dir(&session).join("preimages").join(run.to_string()));
+                let (engine, home) = (self.clone(), self.home_of(&session).await?);
+                let room = RunRoom::of_run(&self.rooms_dir(&home), run);
                 blocking(move || {
-                    let workspace = Workspace::open(&directory);
+                    let workspace = engine.open_workspace(&home);
                     if let Err(error) = &workspace {
-                        tracing::warn!(
-                            run.id = run.0,
-                            "the workspace `{}` is out of reach: {error}",
-                            directory.display()
-                        );
+                        tracing::warn!(run.id = run.0, session.id = %home, "the workspace is out of reach: {error}");
                     }
                     inspect_interrupted(workspace.as_ref().ok(), &room, run, &files)
                 })
                 .await?
             };
+            let (files, step) = (self.store().files().clone(), started.step.clone());
+            let place = session.clone();
+            let removed = blocking(move || files.remove_unrecorded_artifact(&place, run, &step)).await?;
+            removed.map_err(StoreError::from)?;
+            pass(Moment::RunInspected);
             let action = Action::InterruptRun { run, finding, files: found };
             let _no_permit = self.submit(Asker::daemon(), &session, action, self.facts()).await?;
             tracing::warn!(run.id = run.0, session.id = %session, "a run had no end when the daemon started; it is recorded as interrupted");
             ended.push(run);
+            pass(Moment::RunInterrupted);
         }
         Ok(ended)
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
 use calt_core::event::PAYLOAD_BYTES_MAX;
+use calt_core::moment::{Moment, pass};
 use calt_core::plan::PlannedStep;
 use calt_core::{Action, Permit, RunId, SessionId, StepId};
 use calt_store::{Durability, Files, StoreError, output_bytes};
@@ -19,6 +20,8 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::{Asker, Engine, Fault, blocking};
 use crate::verify;
 
+/// How long after a failed attempt the end of a run is put to the log again.
+const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Room an event's payload needs around an output, in bytes.
 const PAYLOAD_FRAME_BYTES: usize = 2 * 1024;
 
@@ -44,8 +47,14 @@ pub(crate) struct Running {
     ended: watch::Sender<Option<Ending>>,
 }
 
-/// A run is over; `None` when its end could not be recorded.
-type Ending = Option<Arc<RunOutcome>>;
+/// How far the end of a run has come.
+#[derive(Clone)]
+enum Ending {
+    /// The log cannot take it now, and is asked again.
+    Unrecorded(StoreError),
+    /// It is in the log; or was before, when there is nothing to tell.
+    Recorded(Option<Arc<RunOutcome>>),
+}
 
 impl Running {
     fn new() -> Self {
@@ -56,6 +65,8 @@ impl Running {
 /// Everything one run needs, gathered before the permit came.
 struct Work {
     session: SessionId,
+    /// The session in whose directory it works.
+    home: SessionId,
     step: PlannedStep,
     inputs: Value,
 }
@@ -111,7 +122,8 @@ impl Engine {
             let planned = gathered.step(step).clone();
             masked_inputs = self.inner.masker.mask_json(gathered.inputs.clone()).value;
             facts.step = Some(gathered.facts);
-            work = Some(Work { session: session.clone(), step: planned, inputs: gathered.inputs });
+            let home = self.home_of(session).await?;
+            work = Some(Work { session: session.clone(), home, step: planned, inputs: gathered.inputs });
         }
         let action = Action::StartStep { step: step.clone(), confirm_high_risk, masked_inputs };
         let (answer, committed) = self.submit(by, session, action, facts).await?;
@@ -124,14 +136,26 @@ impl Engine {
     /// Waits until a run has its end in the log, and says what it was.
     ///
     /// `None` at once for a run that had ended before, or that never was: the log knows more.
-    pub async fn run_end(&self, run: RunId) -> Option<Arc<RunOutcome>> {
+    ///
+    /// # Errors
+    /// Why the end is not in the log yet. It is put there as soon as the log can take it.
+    pub async fn run_end(&self, run: RunId) -> Result<Option<Arc<RunOutcome>>, StoreError> {
+        match self.ending(run, |_| true).await {
+            Some(Ending::Recorded(outcome)) => Ok(outcome),
+            Some(Ending::Unrecorded(fault)) => Err(fault),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits for an ending of this kind; `None` for a run that is not in progress.
+    async fn ending(&self, run: RunId, wanted: impl Fn(&Ending) -> bool) -> Option<Ending> {
         let mut ended = {
             let runs = self.inner.runs.lock().expect("no holder of this lock panics");
             runs.get(&run)?.ended.subscribe()
         };
         // An error means that the sender is gone, and with it the run.
-        let ending = ended.wait_for(Option::is_some).await.ok()?;
-        ending.clone().flatten()
+        let ending = ended.wait_for(|ending| ending.as_ref().is_some_and(&wanted)).await.ok()?;
+        ending.clone()
     }
 
     /// How many runs are in progress.
@@ -149,7 +173,7 @@ impl Engine {
             self.forget(run, None);
             return Ok(());
         }
-        self.run_end(run).await;
+        self.ending(run, |ending| matches!(ending, Ending::Recorded(_))).await;
         Ok(())
     }
 
@@ -165,10 +189,10 @@ impl Engine {
         runs.entry(run).or_insert_with(Running::new).clone()
     }
 
-    fn forget(&self, run: RunId, outcome: Ending) {
+    fn forget(&self, run: RunId, outcome: Option<Arc<RunOutcome>>) {
         let removed = self.inner.runs.lock().expect("no holder of this lock panics").remove(&run);
         if let Some(running) = removed {
-            running.ended.send_replace(Some(outcome));
+            running.ended.send_replace(Some(Ending::Recorded(outcome)));
         }
     }
 
@@ -183,27 +207,55 @@ impl Engine {
         });
         let outcome = Arc::new(outcome(&end));
         let action = Action::FinishRun { run, end };
-        let recorded = self.submit(Asker::daemon(), &work.session, action, self.facts()).await;
-        if let Err(fault) = &recorded {
-            // The run stays without an end; the next start of the daemon finds it and says what happened.
-            tracing::error!(run.id = run.0, session.id = %work.session, "the end of a run could not be recorded: {fault}");
+        match self.submit(Asker::daemon(), &work.session, action.clone(), self.facts()).await {
+            Ok(_no_permit) => self.forget(run, Some(outcome)),
+            Err(Fault::Store(fault)) if fault.may_pass() => {
+                tracing::error!(run.id = run.0, session.id = %work.session, "the end of a run cannot be recorded now: {fault}");
+                running.ended.send_replace(Some(Ending::Unrecorded(fault)));
+                let (engine, session) = (self.clone(), work.session);
+                self.inner.tasks.spawn(async move { engine.record_later(&session, run, action, outcome).await });
+            }
+            Err(fault) => self.not_recorded(&work.session, run, &fault),
         }
-        self.forget(run, recorded.is_ok().then_some(outcome));
+    }
+
+    /// Puts the end of a run into the log once the log can take it: space may come free, a disk may come back.
+    async fn record_later(&self, session: &SessionId, run: RunId, action: Action, outcome: Arc<RunOutcome>) {
+        while !self.inner.run_slots.is_closed() {
+            tokio::time::sleep(RECORD_AGAIN_AFTER).await;
+            match self.submit(Asker::daemon(), session, action.clone(), self.facts()).await {
+                Ok(_no_permit) => {
+                    tracing::info!(run.id = run.0, session.id = %session, "the end of a run is recorded at last");
+                    return self.forget(run, Some(outcome));
+                }
+                Err(Fault::Store(fault)) if fault.may_pass() => {}
+                Err(fault) => return self.not_recorded(session, run, &fault),
+            }
+        }
+        self.forget(run, None);
+    }
+
+    /// The run stays without an end; the next start of the daemon finds it and says what happened.
+    fn not_recorded(&self, session: &SessionId, run: RunId, fault: &Fault) {
+        tracing::error!(run.id = run.0, session.id = %session, "the end of a run could not be recorded: {fault}");
+        self.forget(run, None);
     }
 
     fn execute(&self, permit: Permit, work: &Work, cancel: &Cancel) -> RunEnd {
         let run = permit.run();
+        pass(Moment::PermitGiven);
         let started = Instant::now();
         let deadline = started + Duration::from_secs(u64::from(work.step.timeout_sec));
         let limits = Limits { deadline, cancel: cancel.clone() };
-        let workspace = match Workspace::open(&self.workspace_dir(&work.session)) {
+        let workspace = match self.open_workspace(&work.home) {
             Ok(workspace) => workspace,
             Err(error) => {
                 return self.failed(ToolFailure::io("the workspace cannot be opened", &error), started.elapsed());
             }
         };
-        let room = RunRoom::new(self.session_dir(&work.session).join("preimages").join(run.to_string()));
+        let room = RunRoom::of_run(&self.rooms_dir(&work.home), run);
         let result = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
+        pass(Moment::ToolDone);
         let artifact = Files::artifact_name(run, &work.step.id);
         let result = result.and_then(|output| holds(work, &workspace, &artifact, output));
         match result {
@@ -232,6 +284,7 @@ impl Engine {
                 return self.failed(failure, started.elapsed());
             }
         };
+        pass(Moment::ArtifactWritten);
         RunEnd::Succeeded(Box::new(Success {
             output: masked.value,
             masked: masked.pointers,

@@ -2,6 +2,7 @@
 
 use calt_core::decide::{Answer, CreateSession, Verdict};
 use calt_core::event::{How, Mode, Profile, WorkspaceIdentity};
+use calt_core::moment::{Moment, pass};
 use calt_core::{Action, Digest, Refusal, SessionId, StepId, Timestamp};
 use calt_store::StoreError;
 use calt_tools::Workspace;
@@ -87,15 +88,16 @@ impl Engine {
             ticket: self.mask(request.ticket),
             origin: self.mask(request.origin),
         });
-        self.would_take(&by, &id, &create).await?;
+        self.would_take(&by, &id, &create, &self.facts()).await?;
         let directory = self.session_dir(&id);
         let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(&id), id.clone());
         blocking(move || -> Result<(), Fault> {
-            store.files().make_session(&made_for).map_err(StoreError::from)?;
+            // The workspace comes first: what follows makes it durable together with its own directories.
             Workspace::create(&workspace).map_err(|error| io_fault("cannot make workspace", &workspace, &error))?;
-            Ok(())
+            Ok(store.files().make_session(&made_for).map_err(StoreError::from)?)
         })
         .await??;
+        pass(Moment::SessionDirectoriesMade);
         let made = self.submit(by, &id, create, self.facts()).await;
         if let Err(Fault::Refused(_)) = made {
             // Nothing names these directories, and they are empty.
@@ -154,6 +156,7 @@ impl Engine {
     pub async fn stop(&self, by: Asker, session: &SessionId) -> Result<(), Fault> {
         let (answer, _) = self.submit(by, session, Action::Stop, self.facts()).await?;
         if let Answer::Stopped { run: Some(run) } = answer {
+            pass(Moment::StopRecorded);
             self.cancel_run(run).await?;
         }
         Ok(())
@@ -173,7 +176,7 @@ impl Engine {
     }
 }
 
-fn remove_empty_session(directory: &std::path::Path) {
+pub(crate) fn remove_empty_session(directory: &std::path::Path) {
     for below in ["workspace", "artifacts", "plans"] {
         let _ = std::fs::remove_dir(directory.join(below));
     }

@@ -37,6 +37,7 @@ CREATE TABLE sessions (
     updated_at     TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX sessions_by_status ON sessions (status, created_event);
+CREATE INDEX sessions_by_workspace ON sessions (workspace) WHERE workspace <> '{"kind":"own"}';
 
 CREATE TABLE plans (
     id              INTEGER PRIMARY KEY, -- the id of its `plan_imported`

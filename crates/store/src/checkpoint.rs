@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use calt_core::moment::{Moment, pass};
 use rusqlite::Connection;
 
 use crate::connection::open_checkpointer;
@@ -64,7 +65,9 @@ impl Checkpointer {
     /// Takes everything in and cuts the WAL. For quiet times: it waits for readers.
     pub(crate) fn truncate(&mut self, writer: &Connection) {
         self.dirty = false;
+        pass(Moment::BeforeTruncate);
         let _ = wal(writer, "PRAGMA wal_checkpoint(TRUNCATE)");
+        pass(Moment::AfterTruncate);
     }
 }
 
@@ -90,7 +93,9 @@ fn wal(connection: &Connection, pragma: &str) -> Option<Wal> {
 }
 
 fn wal_passive(connection: &Connection) {
+    pass(Moment::BeforeCheckpoint);
     let _ = wal(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+    pass(Moment::AfterCheckpoint);
 }
 
 fn checkpoint_when_due(connection: &Connection, due: &Receiver<()>) {

@@ -48,6 +48,16 @@ pub enum StoreError {
     Busy,
 }
 
+impl StoreError {
+    /// Whether the same may be taken later: nothing is wrong with what was asked or with the log.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Full | Self::Busy => true,
+            Self::Behind { .. } | Self::Corrupt(_) => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use calt_core::decide::ArtifactFile;
 use calt_core::digest::Digest;
 use calt_core::id::{RunId, SessionId, StepId};
+use calt_core::moment::{Moment, pass};
 use serde_json::Value;
 
 pub use key::append_note;
@@ -77,6 +78,11 @@ impl Files {
 
     fn sessions(&self) -> PathBuf {
         self.root.join("sessions")
+    }
+
+    /// Where files lie while they are written, before they get their names.
+    fn unfinished(&self) -> PathBuf {
+        self.root.join("unfinished")
     }
 
     /// A session's directory: `<data-root>/sessions/<id>`.
@@ -166,6 +172,18 @@ impl Files {
         is_artifact.then(|| ["sessions", session.as_str(), directory, file].iter().collect())
     }
 
+    /// Takes away the artifact of a run whose end the log does not hold, if there is one.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove_unrecorded_artifact(&self, session: &SessionId, run: RunId, step: &StepId) -> io::Result<()> {
+        let path = self.session(session).join("artifacts").join(Self::artifact_name(run, step));
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Keeps a plan document as submitted, durably, before its event. The same bytes again change nothing.
     ///
     /// # Errors
@@ -225,8 +243,11 @@ impl Files {
             return sync(&directory);
         }
         // Each of its own: the same plan may come twice at once, and none may write to what the other put in place.
-        let part = directory.join(format!("{file_name}.{}.part", PARTS.fetch_add(1, Ordering::Relaxed)));
+        // Apart from the plans: what a crash leaves is found in one place, however many sessions there are.
+        make_directory(&self.unfinished())?;
+        let part = self.unfinished().join(format!("{session}.{file_name}.{}", PARTS.fetch_add(1, Ordering::Relaxed)));
         write(&part, bytes)?.sync_all()?;
+        pass(Moment::PlanWritten);
         fs::rename(&part, &path)?;
         sync(&directory)
     }

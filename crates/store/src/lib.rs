@@ -41,7 +41,9 @@ pub use read::{
     StepRow, ToolRow, UnfinishedRun,
 };
 pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
-pub use search::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery};
+pub use search::{
+    Excerpt, Field, FoundEvent, Highlight, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery, Stretch,
+};
 pub use store::Store;
 pub use verify::{Against, Check, CheckpointRow, Finding, Verification, verify};
 pub use writer::QUEUE_REQUESTS_MAX;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use calt_core::digest::Digest;
 use calt_core::merkle::Frontier;
+use calt_core::moment::{Moment, pass};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use crate::append::Chance;
@@ -82,6 +83,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let files = Files::open(&config.data_root).map_err(files_failed)?;
     let mut connection = open_ours(path)?;
     let mut report = OpenReport::default();
+    pass(Moment::DatabaseOpened);
     bring_up_to_date(&mut connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     let tally = read_tally(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     report.events = tally.frontier.size();

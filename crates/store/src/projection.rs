@@ -67,10 +67,10 @@ pub(crate) fn project(
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
         | Fact::AccessRefused { .. }
-        | Fact::PayloadRedacted { .. }
-        | Fact::Restored { .. }
         | Fact::CheckpointSigned { .. }
-        | Fact::RecordExported { .. } => {}
+        | Fact::RecordExported { .. }
+        | Fact::Restored { .. }
+        | Fact::PayloadRedacted { .. } => {}
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use calt_core::moment::{Moment, pass};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -203,7 +204,9 @@ impl Writer {
                  VALUES (-1, 'nobody', -1, '', '', '', '', 0, '')",
             )?;
         }
+        pass(Moment::BeforeAppend);
         self.connection.prepare_cached("COMMIT")?.execute([])?;
+        pass(Moment::AfterAppend);
         Ok(())
     }
 
@@ -219,6 +222,7 @@ impl Writer {
                 self.shared.checkpoints.signed_at(event.0);
             }
             self.shared.checkpoints.grown_to(self.tally.frontier.size() as i64, overlay.a_session_ended);
+            pass(Moment::HeadNoted);
         }
         if let Some(roster) = overlay.roster {
             self.shared.replace_roster(roster);
@@ -260,7 +264,9 @@ impl Writer {
         self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let last = search::index_some(&transaction, &self.shared.files, events)?;
+        pass(Moment::BeforeIndexCommit);
         transaction.commit()?;
+        pass(Moment::AfterIndexCommit);
         Ok(last)
     }
 }

@@ -255,7 +255,7 @@ pub(crate) mod testing {
         }
 
         pub(crate) fn workspace(&self) -> Workspace {
-            Workspace::open(&self.directory.path().join("ws")).unwrap()
+            Workspace::open(&self.directory.path().join("ws")).unwrap().with_rooms(self.path("../rooms"))
         }
 
         pub(crate) fn survey(&self, tool: &str, inputs: &Value) -> Vec<calt_core::event::FileChange> {
@@ -287,7 +287,7 @@ pub(crate) mod testing {
         }
 
         pub(crate) fn run_on(&self, permit: Permit, inputs: &Value) -> Result<ToolOutput, ToolFailure> {
-            let room = RunRoom::new(self.directory.path().join("room"));
+            let room = RunRoom::of_run(&self.path("../rooms"), permit.run());
             let limits = Limits { deadline: Instant::now() + Duration::from_secs(20), cancel: Cancel::new() };
             crate::run::run(permit, &self.toolkit, inputs, &self.workspace(), &room, &limits)
         }

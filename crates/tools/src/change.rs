@@ -2,21 +2,23 @@
 
 use std::collections::HashSet;
 
-use calt_core::Digest;
 use calt_core::event::FileChange;
+use calt_core::{Digest, RunId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::failure::{FailureCode, ToolFailure};
 use crate::patch;
-use crate::workspace::{Found, Purpose, RelativePath, Workspace};
+use crate::workspace::{FILE_BYTES_MAX, Found, Purpose, RelativePath, Workspace};
 
 /// Largest file that is written, in bytes.
 pub(crate) const WRITTEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most files one step writes.
-pub(crate) const FILES_MAX: usize = 500;
+pub const FILES_MAX: usize = 500;
 /// Permission bits of a new file.
-const NEW_FILE_MODE: u32 = 0o644;
+pub(crate) const NEW_FILE_MODE: u32 = 0o644;
+/// What `expects` says where nothing may be.
+pub(crate) const ABSENT: &str = "absent";
 
 /// One file a write would change, with its bytes before and after.
 #[derive(Clone, Debug)]
@@ -35,15 +37,12 @@ pub(crate) struct PlannedFile {
 impl PlannedFile {
     /// Whether anything is different afterwards.
     pub(crate) fn changes(&self) -> bool {
-        let change = &self.change;
-        change.from.is_some()
-            || change.old_exists != change.new_exists
-            || change.old_sha256 != change.new_sha256
-            || self.old_mode.is_some_and(|mode| mode & 0o777 != self.new_mode)
+        self.change.changes()
     }
 }
 
-/// One file of a `files` list: exactly one of `content`, `patch`, `delete`, or a `rename_to` beside the first two.
+/// One file of a `files` list: exactly one of `content`, `patch`, `restore`, `delete`, or a `rename_to` beside the
+/// first three.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileInput {
@@ -55,22 +54,74 @@ pub(crate) struct FileInput {
     /// Hunks to apply to it.
     #[serde(default)]
     pub(crate) patch: Option<String>,
+    /// A content that an earlier run on this workspace overwrote, moved or deleted.
+    #[serde(default)]
+    pub(crate) restore: Option<RestoreInput>,
     /// Whether it is deleted.
     #[serde(default)]
     pub(crate) delete: Option<bool>,
     /// Where it is moved to.
     #[serde(default)]
     pub(crate) rename_to: Option<String>,
-    /// Its permission bits afterwards, in octal: `0644` or `0755`.
+    /// Its permission bits afterwards, in octal: `0644` or `0755`; beside `restore` any from `0000` to `0777`.
     #[serde(default)]
     pub(crate) mode: Option<String>,
+    /// What it must be now: the SHA-256 of its bytes, or `absent`; anything else is a conflict.
+    #[serde(default)]
+    pub(crate) expects: Option<String>,
+}
+
+/// A pre-image: what a run on this workspace kept of a file before it wrote.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreInput {
+    /// The run that kept it.
+    pub(crate) run: i64,
+    /// SHA-256 of its bytes.
+    pub(crate) sha256: String,
+}
+
+impl FileInput {
+    /// Whether it says one thing that can be done, and nothing that does not go with it.
+    fn is_one_thing(&self) -> bool {
+        let delete = self.delete == Some(true);
+        let contents = [self.content.is_some(), self.patch.is_some(), self.restore.is_some(), delete];
+        match contents.iter().filter(|given| **given).count() {
+            0 => self.rename_to.is_some() || self.mode.is_some(),
+            1 => !delete || self.rename_to.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Refuses a file that is not what the plan says it is.
+    fn fits(&self, path: &RelativePath, found: Option<&Found>) -> Result<(), ToolFailure> {
+        let Some(expected) = &self.expects else { return Ok(()) };
+        let expected = expectation(expected)?;
+        if expected == found.map(|found| Digest::of_bytes(&found.bytes)) {
+            return Ok(());
+        }
+        let message = format!("`{path}` is not what the plan expects there: it was changed");
+        Err(ToolFailure::plain(FailureCode::PatchConflict, message))
+    }
+}
+
+/// Reads what `expects` says: a digest, or that nothing is there.
+pub(crate) fn expectation(text: &str) -> Result<Option<Digest>, ToolFailure> {
+    if text == ABSENT {
+        return Ok(None);
+    }
+    Digest::parse(text).map(Some).ok_or_else(|| {
+        let message = format!("`{text}` is neither a SHA-256 in 64 hexadecimal digits nor `{ABSENT}`");
+        ToolFailure::plain(FailureCode::InputInvalid, message)
+    })
 }
 
 /// Plans a write of one file's whole content.
 pub(crate) fn of_content(workspace: &Workspace, path: &str, content: &str) -> Result<Vec<PlannedFile>, ToolFailure> {
     let path = RelativePath::parse_for_write(path)?;
     let old = workspace.read(&path, Purpose::Write)?;
-    Ok(vec![planned(&path, None, old, Some(content.as_bytes().to_vec()), None)?])
+    let after = Some(After::Written(content.as_bytes().to_vec()));
+    Ok(vec![planned(&path, None, old, after, None)?])
 }
 
 /// Plans the changes of a `files` list.
@@ -79,32 +130,59 @@ pub(crate) fn of_files(workspace: &Workspace, files: &[FileInput]) -> Result<Vec
     for file in files {
         let path = RelativePath::parse_for_write(&file.path)?;
         let old = workspace.read(&path, Purpose::Write)?;
-        let mode = file.mode.as_deref().map(parse_mode).transpose()?;
-        let delete = file.delete == Some(true);
-        let actions = [file.content.is_some(), file.patch.is_some(), delete].iter().filter(|given| **given).count();
-        if actions > 1
-            || (actions == 0 && file.rename_to.is_none() && mode.is_none())
-            || (delete && file.rename_to.is_some())
-        {
-            let message = format!("`{path}` needs exactly one of content, patch, delete, rename_to or mode");
+        if !file.is_one_thing() {
+            let message = format!("`{path}` needs exactly one of content, patch, restore, delete, rename_to or mode");
             return Err(ToolFailure::plain(FailureCode::InputInvalid, message));
         }
-        if old.is_none() && file.content.is_none() {
+        file.fits(&path, old.as_ref())?;
+        let mode = match (&file.mode, &file.restore) {
+            (Some(mode), Some(_)) => Some(parse_any_mode(mode)?),
+            (Some(mode), None) => Some(parse_mode(mode)?),
+            (None, _) => None,
+        };
+        let makes = (file.content.is_some() || file.restore.is_some()) && file.rename_to.is_none();
+        if old.is_none() && !makes {
             return Err(ToolFailure::plain(FailureCode::FileNotFound, format!("`{path}` was not found")));
         }
-        let before = old.as_ref().map(|found| found.bytes.clone()).unwrap_or_default();
-        let after = match (&file.content, &file.patch) {
-            (Some(content), _) => Some(content.as_bytes().to_vec()),
-            (None, Some(text)) => Some(patch::apply_hunks(text, &before, path.as_str())?),
-            (None, None) if delete => None,
-            (None, None) => Some(before),
-        };
+        let after = after(workspace, file, &path, old.as_ref())?;
         planned_files.push(match &file.rename_to {
             Some(target) => renamed(workspace, &path, target, old, after, mode)?,
             None => planned(&path, None, old, after, mode)?,
         });
     }
     disjoint(planned_files)
+}
+
+/// The bytes of a file afterwards, and where they come from.
+enum After {
+    Written(Vec<u8>),
+    /// They stood in this workspace before, so they may be as large as a file that is read.
+    Restored(Vec<u8>),
+}
+
+/// What a file becomes; `None` when it goes.
+fn after(
+    workspace: &Workspace,
+    file: &FileInput,
+    path: &RelativePath,
+    old: Option<&Found>,
+) -> Result<Option<After>, ToolFailure> {
+    if let Some(content) = &file.content {
+        return Ok(Some(After::Written(content.as_bytes().to_vec())));
+    }
+    if let Some(restore) = &file.restore {
+        let sha256 = Digest::parse(&restore.sha256).ok_or_else(|| {
+            let message = format!("`sha256` of what `{path}` becomes is not 64 hexadecimal digits");
+            ToolFailure::plain(FailureCode::InputInvalid, message)
+        })?;
+        return workspace.pre_image(RunId(restore.run), sha256).map(|bytes| Some(After::Restored(bytes)));
+    }
+    let before = old.map(|found| found.bytes.as_slice()).unwrap_or_default();
+    match &file.patch {
+        Some(text) => Ok(Some(After::Written(patch::apply_hunks(text, before, path.as_str())?))),
+        None if file.delete == Some(true) => Ok(None),
+        None => Ok(Some(After::Written(before.to_vec()))),
+    }
 }
 
 /// Plans the changes of a patch over several files.
@@ -139,8 +217,10 @@ pub(crate) fn of_patch(workspace: &Workspace, text: &str) -> Result<Vec<PlannedF
                 ));
             }
             (_, None) => planned(&path, None, found, None, None)?,
-            (Some(from), Some(to)) if from != to => renamed(workspace, &path, to, found, Some(after), part.mode)?,
-            (_, Some(_)) => planned(&path, None, found, Some(after), part.mode)?,
+            (Some(from), Some(to)) if from != to => {
+                renamed(workspace, &path, to, found, Some(After::Written(after)), part.mode)?
+            }
+            (_, Some(_)) => planned(&path, None, found, Some(After::Written(after)), part.mode)?,
         });
     }
     if planned_files.is_empty() {
@@ -154,7 +234,7 @@ fn renamed(
     from: &RelativePath,
     to: &str,
     old: Option<Found>,
-    after: Option<Vec<u8>>,
+    after: Option<After>,
     mode: Option<u32>,
 ) -> Result<PlannedFile, ToolFailure> {
     let to = RelativePath::parse_for_write(to)?;
@@ -169,13 +249,17 @@ fn planned(
     path: &RelativePath,
     from: Option<&RelativePath>,
     old: Option<Found>,
-    after: Option<Vec<u8>>,
+    after: Option<After>,
     mode: Option<u32>,
 ) -> Result<PlannedFile, ToolFailure> {
     let (old_exists, new_exists) = (old.is_some(), after.is_some());
-    let new_bytes = after.unwrap_or_default();
-    if new_bytes.len() > WRITTEN_BYTES_MAX {
-        let message = format!("`{path}` would have {} bytes; the limit is {WRITTEN_BYTES_MAX}", new_bytes.len());
+    let (new_bytes, limit) = match after {
+        Some(After::Written(bytes)) => (bytes, WRITTEN_BYTES_MAX),
+        Some(After::Restored(bytes)) => (bytes, FILE_BYTES_MAX as usize),
+        None => (Vec::new(), WRITTEN_BYTES_MAX),
+    };
+    if new_bytes.len() > limit {
+        let message = format!("`{path}` would have {} bytes; the limit is {limit}", new_bytes.len());
         return Err(ToolFailure::plain(FailureCode::TooLarge, message));
     }
     let (old_mode, old_owner) = (old.as_ref().map(|found| found.mode), old.as_ref().map(|found| found.owner));
@@ -190,6 +274,7 @@ fn planned(
         old_exists,
         new_exists,
         mode: format!("{new_mode:04o}"),
+        old_mode: old_mode.map(|mode| format!("{:04o}", mode & 0o777)),
     };
     Ok(PlannedFile { change, old_bytes, new_bytes, old_mode, new_mode, old_inode, old_owner })
 }
@@ -212,6 +297,12 @@ fn disjoint(files: Vec<PlannedFile>) -> Result<Vec<PlannedFile>, ToolFailure> {
         }
     }
     Ok(files)
+}
+
+/// Any permission bits, with no others: what a file had before can be more than a plan may give it.
+fn parse_any_mode(text: &str) -> Result<u32, ToolFailure> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && text.len() <= 4);
+    mode.ok_or_else(|| ToolFailure::plain(FailureCode::InputInvalid, format!("mode `{text}` is not from 0000 to 0777")))
 }
 
 fn parse_mode(text: &str) -> Result<u32, ToolFailure> {

@@ -2,7 +2,7 @@
 
 use similar::TextDiff;
 
-use crate::change::PlannedFile;
+use crate::change::{NEW_FILE_MODE, PlannedFile};
 
 /// Largest diff that is kept, in bytes; what is cut is said.
 pub(crate) const DIFF_BYTES_MAX: usize = 1024 * 1024;
@@ -31,8 +31,8 @@ fn one(file: &PlannedFile, text: &mut String) -> bool {
     let old_name = if old_exists { old_quoted.clone() } else { "/dev/null".to_owned() };
     let new_name = if change.new_exists { new_quoted.clone() } else { "/dev/null".to_owned() };
     let renamed = change.from.is_some();
-    let mode_changed = file.old_mode.is_some_and(|old| change.new_exists && old != file.new_mode);
-    if renamed || mode_changed || (!change.old_exists && file.new_mode & 0o111 != 0) {
+    let mode_changed = file.old_mode.is_some_and(|old| change.new_exists && old & 0o777 != file.new_mode);
+    if renamed || mode_changed || (!change.old_exists && file.new_mode != NEW_FILE_MODE) {
         text.push_str(&format!("diff --git {old_quoted} {new_quoted}\n"));
         match file.old_mode {
             Some(old) if mode_changed => {
@@ -88,6 +88,7 @@ fn quoted(name: &str) -> String {
     text
 }
 
-fn git_mode(mode: u32) -> &'static str {
-    if mode & 0o111 == 0 { "100644" } else { "100755" }
+/// A regular file's mode as git writes it, with its true permission bits.
+fn git_mode(mode: u32) -> String {
+    format!("100{:03o}", mode & 0o777)
 }

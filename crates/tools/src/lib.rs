@@ -16,10 +16,12 @@ mod recover;
 mod room;
 mod run;
 mod sandbox;
+mod standing;
 mod toolkit;
 mod workspace;
 mod write;
 
+pub use change::FILES_MAX;
 pub use failure::{FailureCode, ToolFailure};
 pub use limits::{Cancel, Limits};
 pub use recover::inspect_interrupted;

@@ -9,18 +9,20 @@ use std::os::fd::OwnedFd;
 use calt_core::Digest;
 use calt_core::RunId;
 use calt_core::event::{FileChange, Finding, FoundFile};
+use calt_core::moment::{Moment, pass};
 use rustix::fs::{AtFlags, RenameFlags, renameat_with, unlinkat};
 
 use crate::room::RunRoom;
 use crate::workspace::{Found, Purpose, RelativePath, Workspace};
-use crate::write::{restore, temporary_from, temporary_name};
+use crate::write::{restore, temporary_back, temporary_from, temporary_name};
 
 /// Looks at every file of an apply that has no end.
 ///
 /// All as the apply wanted them: `applied`. All as before: `not_applied`. Some of each: those that have
 /// exactly the new content are put back, and the answer is `not_applied`. What is neither, or cannot be read or
 /// put back, is left alone and named: `foreign`. A content that somebody wrote while the apply took its place
-/// stands under its own name again. The run's own temporary files are removed. `None` for a workspace that is gone.
+/// stands under its own name again. The run's own temporary files are removed, and so are directories it made for
+/// files that are not there. `None` for a workspace that is gone.
 pub fn inspect_interrupted(
     workspace: Option<&Workspace>,
     room: &RunRoom,
@@ -33,13 +35,29 @@ pub fn inspect_interrupted(
         .enumerate()
         .map(|(number, file)| Leftovers::find(workspace, file, &run.to_string(), number))
         .collect();
-    let mut found: Vec<FoundFile> =
+    let mut seen: Vec<Seen> =
         files.iter().zip(&leftovers).map(|(file, leftovers)| look(workspace, file, leftovers)).collect();
-    let finding = settle(workspace, room, files, &leftovers, &mut found);
+    let finding = settle(workspace, room, files, &leftovers, &mut seen);
     for leftover in &leftovers {
         leftover.sweep();
     }
-    (finding, found)
+    if finding == Finding::NotApplied {
+        workspace.remove_empty(&room.directories());
+    }
+    (finding, seen.into_iter().map(|seen| seen.found).collect())
+}
+
+/// What was seen of one file.
+struct Seen {
+    found: FoundFile,
+    /// A rename stands under both names: only its first half was done.
+    is_half: bool,
+}
+
+impl Seen {
+    fn is_applied(&self) -> bool {
+        self.found.finding == Finding::Applied && !self.is_half
+    }
 }
 
 fn settle(
@@ -47,26 +65,23 @@ fn settle(
     room: &RunRoom,
     files: &[FileChange],
     leftovers: &[Leftovers],
-    found: &mut [FoundFile],
+    seen: &mut [Seen],
 ) -> Finding {
     // A file the apply would not touch says nothing of how far it came.
-    let told: Vec<Finding> = files
-        .iter()
-        .zip(found.iter())
-        .filter(|(file, seen)| !is_untouched(file) || seen.finding != Finding::Applied)
-        .map(|(_, seen)| seen.finding)
-        .collect();
-    if told.iter().all(|finding| *finding == Finding::Applied) {
+    let mut told = files.iter().zip(seen.iter()).filter(|(file, seen)| !is_untouched(file) || !seen.is_applied());
+    if told.clone().all(|(_, seen)| seen.is_applied()) {
         return Finding::Applied;
     }
-    if told.contains(&Finding::Foreign) {
+    if told.any(|(_, seen)| seen.found.finding == Finding::Foreign) {
         return Finding::Foreign;
     }
     let mut all_back = true;
-    for ((file, leftovers), seen) in files.iter().zip(leftovers).zip(found) {
-        if seen.finding == Finding::Applied && (!is_untouched(file) || leftovers.hold_other_mode(file)) {
+    for ((file, leftovers), seen) in files.iter().zip(leftovers).zip(seen) {
+        let is_new = seen.found.finding == Finding::Applied;
+        if is_new && (!is_untouched(file) || leftovers.hold_other_mode(file)) {
             all_back &= put_back(workspace, room, file, leftovers).is_ok();
             *seen = look(workspace, file, leftovers);
+            pass(Moment::FilePutBack);
         }
     }
     if all_back { Finding::NotApplied } else { Finding::Foreign }
@@ -86,6 +101,10 @@ struct Leftovers {
     beside: Option<Leftover>,
     /// For a rename: what stood under the old name.
     moved: Option<Leftover>,
+    /// What a recovery that was itself cut off had begun to write in the place of the file.
+    begun: Option<Leftover>,
+    /// The name of such a beginning.
+    back: String,
 }
 
 struct Leftover {
@@ -99,8 +118,14 @@ struct Leftover {
 impl Leftovers {
     fn find(workspace: &Workspace, file: &FileChange, token: &str, number: usize) -> Self {
         let name = temporary_name(token, number);
-        let moved = file.from.as_ref().and_then(|from| Leftover::find(workspace, from, temporary_from(&name)));
-        Self { beside: Leftover::find(workspace, &file.path, name), moved }
+        let back = temporary_back(&name);
+        let before = file.from.as_ref().unwrap_or(&file.path);
+        Self {
+            moved: file.from.as_ref().and_then(|from| Leftover::find(workspace, from, temporary_from(&name))),
+            begun: Leftover::find(workspace, before, back.clone()),
+            beside: Leftover::find(workspace, &file.path, name),
+            back,
+        }
     }
 
     /// Whether what lies beside a file has other permission bits than the apply wanted: then it is the file before.
@@ -109,7 +134,7 @@ impl Leftovers {
     }
 
     fn sweep(&self) {
-        for left in [&self.beside, &self.moved].into_iter().flatten() {
+        for left in [&self.beside, &self.moved, &self.begun].into_iter().flatten() {
             if !left.is_kept.get() {
                 // Gone already, or put back to its own name.
                 let _ = unlinkat(&left.directory, left.name.as_str(), AtFlags::empty());
@@ -152,16 +177,17 @@ fn mode_of(found: &Found) -> String {
     format!("{:04o}", found.mode & 0o777)
 }
 
-fn look(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> FoundFile {
-    look_at(workspace, file, leftovers).unwrap_or_else(|| unknown(file))
+fn look(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> Seen {
+    look_at(workspace, file, leftovers).unwrap_or_else(|| Seen { found: unknown(file), is_half: false })
 }
 
 /// `None` when something stands there that is no file of its own.
-fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> Option<FoundFile> {
+fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> Option<Seen> {
     let path = RelativePath::parse(&file.path).ok()?;
     let mut now = workspace.read(&path, Purpose::Write).ok()?;
     let digest = |now: &Option<Found>| Digest::of_bytes(now.as_ref().map_or(&[][..], |found| &found.bytes));
     let is = |now: &Option<Found>, sha256: Digest, there: bool| digest(now) == sha256 && now.is_some() == there;
+    let mut is_half = false;
     let finding = match &file.from {
         // A rename is done when the new name has the new content and the old name is gone.
         Some(from) => {
@@ -175,7 +201,10 @@ fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> O
                 },
                 (false, true) if now.is_none() && is(&before, file.old_sha256, true) => Finding::NotApplied,
                 // The new name is there already, the old one still is: the first half of the rename.
-                (true, true) if is(&before, file.old_sha256, true) => Finding::Applied,
+                (true, true) if is(&before, file.old_sha256, true) => {
+                    is_half = true;
+                    Finding::Applied
+                }
                 (true | false, true | false) => Finding::Foreign,
             }
         }
@@ -194,15 +223,15 @@ fn look_at(workspace: &Workspace, file: &FileChange, leftovers: &Leftovers) -> O
         None if is(&now, file.old_sha256, file.old_exists) => Finding::NotApplied,
         None => Finding::Foreign,
     };
-    Some(FoundFile { path: file.path.clone(), sha256: digest(&now), finding })
+    Some(Seen { found: FoundFile { path: file.path.clone(), sha256: digest(&now), finding }, is_half })
 }
 
 /// The file itself, if it still lies beside its name, with its owner and its permission bits; else its pre-image.
 fn put_back(workspace: &Workspace, room: &RunRoom, file: &FileChange, leftovers: &Leftovers) -> io::Result<()> {
     let path = parse(&file.path)?;
     let pre_image = |path: &RelativePath| {
-        let mode = u32::from_str_radix(&file.mode, 8).unwrap_or(0o600);
-        restore(workspace, path, Some((&room.take(file.old_sha256)?, mode)))
+        let mode = u32::from_str_radix(file.old_mode.as_ref().unwrap_or(&file.mode), 8).unwrap_or(0o600);
+        restore(workspace, path, Some((&room.take(file.old_sha256)?, mode, &leftovers.back)))
     };
     if let Some(from) = &file.from {
         let from = parse(from)?;
@@ -242,6 +271,7 @@ mod tests {
             old_exists: old.is_some(),
             new_exists: new.is_some(),
             mode: "0644".to_owned(),
+            old_mode: old.map(|_| "0644".to_owned()),
         }
     }
 
@@ -310,6 +340,35 @@ mod tests {
 
         crash.put("a", "new a").put("b", "new b").put("c", "new c");
         assert_eq!(crash.inspect(&files).0, Finding::Applied);
+    }
+
+    #[test]
+    fn a_rename_cut_between_its_halves_is_put_back() {
+        let crash = Crash::new();
+        let files = [FileChange { from: Some("before".to_owned()), ..change("after", Some("text"), Some("text")) }];
+        crash.put("before", "text").put("after", "text");
+        assert_eq!(crash.inspect(&files), (Finding::NotApplied, vec![Finding::NotApplied]));
+        assert_eq!(crash.names(), ["before"]);
+    }
+
+    #[test]
+    fn directories_made_for_what_is_not_applied_go_unless_they_hold_something() {
+        let crash = Crash::new();
+        crash.room.note_directories(&["d".to_owned(), "d/e".to_owned(), "kept".to_owned()]).unwrap();
+        for directory in ["d", "d/e", "kept"] {
+            std::fs::create_dir(crash.path(directory)).unwrap();
+        }
+        crash.put("d/e/.calt-tmp-7-0", "new").put("kept/mine", "somebody's");
+        assert_eq!(crash.inspect(&[change("d/e/a", None, Some("new"))]).0, Finding::NotApplied);
+        assert_eq!(crash.names(), ["kept"]);
+    }
+
+    #[test]
+    fn what_a_recovery_had_begun_to_write_is_removed() {
+        let crash = Crash::new();
+        crash.put("a", "somebody's").put(".calt-tmp-7-0-back", "ol");
+        assert_eq!(crash.inspect(&[change("a", Some("old"), Some("new"))]).0, Finding::Foreign);
+        assert_eq!(crash.names(), ["a"]);
     }
 
     #[test]

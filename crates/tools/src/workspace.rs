@@ -8,13 +8,14 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use calt_core::Digest;
+use calt_core::{Digest, RunId};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat};
 use rustix::io::Errno;
 
 use crate::failure::{FailureCode, ToolFailure};
+use crate::room::RunRoom;
 
 /// Largest file that is read at all, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -33,6 +34,8 @@ pub(crate) const TEMPORARY_PREFIX: &str = ".calt-tmp-";
 #[derive(Debug)]
 pub struct Workspace {
     root: OwnedFd,
+    /// Where every run on this workspace keeps its pre-images; `None` where nothing can be restored.
+    rooms: Option<PathBuf>,
 }
 
 /// A file as it is now: its bytes, its permission bits, and whether it has other names.
@@ -69,7 +72,26 @@ impl Workspace {
     /// Whatever the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        Ok(Self { root: rustix::fs::open(path, flags, Mode::empty())? })
+        Ok(Self { root: rustix::fs::open(path, flags, Mode::empty())?, rooms: None })
+    }
+
+    /// Names the directory in which every run on this workspace keeps its pre-images.
+    pub fn with_rooms(self, rooms: PathBuf) -> Self {
+        Self { rooms: Some(rooms), ..self }
+    }
+
+    /// The bytes a run on this workspace kept of a file, checked against their digest.
+    pub(crate) fn pre_image(&self, run: RunId, sha256: Digest) -> Result<Vec<u8>, ToolFailure> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "this workspace keeps none");
+        let rooms = self.rooms.as_ref().ok_or_else(missing);
+        rooms.and_then(|rooms| RunRoom::of_run(rooms, run).take(sha256)).map_err(|error| {
+            let (code, what) = match error.kind() {
+                io::ErrorKind::NotFound => (FailureCode::PreImageMissing, "is missing"),
+                io::ErrorKind::InvalidData => (FailureCode::PreImageDamaged, "is damaged: it no longer has its digest"),
+                _ => return ToolFailure::io(&format!("the pre-image {sha256} of run {run} cannot be read"), &error),
+            };
+            ToolFailure::plain(code, format!("the pre-image {sha256} of run {run} {what}"))
+        })
     }
 
     /// Where the directory is now.
@@ -156,6 +178,31 @@ impl Workspace {
             made = if made.is_empty() { part.to_owned() } else { format!("{made}/{part}") };
         }
         Ok(())
+    }
+
+    /// The directories a path lies in that are not there, outermost first.
+    pub(crate) fn missing_parents(&self, path: &RelativePath) -> Vec<String> {
+        let parent = path.parent();
+        let ends = parent.match_indices('/').map(|(at, _)| at).chain([parent.len()]);
+        let above = ends.map(|end| &parent[..end]).filter(|above| *above != ".");
+        above.filter(|above| self.is_missing(above)).map(str::to_owned).collect()
+    }
+
+    fn is_missing(&self, directory: &str) -> bool {
+        let opened = self.open_with(directory, OFlags::PATH, ResolveFlags::NO_SYMLINKS);
+        opened.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Removes directories that are empty, innermost first; one that holds something stays.
+    pub(crate) fn remove_empty(&self, outermost_first: &[String]) {
+        for directory in outermost_first.iter().rev() {
+            let Ok(path) = RelativePath::parse(directory) else { continue };
+            let Ok(above) = self.open_parent(&path) else { continue };
+            if rustix::fs::unlinkat(&above, path.name(), AtFlags::REMOVEDIR).is_ok() {
+                // At worst an empty directory is back after a power loss.
+                let _ = rustix::fs::fsync(&above);
+            }
+        }
     }
 
     /// Reads a regular file; `None` when nothing is there. For a write no link is followed.

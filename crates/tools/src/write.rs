@@ -4,12 +4,14 @@
 //! on nothing stops the write: targets are exchanged with what was prepared, what was swapped out is
 //! compared with what was previewed, and put back if it is something else.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 
 use calt_core::event::FileChange;
+use calt_core::moment::{Moment, pass};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, getgid, getuid};
@@ -49,18 +51,38 @@ pub(crate) fn apply(
     let changed: Vec<(usize, &PlannedFile)> = files.iter().enumerate().filter(|(_, file)| file.changes()).collect();
     for (_, file) in changed.iter().filter(|(_, file)| file.change.old_exists) {
         room.keep(&file.old_bytes).map_err(|error| ToolFailure::io("a pre-image cannot be kept", &error))?;
+        pass(Moment::PreImageKept);
+    }
+    let directories = directories_to_make(workspace, &changed)?;
+    if !directories.is_empty() {
+        let noted = room.note_directories(&directories);
+        noted.map_err(|error| ToolFailure::io("what is to be made cannot be noted", &error))?;
     }
     room.sync().map_err(|error| ToolFailure::io("pre-images cannot be made durable", &error))?;
+    pass(Moment::PreImagesDurable);
     let mut prepared = Vec::new();
-    let outcome = prepare_all(workspace, &changed, token, &mut prepared)
-        .and_then(|()| limits.check())
-        .and_then(|()| prepared.iter_mut().try_for_each(place));
+    let outcome = prepare_all(workspace, &changed, token, &mut prepared).and_then(|()| limits.check()).and_then(|()| {
+        pass(Moment::FilesPrepared);
+        prepared.iter_mut().try_for_each(|entry| place(entry).inspect(|()| pass(Moment::FilePlaced)))
+    });
     if let Err(mut failure) = outcome {
         failure.applied = put_back(&prepared);
+        workspace.remove_empty(&directories);
         return Err(failure);
     }
+    pass(Moment::FilesPlaced);
     finish(&prepared);
     Ok(files.iter().map(|file| file.change.clone()).collect())
+}
+
+/// The directories that do not exist yet, outermost first.
+fn directories_to_make(workspace: &Workspace, files: &[(usize, &PlannedFile)]) -> Result<Vec<String>, ToolFailure> {
+    let mut missing = BTreeSet::new();
+    for (_, file) in files.iter().filter(|(_, file)| file.change.new_exists) {
+        missing.extend(workspace.missing_parents(&RelativePath::parse_for_write(&file.change.path)?));
+    }
+    // A directory sorts before those below it.
+    Ok(missing.into_iter().collect())
 }
 
 fn prepare_all<'f>(
@@ -84,6 +106,7 @@ fn prepare_all<'f>(
         let temporary = temporary_name(token, number);
         let entry = Prepared { file, path, directory, temporary, from, done: Done::Nothing };
         let made = make_temporary(&entry)?;
+        pass(Moment::TemporaryMade);
         // From here on it is ours to take away, also when it cannot be filled.
         prepared.push(entry);
         if let (Some(made), Some(entry)) = (made, prepared.last()) {
@@ -137,6 +160,7 @@ fn place(entry: &mut Prepared<'_>) -> Result<(), ToolFailure> {
         renameat_with(&entry.directory, &temporary, &entry.directory, &name, RenameFlags::NOREPLACE)
             .map_err(|error| fault(&name, error))?;
         entry.done = Done::Placed;
+        pass(Moment::RenameHalfDone);
         let moved = temporary_from(&temporary);
         renameat_with(above, from.name(), above, &moved, RenameFlags::NOREPLACE)
             .map_err(|error| fault(from.name(), error))?;
@@ -216,6 +240,9 @@ fn put_back(prepared: &[Prepared<'_>]) -> Vec<FileChange> {
             Err(_) => left.push(change.clone()),
         }
         let _ = rustix::fs::fsync(&entry.directory);
+        if let Some((_, above)) = &entry.from {
+            let _ = rustix::fs::fsync(above);
+        }
     }
     left
 }
@@ -230,23 +257,32 @@ fn finish(prepared: &[Prepared<'_>]) {
             let _ = unlinkat(&entry.directory, &entry.temporary, AtFlags::empty());
         }
         let _ = rustix::fs::fsync(&entry.directory);
+        pass(Moment::LeftoverRemoved);
     }
 }
 
-/// Restores a file from its pre-image, or removes one that was not there.
-pub(crate) fn restore(workspace: &Workspace, path: &RelativePath, before: Option<(&[u8], u32)>) -> std::io::Result<()> {
+/// The name under which a file's pre-image is written before it takes the file's place.
+pub(crate) fn temporary_back(temporary: &str) -> String {
+    format!("{temporary}-back")
+}
+
+/// Restores a file from its pre-image, written under a temporary name, or removes one that was not there.
+pub(crate) fn restore(
+    workspace: &Workspace,
+    path: &RelativePath,
+    before: Option<(&[u8], u32, &str)>,
+) -> std::io::Result<()> {
     let directory = workspace.open_parent(path).map_err(|failure| std::io::Error::other(failure.message))?;
     match before {
         None => unlinkat(&directory, path.name(), AtFlags::empty())?,
-        Some((bytes, mode)) => {
-            let temporary = format!("{TEMPORARY_PREFIX}back");
-            let _ = unlinkat(&directory, &temporary, AtFlags::empty());
+        Some((bytes, mode, temporary)) => {
+            let _ = unlinkat(&directory, temporary, AtFlags::empty());
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let mut file = File::from(openat(&directory, &temporary, flags, Mode::from_raw_mode(0o600))?);
+            let mut file = File::from(openat(&directory, temporary, flags, Mode::from_raw_mode(0o600))?);
             file.write_all(bytes)?;
             file.set_permissions(std::fs::Permissions::from_mode(mode))?;
             file.sync_all()?;
-            rustix::fs::renameat(&directory, &temporary, &directory, path.name())?;
+            rustix::fs::renameat(&directory, temporary, &directory, path.name())?;
         }
     }
     rustix::fs::fsync(&directory)?;

@@ -12,6 +12,7 @@ mod failure;
 mod gate;
 mod hang_up;
 mod identity;
+mod kills;
 mod plans;
 mod preview;
 mod problems;
@@ -21,6 +22,7 @@ mod search;
 mod secrets;
 mod stop;
 mod tidy;
+mod undo;
 mod useful_work;
 
 use serde_json::{Value, json};

@@ -103,6 +103,12 @@ const fn story(code: Code) -> Story {
             world.owner().import(&session, &plan(2, &[look("a")])).expect(200);
             world.owner().approve_plan(&session, 1)
         }),
+        Code::NothingToTakeBack => {
+            Answered(|world| world.owner().post_nothing(&format!("/api/v1/sessions/{}/undo", approved(world).id)))
+        }
+        Code::WorkspaceInUse => {
+            Below("crates/core/tests/it/undo.rs", "a_session_opens_on_anothers_workspace_only_when_it_is_alone_there")
+        }
         Code::SessionNotFound => Answered(|world| world.owner().get("/api/v1/sessions/session_nope")),
         Code::PlanNotFound => Answered(|world| world.owner().approve_plan(&planned(world), 7)),
         Code::StepNotFound => Answered(|world| world.owner().run(&planned(world), "nope")),
@@ -271,6 +277,7 @@ fn a_command_is_refused_where_no_box_holds() {
             files: Vec::new(),
             box_spec: Some(box_spec),
         }),
+        home: None,
     };
     let caller = Caller {
         principal: PrincipalId::owner(),

@@ -164,9 +164,8 @@ pub(crate) enum LogsCommand {
     Search {
         /// The words, in English or Japanese; without any, the newest events
         text: Vec<String>,
-        /// Only in this session
-        #[arg(long)]
-        session: Option<String>,
+        #[command(flatten)]
+        narrow: Narrow,
         #[command(flatten)]
         page: Page,
     },
@@ -179,6 +178,26 @@ pub(crate) enum LogsCommand {
         #[arg(long, value_name = "NUMBER")]
         after: Option<u64>,
     },
+}
+
+/// Which events are searched.
+#[derive(Debug, Args)]
+pub(crate) struct Narrow {
+    /// Only in this session
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    /// Only events of this type, such as `step_executed`
+    #[arg(long = "type", value_name = "EVENT_TYPE")]
+    pub(crate) event_type: Option<String>,
+    /// Only events this principal caused
+    #[arg(long, value_name = "NAME")]
+    pub(crate) principal: Option<String>,
+    /// Only from this time on: a date here (2026-07-01), or a time with its offset (2026-07-01T09:30:00+09:00)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time; a date is taken to its end
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

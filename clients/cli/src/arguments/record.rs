@@ -72,6 +72,18 @@ pub(crate) enum AskedCommand {
 /// What can be done to the record without a daemon.
 #[derive(Clone, Debug, Subcommand)]
 pub enum OfflineCommand {
+    /// Look whether the record is what it was: every event, the tree, checkpoints, files, the read model
+    Verify {
+        /// A session's exported record, instead of the whole log; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Checkpoints that were kept elsewhere, one or more in a file; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// Accept only this key's signatures (`NAME+ID+KEY`)
+        #[arg(long, value_name = "KEY")]
+        key: Vec<String>,
+    },
     /// Write a backup to a new file, while the daemon works or without one
     Backup {
         /// The file; an existing one is not overwritten
@@ -84,18 +96,6 @@ pub enum OfflineCommand {
     Restore {
         /// The backup
         file: PathBuf,
-    },
-    /// Look whether the record is what it was: every event, the tree, checkpoints, files, the read model
-    Verify {
-        /// A session's exported record, instead of the whole log; `-` is standard input
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Checkpoints that were kept elsewhere, one or more in a file; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        /// Accept only this key's signatures (`NAME+ID+KEY`)
-        #[arg(long, value_name = "KEY")]
-        key: Vec<String>,
     },
     /// Make the read model again from the log; no daemon may run
     Rebuild,

@@ -20,7 +20,8 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     let events: Value = context.fetch(&client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
     let why = why(&shown, render::items(&events["items"]));
     let next = serde_json::from_value(shown["next"].clone()).ok().and_then(|next| hint::command(&next, Some(session)));
-    let answer = json!({"session": shown, "why": why, "next_command": next});
+    let undo = way_back(&shown, render::items(&events["items"]));
+    let answer = json!({"session": shown, "why": why, "next_command": next, "undo_command": undo});
     context.show(&answer, |_| {
         let mut sheet = Sheet::default();
         sheet.line(format_args!("{session}: {}", render::word(&shown["status"])));
@@ -33,15 +34,39 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
             || "next: nothing; a stopped session stays stopped (`calt run PLAN` makes a new one)".to_owned(),
             |next| format!("next: {next}"),
         ));
+        if let Some(undo) = &undo {
+            sheet.line(format_args!("to take back what was written: {undo}"));
+        }
         // The one step and the whole way: who came to decide wants to see it through.
         if shown["status"].as_str().is_some_and(|status| status.starts_with("awaiting_")) {
             sheet.line(format_args!("all of it: calt run --session {session}"));
         }
-        if let Some(workspace) = context.workspace(session) {
+        if let Some(workspace) = context.workspace(&shown) {
             sheet.add(&render::files_in(&workspace));
         }
         sheet.done()
     })
+}
+
+/// The command that takes back what a failure or a stop left behind.
+fn way_back(session: &Value, newest_first: &[Value]) -> Option<String> {
+    let id = session["id"].as_str()?;
+    match session["status"].as_str()? {
+        "failed" => {
+            let end = newest_first.iter().find(|event| !event["run_id"].is_null() && is_end(event))?;
+            let payload: Value = serde_json::from_str(end["payload_text"].as_str()?).ok()?;
+            hint::command(&serde_json::from_value(payload["next"].clone()).ok()?, Some(id))
+        }
+        "cancelled" => newest_first
+            .iter()
+            .any(|event| !render::items(&event["facts"]["applied"]).is_empty())
+            .then(|| format!("calt undo {id}")),
+        _ => None,
+    }
+}
+
+fn is_end(event: &Value) -> bool {
+    ["step_executed", "step_failed", "step_interrupted"].iter().any(|kind| event["event_type"] == **kind)
 }
 
 /// Why it stands there: the status in words, and the last thing that mattered.

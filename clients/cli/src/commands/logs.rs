@@ -6,22 +6,32 @@ use super::list::{list, more};
 use crate::arguments::LogsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::render::{self, EventsOf};
+use crate::found::marked;
+use crate::render::{self, EventsOf, Place};
 
 pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
-        LogsCommand::Search { text, session, page } => {
+        LogsCommand::Search { text, narrow, page } => {
             let text = text.join(" ");
-            let query = vec![("q", text.as_str())];
-            let found = match &session {
+            let since = narrow.since.as_deref().map(|since| moment(since, Midnight::Before));
+            let until = narrow.until.as_deref().map(|until| moment(until, Midnight::After));
+            let mut query = vec![("q", text.as_str())];
+            let narrowed = [
+                ("event_type", narrow.event_type.as_deref()),
+                ("principal", narrow.principal.as_deref()),
+                ("since", since.as_deref()),
+                ("until", until.as_deref()),
+            ];
+            query.extend(narrowed.into_iter().filter_map(|(name, value)| Some((name, value?))));
+            let found = match &narrow.session {
                 Some(session) => {
                     list(context, &client, &endpoint::SEARCH_SESSION_EVENTS, &[session], query, &page).await?
                 }
                 None => list(context, &client, &endpoint::SEARCH_ALL_EVENTS, &[], query, &page).await?,
             };
-            let of = whose(session.as_deref());
-            context.show(&found, |found| render::events(render::items(&found["items"]), of))?;
+            let of = whose(narrow.session.as_deref());
+            context.show(&found, |found| marked(&render::events(render::items(&found["items"]), of), Place::Data))?;
             if render::items(&found["items"]).is_empty() {
                 context.talk("Nothing found.\n");
             }
@@ -46,6 +56,27 @@ pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), F
             Ok(())
         }
     }
+}
+
+/// Which end of a day is meant.
+#[derive(Clone, Copy, Debug)]
+enum Midnight {
+    Before,
+    After,
+}
+
+/// A date, or a time without an offset, as the moment it is where the person is; all else is the daemon's to read.
+fn moment(text: &str, midnight: Midnight) -> String {
+    if text.parse::<jiff::Timestamp>().is_ok() {
+        return text.to_owned();
+    }
+    let is_date = text.len() == "2026-07-01".len();
+    let local = text.parse::<jiff::civil::DateTime>().and_then(|time| match midnight {
+        Midnight::After if is_date => time.tomorrow(),
+        Midnight::After | Midnight::Before => Ok(time),
+    });
+    let zoned = local.and_then(|time| time.to_zoned(jiff::tz::TimeZone::system()));
+    zoned.map_or_else(|_| text.to_owned(), |zoned| zoned.timestamp().to_string())
 }
 
 fn whose(session: Option<&str>) -> EventsOf {

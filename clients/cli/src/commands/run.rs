@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use calt_api::Code;
 use calt_api::client::Client;
-use calt_api::endpoint;
+use calt_api::{Code, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -243,8 +242,16 @@ async fn follow(
         return Ok(());
     }
     let session = show_session(run.context, &run.client, &run.session).await?;
-    let next = serde_json::from_value(session["next"].clone()).ok();
-    Err(Fault::Work { message: format!("step {name} {state}: {}", render::word(&ended["error"])), next })
+    Err(failed(&ended, name, &session["next"]))
+}
+
+/// A step that failed. What it wrote stays, so the way back comes before the way on.
+pub(crate) fn failed(ended: &Value, step: &str, of_session: &Value) -> Fault {
+    let offered: Option<Next> = serde_json::from_value(ended["next"].clone()).ok();
+    let stays = if offered.is_some() { "; what it wrote stays until it is taken back" } else { "" };
+    let (state, error) = (render::word(&ended["state"]), render::word(&ended["error"]));
+    let next = offered.or_else(|| serde_json::from_value(of_session.clone()).ok());
+    Fault::Work { message: format!("step {step} {state}: {error}{stays}"), next }
 }
 
 fn spinner(run: &Run<'_>, label: &str) -> Option<ProgressBar> {
@@ -288,7 +295,7 @@ async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), F
         };
         sheet.add(&crate::table::rows(&artifacts.iter().map(row).collect::<Vec<_>>()));
     }
-    if let Some(workspace) = context.workspace(session) {
+    if let Some(workspace) = context.workspace(&shown) {
         sheet.line("");
         sheet.add(&render::files_in(&workspace));
     }

@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&session], &[]).await?;
             context.show(&shown, |shown| {
                 let mut text = render::pairs(shown, FIELDS);
-                if let Some(workspace) = context.workspace(&session) {
+                if let Some(workspace) = context.workspace(shown) {
                     text.push_str(&render::files_in(&workspace));
                 }
                 text

@@ -91,7 +91,7 @@ async fn execute(
         }
         return Ok(());
     }
-    let fault = Fault::Work { message: format!("step {step} {state}: {}", render::word(&ended["error"])), next };
+    let fault = run::failed(&ended, step, &session["next"]);
     Err(if context.json() { Fault::Printed(Box::new(fault)) } else { fault })
 }
 

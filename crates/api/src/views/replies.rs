@@ -250,6 +250,8 @@ reply! {
         output: Value,
         /// Why it failed.
         error: Option<String>,
+        /// What it offers: to take back what it wrote before it failed.
+        next: Option<Next>,
         /// Where the artifacts are.
         artifacts: Vec<String>,
         /// The command's exit code.
@@ -290,6 +292,50 @@ reply! {
 }
 
 reply! {
+    /// The plan version that takes back. Nothing is written until it is approved and executed.
+    UndoReply {
+        /// The session the plan stands in: the one that was named, or after a stop the one that goes on in its place.
+        session_id: String,
+        /// Whether that session was made for it.
+        is_new_session: bool,
+        /// The plan version.
+        version: u32,
+        /// Its title.
+        title: String,
+        /// The files it puts back, by name.
+        taken_back: Vec<TakenBackView>,
+        /// The files it leaves alone, by name.
+        left_alone: Vec<LeftAloneView>,
+        /// What would lead on.
+        next: Option<Next>,
+    }
+}
+
+reply! {
+    /// A file that a plan would put back.
+    TakenBackView {
+        /// Its name afterwards.
+        path: String,
+        /// Its name now, when it gets an earlier one back.
+        from: Option<String>,
+        /// `restore`, `rename` or `delete`.
+        action: String,
+        /// It becomes what it was before this run.
+        run_id: i64,
+    }
+}
+
+reply! {
+    /// A file that stays as it is.
+    LeftAloneView {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    }
+}
+
+reply! {
     /// An event.
     EventView {
         /// Dense over the whole log, from 1.
@@ -326,10 +372,61 @@ reply! {
 }
 
 reply! {
+    /// A stretch of text.
+    StretchView {
+        /// The first character, from 0.
+        start: usize,
+        /// The character behind the last one.
+        end: usize,
+    }
+}
+
+reply! {
+    /// A hit in a field of an event.
+    HighlightView {
+        /// `event_type`, `summary`, `payload_text`.
+        field: String,
+        /// The hit's first character in the field, from 0. A character is a Unicode code point.
+        start: usize,
+        /// The character behind its last one.
+        end: usize,
+    }
+}
+
+reply! {
+    /// A piece of a long field around a hit.
+    ExcerptView {
+        /// `payload_text`; `output` where the payload names only the artifact that holds the output.
+        field: String,
+        /// The piece on one line, JSON escapes resolved, masked.
+        text: String,
+        /// The hits in it.
+        marks: Vec<StretchView>,
+        /// Whether the field goes on before it.
+        cut_before: bool,
+        /// Whether the field goes on behind it.
+        cut_after: bool,
+    }
+}
+
+reply! {
+    /// An event that a search found.
+    FoundEvent {
+        /// The event.
+        #[serde(flatten)]
+        event: EventView,
+        /// Where type, summary and payload hold what was looked for; at most 32 a field. Empty without words.
+        highlights: Vec<HighlightView>,
+        /// Around the hit in the payload or in a long output; `null` where there is none.
+        excerpt: Option<ExcerptView>,
+    }
+}
+
+reply! {
     /// A page of a search.
     SearchPage {
         /// The hits, newest first.
-        items: Vec<EventView>,
+        items: Vec<FoundEvent>,
         /// What `cursor` gives the next page; `null` at the end.
         next_cursor: Option<String>,
         /// Said when the index is missing and the log was scanned instead.

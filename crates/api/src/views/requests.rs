@@ -85,6 +85,20 @@ request! {
 }
 
 request! {
+    /// What is to be taken back.
+    UndoRequest {
+        /// The run; without it everything since the session first wrote.
+        run_id: Option<i64>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+    }
+}
+
+request! {
     /// A stop, or any other call that needs no more.
     StopRequest {
         /// The surface the client says it is.

@@ -1,9 +1,11 @@
 //! Ending runs and sessions: what happened goes into the log, whatever it was.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Decision, Facts, Failure, RunEnd, Success, event, fitting};
-use crate::event::{Fact, Finding, FoundFile, NewEvent, PAYLOAD_BYTES_MAX, PreviewFact, files_digest, targets_digest};
+use crate::event::{
+    Fact, FileChange, Finding, FoundFile, NewEvent, PAYLOAD_BYTES_MAX, PreviewFact, files_digest, targets_digest,
+};
 use crate::id::{RunId, StepId};
 use crate::refusal::Refusal;
 use crate::session::{Progress, Session, Stage, Step};
@@ -17,7 +19,7 @@ pub(super) fn finish_run(session: &Session, run: RunId, end: &RunEnd, facts: &Fa
     let entry = session.entry(step).expect("a running step stands in the newest plan");
     let events = match end {
         RunEnd::Succeeded(success) => succeeded(session, version, entry, run, success, facts),
-        RunEnd::Failed(failure) => vec![failed(version, entry, run, failure, facts)],
+        RunEnd::Failed(failure) => vec![failed(session, entry, run, failure, facts)],
     };
     Ok(Decision::accept(Answer::RunEnded { run }, events))
 }
@@ -88,8 +90,8 @@ fn succeeded(
     events
 }
 
-fn failed(version: u32, entry: &Step, run: RunId, failure: &Failure, facts: &Facts) -> NewEvent {
-    let step = &entry.planned.id;
+fn failed(session: &Session, entry: &Step, run: RunId, failure: &Failure, facts: &Facts) -> NewEvent {
+    let (version, step) = (session.plan_version().unwrap_or_default(), &entry.planned.id);
     let fact = Fact::StepFailed {
         version,
         step: step.clone(),
@@ -111,6 +113,7 @@ fn failed(version: u32, entry: &Step, run: RunId, failure: &Failure, facts: &Fac
         "applied": failure.applied,
         "output": failure.output,
         "tier": facts.tier,
+        "next": offer(session, run, failure.applied.iter().any(FileChange::changes)),
     });
     // The facts keep what was applied; the error is what people search for.
     event(fact, Some(run), format!("step {step} failed"), &fitting(payload, &["output", "applied"]))
@@ -138,9 +141,15 @@ pub(super) fn interrupt_run(
         "finding": finding,
         "files": files,
         "error": format!("interrupted: the daemon ended during the run; {words}"),
+        "next": offer(session, run, finding == Finding::Applied),
     });
     let interrupted = event(fact, Some(run), format!("step {step} interrupted"), &fitting(payload, &["files"]));
     Ok(Decision::accept(Answer::RunEnded { run }, vec![interrupted]))
+}
+
+/// A failure after which a write stays offers to take it back.
+fn offer(session: &Session, run: RunId, has_written: bool) -> Value {
+    if has_written { json!({"action": "take_back", "session": session.id(), "run": run}) } else { Value::Null }
 }
 
 pub(super) fn stop(session: &Session) -> Decision {

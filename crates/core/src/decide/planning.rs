@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::approval::closed;
-use super::{Answer, CreateSession, Decision, ImportPlan, event};
+use super::{Answer, CreateSession, Decision, Facts, HomeFacts, ImportPlan, event};
 use crate::digest::Digest;
-use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact};
+use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact, WorkspaceIdentity};
+use crate::id::SessionId;
 use crate::isolation::BoxSpec;
 use crate::plan::PlannedStep;
 use crate::refusal::Refusal;
@@ -16,10 +17,17 @@ const GOAL_CHARS_MAX: u64 = 4_000;
 /// Longest `ref` and `origin`, in characters.
 const LABEL_CHARS_MAX: u64 = 200;
 
-pub(super) fn create_session(session: Option<&Session>, create: &CreateSession) -> Result<Decision, Refusal> {
+pub(super) fn create_session(
+    session: Option<&Session>,
+    create: &CreateSession,
+    facts: &Facts,
+) -> Result<Decision, Refusal> {
     if session.is_some() {
         let what = format!("session `{}`", create.id);
         return Err(Refusal::InputInvalid { what, reason: "it exists already".to_owned() });
+    }
+    if let WorkspaceIdentity::Of { session: home } = &create.workspace {
+        nobody_else_is_on(home, facts)?;
     }
     bounded("the goal", create.goal.as_deref(), GOAL_CHARS_MAX)?;
     bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
@@ -35,6 +43,19 @@ pub(super) fn create_session(session: Option<&Session>, create: &CreateSession) 
     });
     let created = event(fact, None, "session created".to_owned(), &payload);
     Ok(Decision::accept(Answer::SessionCreated { session: create.id.clone() }, vec![created]))
+}
+
+/// Two live sessions never write to one workspace: everyone else on it is stopped, and nothing runs there any more.
+fn nobody_else_is_on(home: &SessionId, facts: &Facts) -> Result<(), Refusal> {
+    let missing = || Refusal::SessionNotFound { session: home.to_string() };
+    let HomeFacts { open, running } = facts.home.as_ref().ok_or_else(missing)?;
+    if let Some(open) = open {
+        return Err(Refusal::WorkspaceInUse { session: home.clone(), open: open.clone() });
+    }
+    match running.clone() {
+        Some((session, step, run)) => Err(Refusal::RunInProgress { session, step, run }),
+        None => Ok(()),
+    }
 }
 
 fn bounded(what: &str, text: Option<&str>, limit: u64) -> Result<(), Refusal> {

@@ -62,21 +62,6 @@ pub enum RosterAction {
         /// How often since the last such event.
         count: u64,
     },
-    /// Let the text of one of the daemon's own events go for good.
-    RedactPayload(Redaction),
-    /// The daemon's own place: it was filled from a backup.
-    Restored {
-        /// Events the backup held.
-        events: u64,
-        /// The tree's root over them.
-        root: Digest,
-        /// When the backup was made.
-        made_at: Timestamp,
-        /// Files it held.
-        files: u64,
-        /// Whether workspaces were among them.
-        workspaces: bool,
-    },
     /// The daemon: it signed a checkpoint.
     SignCheckpoint {
         /// The tree the checkpoint is over.
@@ -93,6 +78,21 @@ pub enum RosterAction {
         /// Its newest event that goes along.
         last_seq: u64,
     },
+    /// The daemon's own place: it was filled from a backup.
+    Restored {
+        /// Events the backup held.
+        events: u64,
+        /// The tree's root over them.
+        root: Digest,
+        /// When the backup was made.
+        made_at: Timestamp,
+        /// Files it held.
+        files: u64,
+        /// Whether workspaces were among them.
+        workspaces: bool,
+    },
+    /// Let the text of one of the daemon's own events go for good.
+    RedactPayload(Redaction),
 }
 
 /// Decides about the roster.
@@ -120,16 +120,16 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::AccessRefused { reason: reason.clone(), count: *count };
             Ok(recorded(fact, format!("access refused {count} times: {reason}")))
         }
+        RosterAction::SignCheckpoint { tree, key, note } => sign_checkpoint(tree, key, note),
+        RosterAction::ExportRecord { session, last_seq } => {
+            let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
+            Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
+        }
         RosterAction::RedactPayload(wanted) => redaction::of_daemon(wanted),
         RosterAction::Restored { events, root, made_at, files, workspaces } => {
             let (events, files) = (*events, *files);
             let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
             Ok(recorded(fact, format!("restored from a backup of {events} events, made {made_at}")))
-        }
-        RosterAction::SignCheckpoint { tree, key, note } => sign_checkpoint(tree, key, note),
-        RosterAction::ExportRecord { session, last_seq } => {
-            let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
-            Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
         }
     }
 }

@@ -100,9 +100,9 @@ impl Session {
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
-            | Fact::Restored { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => Err("the event belongs to no session"),
+            | Fact::RecordExported { .. }
+            | Fact::Restored { .. } => Err("the event belongs to no session"),
         }
     }
 

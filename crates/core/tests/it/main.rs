@@ -8,4 +8,5 @@ mod roles;
 mod rules;
 mod states;
 mod toolbox;
+mod undo;
 mod world;

@@ -344,7 +344,8 @@ fn what_one_of_them_cannot_see_the_other_does() {
             let (old_sha256, new_sha256) = (other(), other());
             let (path, mode) = ("a.txt".to_owned(), "0644".to_owned());
             let (old_exists, new_exists) = (true, true);
-            applied.push(FileChange { path, from: None, old_sha256, new_sha256, old_exists, new_exists, mode });
+            let (from, old_mode) = (None, Some(mode.clone()));
+            applied.push(FileChange { path, from, old_sha256, new_sha256, old_exists, new_exists, mode, old_mode });
         }
     })(&mut log);
     assert!(oracle::judge(&log).unwrap_err().what.contains("no run had previewed"));

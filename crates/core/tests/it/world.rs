@@ -179,6 +179,7 @@ impl World {
             next_artifact: ArtifactId(self.next_run),
             tier: self.tier,
             step: step.and_then(|step| self.gathered(step)),
+            home: None,
         }
     }
 
@@ -223,6 +224,7 @@ impl World {
             old_exists: old.is_some(),
             new_exists: true,
             mode: "0644".to_owned(),
+            old_mode: old.map(|_| "0644".to_owned()),
         }
     }
 

@@ -1,12 +1,12 @@
-//! Events: paged, streamed, searched.
+//! Events: paged and streamed.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse as _;
-use calt_api::views::{EventView, Page, SearchPage};
-use calt_engine::core::{EventId, SessionId};
-use calt_engine::store::{EventRow, SearchQuery};
+use calt_api::views::{EventView, Page};
+use calt_engine::core::SessionId;
+use calt_engine::store::EventRow;
 use serde::Deserialize;
 
 use super::{At, Reader, cursor, page_size, read, session_id, session_missing};
@@ -21,16 +21,6 @@ use crate::stream::{self, Followed};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EventsQuery {
     after: Option<u64>,
-    limit: Option<u32>,
-    cursor: Option<String>,
-}
-
-/// What the query of a search may say.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct WantedEvents {
-    q: Option<String>,
-    event_type: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -57,27 +47,7 @@ pub(crate) async fn of_all(
     answer(app, &headers, Followed::Log, &query).await
 }
 
-/// `GET /sessions/{session}/events/search`.
-pub(crate) async fn search_session(
-    State(app): State<App>,
-    _: Reader,
-    At(session): At<String>,
-    Params(query): Params<WantedEvents>,
-) -> Result<View<SearchPage>, Refused> {
-    let session = known_session(&app, &session).await?;
-    search(&app, Some(session), query).await.map(View)
-}
-
-/// `GET /events/search`.
-pub(crate) async fn search_all(
-    State(app): State<App>,
-    _: Reader,
-    Params(query): Params<WantedEvents>,
-) -> Result<View<SearchPage>, Refused> {
-    search(&app, None, query).await.map(View)
-}
-
-async fn known_session(app: &App, session: &str) -> Result<SessionId, Refused> {
+pub(super) async fn known_session(app: &App, session: &str) -> Result<SessionId, Refused> {
     let session = session_id(session)?;
     let id = session.clone();
     let known = read(app, move |store| store.session(&id)).await?;
@@ -106,26 +76,6 @@ async fn answer(
     let (rows, cut) = fitting(rows);
     let next_cursor = rows.last().filter(|_| more || cut).map(|row| counted.number(row).to_string());
     Ok(View(Page { items: rows.into_iter().map(event_view).collect(), next_cursor }).into_response())
-}
-
-async fn search(app: &App, session: Option<SessionId>, query: WantedEvents) -> Result<SearchPage, Refused> {
-    let wanted = SearchQuery {
-        session,
-        text: query.q,
-        event_type: query.event_type,
-        limit: Some(page_size(query.limit)),
-        cursor: cursor(query.cursor.as_deref())?.map(EventId),
-    };
-    let page = read(app, move |store| store.search(&wanted)).await?;
-    let (rows, cut) = fitting(page.items);
-    let next_cursor = if cut { rows.last().map(|row| row.id) } else { page.next_cursor };
-    Ok(SearchPage {
-        next_cursor: next_cursor.map(|cursor| cursor.to_string()),
-        items: rows.into_iter().map(event_view).collect(),
-        notice: page
-            .index_unusable
-            .map(|reason| format!("the search index cannot be used ({reason}); the log was read instead")),
-    })
 }
 
 /// The events that fit into one page, at least one; and whether some did not.

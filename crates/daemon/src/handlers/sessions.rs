@@ -2,16 +2,19 @@
 
 use axum::extract::State;
 use calt_api::problem::next_of;
-use calt_api::views::{CreateSession, Page, SessionView, StopRequest, Stopped};
+use calt_api::views::{
+    CreateSession, LeftAloneView, Page, SessionView, StopRequest, Stopped, TakenBackView, UndoReply, UndoRequest,
+};
 use calt_engine::NewSession;
 use calt_engine::core::event::{Mode, Profile};
 use calt_engine::core::session::SessionStatus;
-use calt_engine::core::{EventId, SessionId};
+use calt_engine::core::undo::{LeftAlone, TakenBack};
+use calt_engine::core::{EventId, RunId, SessionId};
 use calt_engine::store::{SessionList, SessionRow};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{At, Maker, Reader, Stopper, cursor, page_size, read, session_id, session_missing, word};
+use super::{At, Maker, Planner, Reader, Stopper, cursor, page_size, read, session_id, session_missing, word};
 use crate::app::App;
 use crate::body::{OptionalJson, Params};
 use crate::reply::{Refused, View};
@@ -88,6 +91,41 @@ pub(crate) async fn stop(
     app.engine.stop(by.claiming(body.source, body.user_id, body.message_id), &session).await?;
     let status = SessionStatus::Cancelled.as_str().to_owned();
     Ok(View(Stopped { session_id: session.to_string(), status }))
+}
+
+/// `POST /sessions/{session}/undo`. It names a session and a run, and no path.
+pub(crate) async fn undo(
+    State(app): State<App>,
+    Planner(by): Planner,
+    At(session): At<String>,
+    OptionalJson(body): OptionalJson<UndoRequest>,
+) -> Result<View<UndoReply>, Refused> {
+    let session = session_id(&session)?;
+    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let plan = app.engine.undo(by, &session, body.run_id.map(RunId)).await?;
+    let state = app.engine.store().session_state(&plan.session).await?;
+    Ok(View(UndoReply {
+        session_id: plan.session.to_string(),
+        is_new_session: plan.is_new_session,
+        version: plan.version,
+        title: plan.title,
+        taken_back: plan.taken.into_iter().map(taken_back).collect(),
+        left_alone: plan.left_alone.into_iter().map(left_alone).collect(),
+        next: state.and_then(|state| next_of(&state)),
+    }))
+}
+
+fn taken_back(file: TakenBack) -> TakenBackView {
+    let action = match (&file.from, &file.becomes) {
+        (Some(_), _) => "rename",
+        (None, Some(_)) => "restore",
+        (None, None) => "delete",
+    };
+    TakenBackView { path: file.path, from: file.from, action: action.to_owned(), run_id: file.run.0 }
+}
+
+fn left_alone(file: LeftAlone) -> LeftAloneView {
+    LeftAloneView { path: file.path, reason: file.reason }
 }
 
 async fn view(app: &App, session: &SessionId) -> Result<SessionView, Refused> {

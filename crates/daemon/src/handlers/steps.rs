@@ -86,7 +86,7 @@ pub(crate) async fn execute(
     if prefers_an_early_answer(&headers) {
         return started(&app, run).await;
     }
-    let outcome = app.engine.run_end(run).await;
+    let outcome = app.engine.run_end(run).await?;
     Ok(View(ended(&app, run, outcome.as_deref(), &session, &step).await?).into_response())
 }
 

@@ -7,11 +7,12 @@ use calt_api::visible::visible_line;
 use calt_engine::store::{BackupError, OpenError, StoreError};
 use serde_json::{Value, json};
 
-use super::EXIT_FOUND;
 use crate::ground::GroundFault;
 use crate::settings::SettingsFault;
 
-/// What was found, in one word for programs.
+/// Exit code: something in the record, or in a backup of it, is not as it was written.
+pub(super) const EXIT_FOUND: u8 = 6;
+/// The same in one word, for programs.
 const FOUND: &str = "record_differs";
 
 /// Why nothing, or not all, was done.

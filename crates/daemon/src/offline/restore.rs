@@ -93,6 +93,7 @@ fn record(place: &RestorePlace) -> Result<(), OfflineFault> {
         next_artifact: ArtifactId(0),
         tier: Tier::None,
         step: None,
+        home: None,
     };
     let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;

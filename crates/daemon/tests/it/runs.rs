@@ -16,7 +16,7 @@ async fn a_run_can_be_answered_at_once_and_looked_at_later() {
     assert_eq!(reply.header("preference-applied"), "respond-async");
     let run = reply.json()["run_id"].as_i64().unwrap();
     assert_eq!(reply.header("location"), format!("/api/v1/runs/{run}"));
-    world.engine.run_end(calt_engine::core::RunId(run)).await;
+    world.engine.run_end(calt_engine::core::RunId(run)).await.unwrap();
     let ended = world.get(&format!("/api/v1/runs/{run}")).await.ok();
     assert_eq!(ended["state"], "succeeded");
 }

@@ -5,6 +5,7 @@ use std::io;
 
 use calt_core::digest::Digest;
 use calt_core::id::SessionId;
+use calt_core::moment::{Moment, pass};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ const ARTIFACTS_LOOKED_AT: u32 = 2_000;
 
 /// Moves session directories the log knows nothing of to `<data-root>/orphaned/`, and names them.
 pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Result<Vec<String>, StoreError> {
+    remove_unfinished(files)?;
     let mut known = connection.prepare("SELECT 1 FROM events WHERE session_id = ?1 AND seq = 1")?;
     let mut orphans = Vec::new();
     for entry in fs::read_dir(files.sessions())? {
@@ -33,8 +35,22 @@ pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Resul
     orphans.sort_unstable();
     for name in &orphans {
         set_aside(files, name)?;
+        pass(Moment::OrphanSetAside);
     }
     Ok(orphans)
+}
+
+/// Removes what was being written when the daemon ended: nothing names it.
+fn remove_unfinished(files: &Files) -> io::Result<()> {
+    let entries = match fs::read_dir(files.unfinished()) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(())
 }
 
 fn set_aside(files: &Files, name: &str) -> io::Result<()> {

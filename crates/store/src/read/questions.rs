@@ -1,10 +1,11 @@
 //! The questions themselves, each one statement.
 
 use calt_core::digest::Digest;
-use calt_core::event::{Envelope, Fact};
+use calt_core::event::{Envelope, Fact, FileChange, Finding, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use calt_core::merkle::Frontier;
 use calt_core::reference::RecordedOutput;
+use calt_core::undo::Written;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde_json::Value;
 
@@ -15,8 +16,9 @@ use super::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 use crate::error::StoreError;
 use crate::export;
 use crate::files::read_artifact_or_output;
-use crate::log::{self, EventRow};
+use crate::log::{self, EventRow, parsed};
 use crate::open::stored_tally;
+use crate::projection::json_text;
 use crate::search::{self, SearchPage, SearchQuery};
 use crate::store::Store;
 use crate::verify::{CheckpointRow, checkpoints_before};
@@ -123,6 +125,27 @@ impl Store {
             let sql = "SELECT started_event FROM runs WHERE status = 'running' ORDER BY id";
             let started: Vec<i64> = many(connection, sql, [], |row| row.get(0))?;
             started.into_iter().filter_map(|id| unfinished(connection, id).transpose()).collect()
+        })
+    }
+
+    /// The sessions whose workspace is the directory of this one, itself among them, oldest first.
+    pub fn sessions_on(&self, home: &SessionId) -> Result<Vec<SessionId>, StoreError> {
+        let of = json_text(&WorkspaceIdentity::Of { session: home.clone() });
+        let sql = "SELECT id FROM sessions WHERE id = ?1
+                   UNION SELECT id FROM sessions WHERE workspace = ?2 AND workspace <> '{\"kind\":\"own\"}'";
+        let place = params![home.as_str(), of];
+        self.ask(|connection| many(connection, sql, place, |row| parsed(row, 0, SessionId::parse)))
+    }
+
+    /// What the runs of a session wrote, as the log has it, oldest first.
+    pub fn written_by(&self, session: &SessionId) -> Result<Vec<Written>, StoreError> {
+        self.ask(|connection| {
+            let sql = "SELECT started_event, ended_event FROM runs
+                       WHERE session_id = ?1 AND effect = 'writes' AND ended_event IS NOT NULL ORDER BY id";
+            let runs: Vec<(i64, i64)> =
+                many(connection, sql, [session.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let written = runs.into_iter().map(|(started, ended)| written(connection, started, ended));
+            written.filter_map(Result::transpose).collect()
         })
     }
 
@@ -286,6 +309,25 @@ fn unfinished(connection: &Connection, started_event: i64) -> Result<Option<Unfi
     let Fact::StepStarted { version, step, tool, effect, files, .. } = event.fact else { return Ok(None) };
     let (Some(session), Some(run)) = (event.session, event.run) else { return Ok(None) };
     Ok(Some(UnfinishedRun { session, run, version, step, tool, effect, files, started_at: event.created_at }))
+}
+
+/// What a run wrote: what its end says, or for one that was cut off, the files that were found as it wanted them.
+fn written(connection: &Connection, started: i64, ended: i64) -> Result<Option<Written>, StoreError> {
+    let Some(end) = log::event(connection, ended)? else { return Ok(None) };
+    let end = end.envelope()?;
+    let (Some(session), Some(run)) = (end.session, end.run) else { return Ok(None) };
+    let files = if let Fact::StepExecuted { applied, .. } | Fact::StepFailed { applied, .. } = end.fact {
+        applied
+    } else if let Fact::StepInterrupted { finding: Finding::Applied | Finding::Foreign, files: found, .. } = end.fact {
+        let Some(start) = log::event(connection, started)? else { return Ok(None) };
+        let Fact::StepStarted { files, .. } = start.fact()? else { return Ok(None) };
+        let is_applied =
+            |file: &FileChange| found.iter().any(|seen| seen.path == file.path && seen.finding == Finding::Applied);
+        files.into_iter().filter(is_applied).collect()
+    } else {
+        Vec::new()
+    };
+    Ok((!files.is_empty()).then_some(Written { run, session, files }))
 }
 
 fn output_in_payload(event: &Envelope) -> Option<Value> {

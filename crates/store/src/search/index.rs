@@ -1,13 +1,14 @@
 //! Filling the index, after the commit, in batches.
 
-use std::borrow::Cow;
-
 use calt_core::digest::Digest;
 use calt_core::event::Envelope;
 use calt_core::id::SessionId;
+use calt_core::principal::PrincipalId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::query::and;
+use super::spans::Times;
+use super::spoken::spoken;
 use super::token::{Piece, Tokenizer};
 use crate::error::StoreError;
 use crate::files::Files;
@@ -17,6 +18,8 @@ use crate::log::{EventRow, event_columns, parsed};
 const SESSION_MARK: char = '\u{E000}';
 /// Begins the term of an event type.
 const TYPE_MARK: char = '\u{E001}';
+/// Begins the term of a principal.
+const PRINCIPAL_MARK: char = '\u{E002}';
 /// Most words a prefix is spelt out into. More, and one walk over all of them is cheaper.
 const PREFIX_WORDS_MAX: usize = 24;
 
@@ -34,6 +37,11 @@ impl Terms {
         Self(format!("{TYPE_MARK}{}", squeezed.to_ascii_lowercase()))
     }
 
+    pub(super) fn principal(principal: &PrincipalId) -> Self {
+        let digest = Digest::of_bytes(principal.as_str().as_bytes());
+        Self(format!("{PRINCIPAL_MARK}{}", &digest.to_string()[..16]))
+    }
+
     pub(super) fn and(&self, expression: &mut String) {
         and(expression, &format!("\"{}\"", self.0));
     }
@@ -44,7 +52,7 @@ pub(crate) fn indexed_up_to(connection: &Connection) -> Result<i64, StoreError> 
     Ok(connection.prepare_cached("SELECT last_id FROM index_state WHERE one = 1")?.query_row([], |row| row.get(0))?)
 }
 
-/// Takes the text of an event out of the index, and its tokens out of what is on disk. Its type and session stay.
+/// Takes the text of an event out of the index, and its tokens out of what is on disk. What is not of its text stays.
 ///
 /// A deleted row of a contentless table is only marked; its tokens go when the segments that hold them are merged.
 pub(crate) fn forget(connection: &Connection, event: &Envelope) -> Result<(), StoreError> {
@@ -54,10 +62,7 @@ pub(crate) fn forget(connection: &Connection, event: &Envelope) -> Result<(), St
     connection.execute("DELETE FROM events_fts WHERE rowid = ?1", [event.id.0])?;
     connection.execute("INSERT INTO events_fts (events_fts) VALUES ('optimize')", [])?;
     let mut document = Document::default();
-    document.add_term(&Terms::event_type(event.fact.event_type()));
-    if let Some(session) = &event.session {
-        document.add_term(&Terms::session(session));
-    }
+    document.begin(event.fact.event_type(), &event.principal, event.session.as_ref());
     document.take_in(event.fact.event_type());
     connection
         .execute("INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)", params![event.id.0, document.finish()])?;
@@ -74,18 +79,16 @@ pub(crate) fn index_some(connection: &Connection, files: &Files, limit: u32) -> 
     ))?;
     let mut insert = connection.prepare_cached("INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)")?;
     let mut rows = select.query(params![last, limit])?;
-    let mut document = Document::default();
+    let (mut document, mut times) = (Document::default(), Times::default());
     while let Some(row) = rows.next()? {
         let event = EventRow::read(row)?;
-        document.restart();
-        document.add_term(&Terms::event_type(&event.event_type));
-        if let Some(session) = &event.session {
-            document.add_term(&Terms::session(session));
-        }
+        times.take_in(event.id.0, event.created_at);
+        document.begin(&event.event_type, &event.principal, event.session.as_ref());
         each_text(connection, files, &event, |text| document.take_in(text))?;
         insert.execute(params![event.id.0, document.finish()])?;
         last = event.id.0;
     }
+    times.write(connection)?;
     connection.prepare_cached("UPDATE index_state SET last_id = ?1 WHERE one = 1")?.execute([last])?;
     Ok(last)
 }
@@ -99,15 +102,19 @@ pub(super) fn each_text(
 ) -> Result<(), StoreError> {
     visit(&event.event_type);
     visit(&event.summary);
-    visit(&spoken(&event.payload_text));
+    visit(&spoken(&event.payload_text).text);
     if let Some(output) = long_output(connection, files, event)? {
-        visit(&spoken(&output));
+        visit(&spoken(&output).text);
     }
     Ok(())
 }
 
 /// The text of an output that was too long for its payload. A redacted event has none.
-fn long_output(connection: &Connection, files: &Files, event: &EventRow) -> Result<Option<String>, StoreError> {
+pub(super) fn long_output(
+    connection: &Connection,
+    files: &Files,
+    event: &EventRow,
+) -> Result<Option<String>, StoreError> {
     if event.event_type != "step_executed" || event.salt.is_none() || !event.facts.contains("\"in_payload\":false") {
         return Ok(None);
     }
@@ -123,36 +130,6 @@ fn long_output(connection: &Connection, files: &Files, event: &EventRow) -> Resu
             Ok(None)
         }
     }
-}
-
-/// JSON text as it reads: escapes resolved, so that the word after a `\n` is found.
-fn spoken(json: &str) -> Cow<'_, str> {
-    if !json.contains('\\') {
-        return Cow::Borrowed(json);
-    }
-    let mut text = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        text.push_str(&rest[..at]);
-        let mut escape = rest[at + 1..].chars();
-        match escape.next() {
-            Some('u') => {
-                let code = escape.as_str().get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-                text.push(code.and_then(char::from_u32).unwrap_or(' '));
-                rest = escape.as_str().get(4..).unwrap_or_default();
-            }
-            Some('"' | '\\' | '/' | 'n' | 'r' | 't' | 'b' | 'f') | None => {
-                text.push(' ');
-                rest = escape.as_str();
-            }
-            Some(other) => {
-                text.push(other);
-                rest = escape.as_str();
-            }
-        }
-    }
-    text.push_str(rest);
-    Cow::Owned(text)
 }
 
 /// The words in the index that begin so, or `None` when they are too many to spell out.
@@ -196,6 +173,16 @@ impl Document {
         self.characters.clear();
     }
 
+    /// Begins the document of an event, with the terms that are not of its text.
+    fn begin(&mut self, event_type: &str, principal: &PrincipalId, session: Option<&SessionId>) {
+        self.restart();
+        self.add_term(&Terms::event_type(event_type));
+        self.add_term(&Terms::principal(principal));
+        if let Some(session) = session {
+            self.add_term(&Terms::session(session));
+        }
+    }
+
     fn add_term(&mut self, term: &Terms) {
         self.text.push_str(&term.0);
         self.text.push(' ');
@@ -204,8 +191,8 @@ impl Document {
     fn take_in(&mut self, text: &str) {
         let Self { tokenizer, text: tokens, words, characters } = self;
         tokenizer.each(text, |piece| match piece {
-            Piece::Word(word) => words.push(word.to_owned()),
-            Piece::Run(run) => {
+            Piece::Word(word, _) => words.push(word.to_owned()),
+            Piece::Run(run, _) => {
                 for pair in run.windows(2) {
                     tokens.extend(pair);
                     tokens.push(' ');
@@ -300,13 +287,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn escapes_read_as_what_they_stand_for() {
-        assert_eq!(spoken(r#"{"a":"one\ntwo \"x\" \u3042"}"#), "{\"a\":\"one two  x  あ\"}");
-        assert!(matches!(spoken("{}"), Cow::Borrowed(_)));
-        assert_eq!(spoken("\\"), " ");
-        assert_eq!(spoken("\\u12"), " ");
     }
 }

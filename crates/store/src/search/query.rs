@@ -1,6 +1,6 @@
 //! What is looked for, as an expression for the index and as a matcher for what the index has not reached.
 
-use super::token::{Piece, Tokenizer};
+use super::token::{Piece, Place, Tokenizer};
 use crate::error::StoreError;
 
 /// Letters from which a word stands for every word that begins with it.
@@ -27,9 +27,9 @@ impl Query {
         let mut needles: Vec<Needle> = Vec::new();
         Tokenizer::default().each(text, |piece| {
             let needle = match piece {
-                Piece::Word(word) if word.chars().count() < PREFIX_CHARS_MIN => Needle::Word(word.to_owned()),
-                Piece::Word(word) => Needle::Prefix(word.to_owned()),
-                Piece::Run(run) => Needle::Run(run.to_vec()),
+                Piece::Word(word, _) if word.chars().count() < PREFIX_CHARS_MIN => Needle::Word(word.to_owned()),
+                Piece::Word(word, _) => Needle::Prefix(word.to_owned()),
+                Piece::Run(run, _) => Needle::Run(run.to_vec()),
             };
             if !needles.contains(&needle) {
                 needles.push(needle);
@@ -119,10 +119,59 @@ impl Matcher<'_> {
 impl Needle {
     fn is_in(&self, piece: Piece<'_>) -> bool {
         match (self, piece) {
-            (Self::Word(wanted), Piece::Word(word)) => wanted == word,
-            (Self::Prefix(wanted), Piece::Word(word)) => word.starts_with(wanted.as_str()),
-            (Self::Run(wanted), Piece::Run(run)) => run.windows(wanted.len()).any(|part| part == wanted),
-            (Self::Word(_) | Self::Prefix(_), Piece::Run(_)) | (Self::Run(_), Piece::Word(_)) => false,
+            (Self::Word(wanted), Piece::Word(word, _)) => wanted == word,
+            (Self::Prefix(wanted), Piece::Word(word, _)) => word.starts_with(wanted.as_str()),
+            (Self::Run(wanted), Piece::Run(run, _)) => run.windows(wanted.len()).any(|part| part == wanted),
+            (Self::Word(_) | Self::Prefix(_), Piece::Run(..)) | (Self::Run(_), Piece::Word(..)) => false,
         }
+    }
+
+    /// Every place where it is in a piece: a whole word, or the characters of a run.
+    fn places_in(&self, piece: Piece<'_>, mut found: impl FnMut(Place)) {
+        match piece {
+            Piece::Word(_, place) => {
+                if self.is_in(piece) {
+                    found(place);
+                }
+            }
+            Piece::Run(run, places) => {
+                let Self::Run(wanted) = self else { return };
+                for (first, part) in run.windows(wanted.len()).enumerate() {
+                    if part == wanted {
+                        let last = first + wanted.len() - 1;
+                        found(Place { start: places[first].start, end: places[last].end });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where something that was looked for stands in a text, in bytes, and which of the things it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) place: Place,
+    pub(super) needle: usize,
+}
+
+impl Query {
+    /// How many things must occur.
+    pub(super) fn needles(&self) -> usize {
+        self.needles.len()
+    }
+
+    /// Marks in a text, in its order, at most so many.
+    pub(super) fn marks(&self, tokenizer: &mut Tokenizer, text: &str, at_most: usize) -> Vec<Mark> {
+        let mut marks = Vec::new();
+        tokenizer.each(text, |piece| {
+            for (needle, wanted) in self.needles.iter().enumerate() {
+                if marks.len() < at_most {
+                    wanted.places_in(piece, |place| marks.push(Mark { place, needle }));
+                }
+            }
+        });
+        marks.truncate(at_most);
+        marks.sort_unstable_by_key(|mark| (mark.place.start, mark.place.end));
+        marks
     }
 }

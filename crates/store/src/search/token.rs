@@ -2,19 +2,26 @@
 //!
 //! The index and the matcher both stand on [`Tokenizer`], so they cannot disagree about where a word ends.
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
 /// Longest word that is told apart, in characters: a hexadecimal digest is 64.
 const WORD_CHARS_MAX: usize = 128;
 
-/// A piece of folded text.
+/// Where a piece of folded text stands in the text as it was given, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// A piece of folded text, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'t> {
     /// Letters and digits of alphabets, folded.
-    Word(&'t str),
-    /// Characters written without spaces between words.
-    Run(&'t [char]),
+    Word(&'t str, Place),
+    /// Characters written without spaces between words, each with its place.
+    Run(&'t [char], &'t [Place]),
 }
 
 /// Folds text (NFKC, lower case) and cuts it into pieces. Kept between texts for its memory.
@@ -22,52 +29,79 @@ pub(super) enum Piece<'t> {
 pub(super) struct Tokenizer {
     word: String,
     word_chars: usize,
+    word_start: usize,
+    word_end: usize,
     run: Vec<char>,
+    places: Vec<Place>,
 }
 
 impl Tokenizer {
     /// Visits every piece of the text in order.
     pub(super) fn each(&mut self, text: &str, mut visit: impl FnMut(Piece<'_>)) {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let plain = plain_bytes(rest);
-            for byte in rest.as_bytes()[..plain].iter().copied() {
-                self.push_ascii(byte, &mut visit);
+        let mut at = 0;
+        while at < text.len() {
+            let plain = plain_bytes(&text[at..]);
+            for (offset, byte) in text.as_bytes()[at..at + plain].iter().copied().enumerate() {
+                self.push_ascii(byte, at + offset, &mut visit);
             }
-            rest = &rest[plain..];
-            let folded = rest.char_indices().skip(1).find(|(_, next)| next.is_ascii()).map_or(rest.len(), |(at, _)| at);
-            for character in rest[..folded].nfkc().flat_map(char::to_lowercase) {
-                self.push(character, &mut visit);
+            at += plain;
+            // What is folded together never reaches over a boundary, so each cluster is folded alone and its
+            // place is known.
+            while at < text.len() {
+                let mut next = text[at..].chars();
+                let Some(first) = next.next() else { break };
+                let mut end = at + first.len_utf8();
+                for follower in next {
+                    if begins_cluster(follower) {
+                        break;
+                    }
+                    end += follower.len_utf8();
+                }
+                let place = Place { start: at, end };
+                let alone = end == at + first.len_utf8();
+                if alone && first.is_ascii() {
+                    self.push_ascii(first as u8, at, &mut visit);
+                } else if alone && folds_to_itself(first) {
+                    self.push(first, place, &mut visit);
+                } else {
+                    for character in text[at..end].nfkc().flat_map(char::to_lowercase) {
+                        self.push(character, place, &mut visit);
+                    }
+                }
+                at = end;
+                if text.as_bytes().get(at).is_some_and(u8::is_ascii) {
+                    break;
+                }
             }
-            rest = &rest[folded..];
         }
         self.end_word(&mut visit);
         self.end_run(&mut visit);
     }
 
-    fn push_ascii(&mut self, byte: u8, visit: &mut impl FnMut(Piece<'_>)) {
+    fn push_ascii(&mut self, byte: u8, at: usize, visit: &mut impl FnMut(Piece<'_>)) {
         if byte.is_ascii_alphanumeric() {
             self.end_run(visit);
-            self.extend_word(byte.to_ascii_lowercase().into());
+            self.extend_word(byte.to_ascii_lowercase().into(), Place { start: at, end: at + 1 });
         } else {
             self.end_word(visit);
             self.end_run(visit);
         }
     }
 
-    fn push(&mut self, character: char, visit: &mut impl FnMut(Piece<'_>)) {
+    fn push(&mut self, character: char, place: Place, visit: &mut impl FnMut(Piece<'_>)) {
         if is_ignored(character) {
             return;
         }
         if is_in_runs(character) {
             self.end_word(visit);
             self.run.push(character);
+            self.places.push(place);
         } else if character.is_alphanumeric() {
             self.end_run(visit);
-            self.extend_word(character);
+            self.extend_word(character, place);
         } else if is_combining_mark(character) {
             if !self.word.is_empty() {
-                self.extend_word(character);
+                self.extend_word(character, place);
             }
         } else {
             self.end_word(visit);
@@ -75,7 +109,11 @@ impl Tokenizer {
         }
     }
 
-    fn extend_word(&mut self, character: char) {
+    fn extend_word(&mut self, character: char, place: Place) {
+        if self.word_chars == 0 {
+            self.word_start = place.start;
+        }
+        self.word_end = place.end;
         if self.word_chars < WORD_CHARS_MAX {
             self.word.push(character);
             self.word_chars += 1;
@@ -84,7 +122,7 @@ impl Tokenizer {
 
     fn end_word(&mut self, visit: &mut impl FnMut(Piece<'_>)) {
         if !self.word.is_empty() {
-            visit(Piece::Word(&self.word));
+            visit(Piece::Word(&self.word, Place { start: self.word_start, end: self.word_end }));
             self.word.clear();
             self.word_chars = 0;
         }
@@ -92,8 +130,9 @@ impl Tokenizer {
 
     fn end_run(&mut self, visit: &mut impl FnMut(Piece<'_>)) {
         if !self.run.is_empty() {
-            visit(Piece::Run(&self.run));
+            visit(Piece::Run(&self.run, &self.places));
             self.run.clear();
+            self.places.clear();
         }
     }
 }
@@ -102,6 +141,23 @@ impl Tokenizer {
 fn plain_bytes(text: &str) -> usize {
     let ascii = text.bytes().position(|byte| !byte.is_ascii()).unwrap_or(text.len());
     if ascii == text.len() { ascii } else { ascii.saturating_sub(1) }
+}
+
+/// Characters that NFKC and lower case leave alone and that nothing before them is changed by: by far most of
+/// Japanese and Chinese. A mark that follows may still change one.
+const fn folds_to_itself(character: char) -> bool {
+    matches!(character, '\u{3001}'..='\u{3035}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FE}' | '\u{4E00}'..='\u{9FFF}')
+        && !matches!(character, '\u{302A}'..='\u{302F}')
+}
+
+/// Whether folding can begin anew at a character: it neither joins what is before it nor moves before it
+/// (UAX #15, stable code points: a starter that never composes with a character before it).
+fn begins_cluster(character: char) -> bool {
+    if character.is_ascii() || folds_to_itself(character) {
+        return true;
+    }
+    let first = std::iter::once(character).nfkd().next().unwrap_or(character);
+    canonical_combining_class(first) == 0 && !matches!(is_nfc_quick(std::iter::once(first)), IsNormalized::Maybe)
 }
 
 /// Marks that change how a character looks and not which it is: variation selectors, joiners, soft hyphen.
@@ -125,12 +181,13 @@ const fn is_in_runs(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn pieces(text: &str) -> Vec<String> {
         let mut found = Vec::new();
         Tokenizer::default().each(text, |piece| match piece {
-            Piece::Word(word) => found.push(word.to_owned()),
-            Piece::Run(run) => found.push(format!("[{}]", run.iter().collect::<String>())),
+            Piece::Word(word, _) => found.push(word.to_owned()),
+            Piece::Run(run, _) => found.push(format!("[{}]", run.iter().collect::<String>())),
         });
         found
     }
@@ -148,5 +205,57 @@ mod tests {
         assert_eq!(pieces("葛\u{E0100}城・承認"), ["[葛城]", "[承認]"]);
         assert_eq!(pieces("สวัสดี ok"), ["สวัสดี".nfkc().collect::<String>(), "ok".to_owned()]);
         assert_eq!(pieces("\"*-' \u{1F600}"), Vec::<String>::new());
+    }
+
+    /// Characters that fold, compose, reorder or stay, from every corner the folding knows.
+    const ALPHABET: &str = "[a-zA-Z0-9 éß①Å²ｶﾞﾟガか\u{3099}\u{309A}\u{301}\u{323}\u{345}가각\u{1100}\u{1161}\u{11A8}한漢々ーﷺﬁ㍿\u{FE0F}\u{200D}สระ\u{E33}\u{95C}क\u{93C}\u{1E9B}İ]{0,16}";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn clusters_fold_as_the_whole_does(text in ALPHABET) {
+            let whole: String = text.nfkc().flat_map(char::to_lowercase).collect();
+            let mut clusters = vec![String::new()];
+            for (at, character) in text.char_indices() {
+                if at > 0 && begins_cluster(character) {
+                    clusters.push(String::new());
+                }
+                clusters.last_mut().unwrap().push(character);
+            }
+            let apart: String = clusters.iter().flat_map(|cluster| cluster.nfkc().flat_map(char::to_lowercase)).collect();
+            prop_assert_eq!(&apart, &whole);
+            for character in text.chars().filter(|character| folds_to_itself(*character)) {
+                prop_assert_eq!(std::iter::once(character).nfkc().flat_map(char::to_lowercase).collect::<String>(), character.to_string());
+            }
+        }
+
+        #[test]
+        fn a_piece_is_what_stands_at_its_place(text in ALPHABET) {
+            let mut at = Vec::new();
+            Tokenizer::default().each(&text, |piece| match piece {
+                Piece::Word(word, place) => at.push((word.to_owned(), place)),
+                Piece::Run(run, places) => {
+                    let place = Place { start: places[0].start, end: places[places.len() - 1].end };
+                    at.push((format!("[{}]", run.iter().collect::<String>()), place));
+                }
+            });
+            let mut last = 0;
+            for (piece, place) in at {
+                prop_assert!(last <= place.start && place.start < place.end, "{:?} {:?}", text, place);
+                last = place.start;
+                prop_assert!(pieces(&text[place.start..place.end]).contains(&piece), "{:?}: {:?} at {:?}", text, piece, place);
+            }
+        }
+    }
+
+    #[test]
+    fn every_character_that_is_said_to_fold_to_itself_does() {
+        for character in ('\u{3000}'..='\u{9FFF}').filter(|character| folds_to_itself(*character)) {
+            let folded: String = std::iter::once(character).nfkc().flat_map(char::to_lowercase).collect();
+            assert_eq!(folded, character.to_string());
+            let begins = canonical_combining_class(character) == 0
+                && !matches!(is_nfc_quick(std::iter::once(character)), IsNormalized::Maybe);
+            assert!(begins, "{character:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::person::{Person, facts, open, token_for};
 
 /// The newest event, as a reader finds it. The watch changes only after the callers were answered.
 fn newest(store: &Store) -> EventId {
-    store.search(&SearchQuery::default()).unwrap().items[0].id
+    store.search(&SearchQuery::default()).unwrap().items[0].event.id
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod faults;
 mod files;
 mod log;
+mod narrowed;
 mod opening;
 mod person;
 mod rebuild;

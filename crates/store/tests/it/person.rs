@@ -50,6 +50,7 @@ pub fn facts() -> Facts {
         next_artifact: ArtifactId(0),
         tier: Tier::Full,
         step: None,
+        home: None,
     }
 }
 

@@ -14,7 +14,7 @@ fn asked(text: &str) -> SearchQuery {
 fn found(store: &Store, query: &SearchQuery) -> Vec<i64> {
     let page = store.search(query).unwrap();
     assert_eq!(page.index_unusable, None);
-    page.items.iter().map(|event| event.id.0).collect()
+    page.items.iter().map(|found| found.event.id.0).collect()
 }
 
 /// Waits until so many events are not indexed; `None`: until the index was found to be unusable.
@@ -105,7 +105,7 @@ async fn a_session_a_type_and_a_cursor_narrow_the_answer() {
         let mut pages: Vec<i64> = Vec::new();
         loop {
             let page = store.search(&query).unwrap();
-            pages.extend(page.items.iter().map(|event| event.id.0));
+            pages.extend(page.items.iter().map(|found| found.event.id.0));
             let Some(cursor) = page.next_cursor else { break };
             assert_eq!(page.items.len(), 12);
             query.cursor = Some(cursor);
@@ -129,7 +129,7 @@ async fn the_whole_of_a_long_output_is_searched() {
         }
         for text in ["needle", "設計変更", "計"] {
             let page = store.search(&asked(text)).unwrap();
-            let types: Vec<&str> = page.items.iter().map(|event| event.event_type.as_str()).collect();
+            let types: Vec<&str> = page.items.iter().map(|found| found.event.event_type.as_str()).collect();
             assert_eq!(types, ["step_executed"], "{text}, indexed: {indexed}");
         }
     }
@@ -146,7 +146,7 @@ async fn without_an_index_the_log_is_read_appends_go_on_and_a_rebuild_repairs() 
     until_tail(&store, None).await;
     Person::with_session(&store, "later2", "more").await;
     let page = store.search(&asked("承認")).unwrap();
-    assert_eq!(page.items.iter().map(|event| event.id.0).collect::<Vec<_>>(), [4, 3, 2]);
+    assert_eq!(page.items.iter().map(|found| found.event.id.0).collect::<Vec<_>>(), [4, 3, 2]);
     assert!(page.index_unusable.is_some());
     store.rebuild_index().await.unwrap();
     until_tail(&store, Some(0)).await;

@@ -1,5 +1,6 @@
 //! Changes several files together: shows it, or does it when exactly that was previewed.
 
+use calt_core::Digest;
 use calt_core::toolbox::{Effect, Misfit, Remark, Risk};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -137,12 +138,25 @@ fn patch_misfit(text: &str, pointer: &str) -> Option<Misfit> {
     }
 }
 
-/// One entry of `files`: exactly one of content, patch and delete; or a rename or mode alone.
+/// One entry of `files`: exactly one of content, patch, restore and delete; or a rename or mode alone.
 fn file_misfit(file: &Value, pointer: &str) -> Option<Misfit> {
     let given = |name: &str| !file[name].is_null() && file[name] != Value::Bool(false);
-    let actions = ["content", "patch", "delete"].into_iter().filter(|name| given(name)).count();
+    let actions = ["content", "patch", "restore", "delete"].into_iter().filter(|name| given(name)).count();
     if actions > 1 {
-        return Some(misfit(pointer, "more than one of `content`, `patch` and `delete`", "keep one of them"));
+        return Some(misfit(
+            pointer,
+            "more than one of `content`, `patch`, `restore` and `delete`",
+            "keep one of them",
+        ));
+    }
+    let literal = |text: &Value| text.as_str().filter(|text| !text.contains("${steps.")).map(str::to_owned);
+    if literal(&file["expects"]).is_some_and(|text| change::expectation(&text).is_err()) {
+        let message = "`expects` is neither a SHA-256 nor `absent`";
+        return Some(misfit(&format!("{pointer}/expects"), message, "write 64 hexadecimal digits, or `absent`"));
+    }
+    if literal(&file["restore"]["sha256"]).is_some_and(|text| Digest::parse(&text).is_none()) {
+        let message = "`sha256` is no SHA-256";
+        return Some(misfit(&format!("{pointer}/restore/sha256"), message, "write 64 hexadecimal digits"));
     }
     if given("delete") && (given("rename_to") || given("mode")) {
         return Some(misfit(pointer, "`delete` beside `rename_to` or `mode`", "keep `delete` alone"));
@@ -151,7 +165,7 @@ fn file_misfit(file: &Value, pointer: &str) -> Option<Misfit> {
         return Some(misfit(
             pointer,
             "nothing is to be done with this file",
-            "add `content`, `patch`, `delete: true`, `rename_to` or `mode`",
+            "add `content`, `patch`, `restore`, `delete: true`, `rename_to` or `mode`",
         ));
     }
     None
@@ -230,12 +244,51 @@ mod tests {
     }
 
     #[test]
+    fn a_pre_image_comes_back_with_every_byte_and_its_mode() {
+        let bench = Bench::new();
+        let bytes: Vec<u8> = (0..=255).cycle().take(WRITTEN_BYTES_MAX + 1).collect();
+        bench.put("big", &bytes).put("here", "mine\n");
+        std::fs::set_permissions(bench.path("big"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let gone = json!({"mode": "apply", "files": [{"path": "big", "delete": true}]});
+        bench.run("apply_patch", &gone).unwrap();
+        assert!(!bench.path("big").exists());
+        let sha256 = Digest::of_bytes(&bytes).to_string();
+        let file =
+            |path: &str, run: i64, sha256: &str| json!({"path": path, "restore": {"run": run, "sha256": sha256}});
+        let mut back = file("big", 2, &sha256);
+        (back["mode"], back["expects"]) = (json!("0600"), json!("absent"));
+        let inputs = json!({"mode": "apply", "files": [back]});
+        assert_eq!(bench.survey("apply_patch", &inputs)[0].mode, "0600");
+        bench.run("apply_patch", &inputs).unwrap();
+        assert_eq!(std::fs::read(bench.path("big")).unwrap(), bytes);
+        assert_eq!(std::fs::metadata(bench.path("big")).unwrap().permissions().mode() & 0o777, 0o600);
+
+        let mut unexpected = file("here", 2, &sha256);
+        unexpected["expects"] = json!(Digest::of_bytes(b"not mine").to_string());
+        for (file, code) in [
+            (file("here", 3, &sha256), FailureCode::PreImageMissing),
+            (file("here", 2, &"0".repeat(64)), FailureCode::PreImageMissing),
+            (unexpected, FailureCode::PatchConflict),
+        ] {
+            assert_eq!(bench.run("apply_patch", &json!({"files": [file]})).unwrap_err().code(), code, "{file}");
+        }
+        std::fs::write(bench.path(&format!("../rooms/2/{sha256}")), "something else").unwrap();
+        let damaged = bench.run("apply_patch", &json!({"files": [file("here", 2, &sha256)]})).unwrap_err();
+        assert_eq!(damaged.code(), FailureCode::PreImageDamaged);
+        assert_eq!(bench.text("here"), "mine\n");
+    }
+
+    #[test]
     fn what_cannot_be_used_is_a_misfit() {
+        let restore = json!({"run": 1, "sha256": "0".repeat(64)});
         for (inputs, pointer) in [
             (json!({}), ""),
             (json!({"files": []}), "/files"),
             (json!({"files": [{"path": "a"}]}), "/files/0"),
             (json!({"files": [{"path": "a", "content": "", "delete": true}]}), "/files/0"),
+            (json!({"files": [{"path": "a", "content": "", "restore": restore}]}), "/files/0"),
+            (json!({"files": [{"path": "a", "restore": {"run": 1, "sha256": "x"}}]}), "/files/0/restore/sha256"),
+            (json!({"files": [{"path": "a", "delete": true, "expects": "x"}]}), "/files/0/expects"),
             (json!({"patch": "x", "files": [{"path": "a", "content": ""}]}), "/files"),
             (json!({"patch": "nothing here"}), "/patch"),
         ] {

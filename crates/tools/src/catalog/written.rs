@@ -48,6 +48,8 @@ pub(crate) struct FileOutput {
     new_exists: bool,
     /// Its permission bits afterwards, in octal.
     mode: String,
+    /// Its permission bits before; null when it was absent.
+    old_mode: Option<String>,
 }
 
 /// What a step gives as `preview`. Path, digests and files are compared; the rest is ignored.
@@ -170,6 +172,7 @@ impl FileOutput {
             old_exists: change.old_exists,
             new_exists: change.new_exists,
             mode: change.mode.clone(),
+            old_mode: change.old_mode.clone(),
         }
     }
 }

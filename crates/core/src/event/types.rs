@@ -1,0 +1,40 @@
+//! The names of all event types, for those who ask for events by type.
+
+/// Every event type the program writes and reads, in the order of [`super::Fact`].
+pub const EVENT_TYPES: &[&str] = &[
+    "session_created",
+    "plan_imported",
+    "plan_approved",
+    "plan_rejected",
+    "step_approved",
+    "step_rejected",
+    "step_skipped",
+    "step_started",
+    "step_executed",
+    "step_failed",
+    "step_interrupted",
+    "step_execution_rejected",
+    "step_execution_warning",
+    "artifact_saved",
+    "session_stopped",
+    "session_succeeded",
+    "daemon_started",
+    "person_added",
+    "token_created",
+    "token_revoked",
+    "access_refused",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Fact;
+
+    #[test]
+    fn the_list_is_what_the_program_reads() {
+        let said = Fact::read("no such type", serde_json::json!({})).unwrap_err().to_string();
+        let (_, known) = said.split_once("expected one of ").unwrap();
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        assert_eq!(known, EVENT_TYPES);
+    }
+}
