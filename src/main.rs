@@ -27,9 +27,9 @@ fn main() -> ExitCode {
 /// The same in the words of the daemon's crate: neither crate names the other.
 fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
     let task = match asked {
-        OfflineCommand::Verify { file, checkpoint, key } => offline::Task::Verify { file, checkpoint, key },
         OfflineCommand::Backup { file, without_workspaces } => offline::Task::Backup { file, without_workspaces },
         OfflineCommand::Restore { file } => offline::Task::Restore { file },
+        OfflineCommand::Verify { file, checkpoint, key } => offline::Task::Verify { file, checkpoint, key },
         OfflineCommand::Rebuild => offline::Task::Rebuild,
         OfflineCommand::RebuildIndex => offline::Task::RebuildIndex,
         OfflineCommand::AcceptLoss => offline::Task::AcceptLoss,

@@ -110,6 +110,7 @@ codes! {
     RunInProgress "run_in_progress" 409 Gate ["wait_run"] "A run of this session is in progress.";
     AlreadyRan "already_ran" 409 Gate ["show_session"] "The step ran already; one approval, one run.";
     AlreadyDecided "already_decided" 409 Gate ["show_session"] "Somebody else decided already.";
+    PlanInUse "plan_in_use" 409 Gate ["import_plan"] "The plan version can still run; its text cannot go yet.";
     NeedsReplan "needs_replan" 409 Gate ["import_plan"] "After a failure or a no, only a new plan version leads on.";
     SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
     PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";
@@ -121,6 +122,8 @@ codes! {
     StepNotFound "step_not_found" 404 Missing ["show_session"] "The plan has no such step.";
     RunNotFound "run_not_found" 404 Missing ["list_sessions"] "There is no such run.";
     ArtifactNotFound "artifact_not_found" 404 Missing ["list_artifacts", "list_sessions"] "There is no such artifact.";
+    ArtifactRedacted "artifact_redacted" 410 Missing ["list_artifacts", "list_sessions"] "The artifact held text that was redacted; it is gone for good.";
+    EventNotFound "event_not_found" 404 Missing ["list_sessions"] "There is no such event.";
     ToolNotFound "tool_not_found" 404 Missing ["list_tools"] "There is no such tool.";
     TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
     PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";

@@ -101,6 +101,7 @@ endpoints! {
     SEARCH_ALL_EVENTS = get "/api/v1/events/search" "Searches all events, newest first.";
     LIST_ARTIFACTS = get "/api/v1/sessions/{session}/artifacts" "Lists what runs left behind.";
     GET_ARTIFACT = get "/api/v1/sessions/{session}/artifacts/{artifact}" "Gives an artifact's bytes.";
+    REDACT_EVENT = post "/api/v1/events/{event}/redact" "Lets the text of an event go for good, with a reason.";
     EXPORT_RECORD = post "/api/v1/sessions/{session}/export" "Gives a session's record as a file that proves itself.";
     LIST_CHECKPOINTS = get "/api/v1/checkpoints" "Lists signed checkpoints, newest first.";
     SIGN_CHECKPOINT = post "/api/v1/checkpoints" "Signs a checkpoint over the log as it is.";

@@ -167,12 +167,15 @@ impl From<&Refusal> for Problem {
             | Refusal::StepNotFound { .. }
             | Refusal::RunNotFound { .. }
             | Refusal::ArtifactNotFound { .. }
+            | Refusal::ArtifactRedacted { .. }
+            | Refusal::EventNotFound { .. }
             | Refusal::ToolNotFound { .. }
             | Refusal::TokenNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
             | Refusal::PlanNotApproved { .. }
             | Refusal::NeedsReplan { .. }
+            | Refusal::PlanInUse { .. }
             | Refusal::SessionClosed { .. }
             | Refusal::AlreadyDecided { .. }
             | Refusal::NothingToTakeBack { .. }
@@ -237,6 +240,10 @@ fn missing(refusal: &Refusal) -> Parts {
         Refusal::ArtifactNotFound { artifact } => {
             (Code::ArtifactNotFound, json!({"artifact": artifact}), Some(Next::ListSessions))
         }
+        Refusal::ArtifactRedacted { artifact } => {
+            (Code::ArtifactRedacted, json!({"artifact": artifact}), Some(Next::ListSessions))
+        }
+        Refusal::EventNotFound { event } => (Code::EventNotFound, json!({"event": event}), Some(Next::ListSessions)),
         Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
         Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),
@@ -261,6 +268,10 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::NeedsReplan { session, version } => {
             let next = Next::ImportPlan { session: session.to_string(), version: Some(version + 1) };
             (Code::NeedsReplan, json!({"session": session, "version": version}), Some(next))
+        }
+        Refusal::PlanInUse { session, version } => {
+            let next = Next::ImportPlan { session: session.to_string(), version: Some(version + 1) };
+            (Code::PlanInUse, json!({"session": session, "version": version}), Some(next))
         }
         Refusal::SessionClosed { session, status } => {
             (Code::SessionClosed, json!({"session": session, "status": status}), Some(Next::CreateSession))

@@ -6,6 +6,7 @@
 mod approval;
 mod ending;
 mod planning;
+mod redaction;
 pub mod roster;
 mod starting;
 
@@ -17,7 +18,7 @@ use crate::digest::Digest;
 use crate::event::{
     Fact, FileChange, Finding, FoundFile, How, Mode, NewEvent, PAYLOAD_BYTES_MAX, Profile, WorkspaceIdentity,
 };
-use crate::id::{ArtifactId, RunId, SessionId, StepId};
+use crate::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use crate::isolation::Tier;
 use crate::permit::Permit;
 use crate::plan::Plan;
@@ -110,6 +111,21 @@ pub enum Action {
     },
     /// Stop the session for good.
     Stop,
+    /// Let the text of one of its events go for good.
+    RedactPayload(Redaction),
+}
+
+/// An event whose text is to go, with what was looked up about it: events never change.
+#[derive(Clone, Debug)]
+pub struct Redaction {
+    /// The event.
+    pub event: EventId,
+    /// The plan version, when it is the import of a plan.
+    pub plan_version: Option<u32>,
+    /// Whether its text is gone already.
+    pub is_cleared: bool,
+    /// Why, masked.
+    pub reason: String,
 }
 
 /// What a new session is to be.
@@ -349,6 +365,7 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
         Action::FinishRun { run, end } => ending::finish_run(session, *run, end, facts),
         Action::InterruptRun { run, finding, files } => ending::interrupt_run(session, *run, *finding, files),
         Action::Stop => Ok(ending::stop(session)),
+        Action::RedactPayload(redaction) => redaction::of_session(session, redaction),
     }
 }
 
@@ -372,6 +389,7 @@ fn act_of(session: Option<&Session>, command: &Command) -> Act {
             Act::StopOwnSession
         }
         Action::Stop => Act::StopAnySession,
+        Action::RedactPayload(_) => Act::Administer,
     }
 }
 

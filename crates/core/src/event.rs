@@ -355,6 +355,9 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    PayloadRedacted {
+        event: EventId,
+    },
 }
 
 /// What a preview recorded, as digests.
@@ -405,6 +408,7 @@ impl Fact {
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
             Self::Restored { .. } => "restored",
+            Self::PayloadRedacted { .. } => "payload_redacted",
         }
     }
 

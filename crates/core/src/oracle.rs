@@ -159,7 +159,8 @@ impl<'e> Told<'e> {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
-            | Fact::Restored { .. } => Ok(()),
+            | Fact::Restored { .. }
+            | Fact::PayloadRedacted { .. } => Ok(()),
         }
     }
 

@@ -21,6 +21,10 @@ pub enum Refusal {
     RunNotFound { run: RunId },
     #[error("artifact {artifact} was not found")]
     ArtifactNotFound { artifact: i64 },
+    #[error("the text of artifact {artifact} was redacted, and its file with it")]
+    ArtifactRedacted { artifact: i64 },
+    #[error("event {event} was not found")]
+    EventNotFound { event: i64 },
     #[error("tool `{tool}` was not found")]
     ToolNotFound { tool: String },
     #[error("token `{token}` was not found")]
@@ -49,6 +53,8 @@ pub enum Refusal {
     DryRun { session: SessionId, step: StepId },
     #[error("isolation tier `{tier}` is too low for this step in a strict session")]
     IsolationUnavailable { session: SessionId, step: StepId, tier: Tier },
+    #[error("plan v{version} can still run, and its text with it: stop the session or import a newer version first")]
+    PlanInUse { session: SessionId, version: u32 },
     #[error("step `{step}` is not next: step `{next}` comes first")]
     OutOfOrder { session: SessionId, step: StepId, next: StepId },
     #[error("run {run} of step `{step}` is in progress")]
@@ -99,6 +105,8 @@ impl Refusal {
             Self::StepNotFound { .. } => "step_not_found",
             Self::RunNotFound { .. } => "run_not_found",
             Self::ArtifactNotFound { .. } => "artifact_not_found",
+            Self::ArtifactRedacted { .. } => "artifact_redacted",
+            Self::EventNotFound { .. } => "event_not_found",
             Self::ToolNotFound { .. } => "tool_not_found",
             Self::TokenNotFound { .. } => "token_not_found",
             Self::PlanInvalid { .. } => "plan_invalid",
@@ -113,6 +121,7 @@ impl Refusal {
             Self::RiskUnconfirmed { .. } => "risk_unconfirmed",
             Self::DryRun { .. } => "dry_run",
             Self::IsolationUnavailable { .. } => "isolation_unavailable",
+            Self::PlanInUse { .. } => "plan_in_use",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::RunInProgress { .. } => "run_in_progress",
             Self::AlreadyRan { .. } => "already_ran",

@@ -122,7 +122,8 @@ impl Roster {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
-            | Fact::Restored { .. } => {}
+            | Fact::Restored { .. }
+            | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)
     }

@@ -4,8 +4,9 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
-    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RunView, SandboxView, SearchPage, SessionView,
-    StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, Redacted, RunView, SandboxView, SearchPage,
+    SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply,
+    UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -127,7 +128,9 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
-        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN | at::SIGN_CHECKPOINT => Some(Act::Administer),
+        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN | at::SIGN_CHECKPOINT | at::REDACT_EVENT => {
+            Some(Act::Administer)
+        }
         _ => Some(Act::Read),
     }
 }
@@ -152,6 +155,7 @@ fn takes(endpoint: &Endpoint) -> Takes {
         }
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
+        at::REDACT_EVENT => Takes::Body(named::<RedactRequest>(), Required::True),
         _ => Takes::Nothing,
     }
 }
@@ -180,6 +184,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
         at::LIST_CHECKPOINTS => Gives::View(page::<CheckpointView>()),
         at::SIGN_CHECKPOINT => Gives::View(reference::<CheckpointView>()),
+        at::REDACT_EVENT => Gives::View(reference::<Redacted>()),
         at::EXPORT_RECORD => Gives::Text(LINES),
         at::HEALTH | at::READY => Gives::View(reference::<HealthView>()),
         at::DOCS => Gives::Text(HTML),
@@ -190,7 +195,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
 }
 
 /// The `{name}`s of a path that are numbers.
-const NUMBERED: [&str; 3] = ["version", "run", "artifact"];
+const NUMBERED: [&str; 4] = ["version", "run", "artifact", "event"];
 
 fn path_names(endpoint: &Endpoint) -> impl Iterator<Item = &'static str> {
     endpoint.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
@@ -203,6 +208,7 @@ fn path_words(name: &str) -> &'static str {
         "step" => "The step's id.",
         "run" => "The run's number.",
         "artifact" => "The artifact's number.",
+        "event" => "The event's number.",
         "tool" => "The tool's name.",
         _ => "The token's public name, `tok_…`.",
     }

@@ -42,6 +42,7 @@ pub fn router(app: App) -> Router {
         .serve(at::SEARCH_ALL_EVENTS, search::all)
         .serve(at::LIST_ARTIFACTS, artifacts::list)
         .serve(at::GET_ARTIFACT, artifacts::bytes)
+        .serve(at::REDACT_EVENT, record::redact)
         .serve(at::EXPORT_RECORD, record::export)
         .serve(at::LIST_CHECKPOINTS, record::checkpoints)
         .serve(at::SIGN_CHECKPOINT, record::sign)

@@ -359,6 +359,11 @@ impl Engine {
         })
     }
 
+    /// Lets go of a plan whose text is to go.
+    pub(crate) fn forget_plan(&self, session: &SessionId) {
+        self.inner.plans.lock().expect("no holder of this lock panics").plans.remove(session);
+    }
+
     pub(crate) fn cache_plan(&self, session: &SessionId, plan: Arc<Plan>) {
         let mut cache = self.inner.plans.lock().expect("no holder of this lock panics");
         cache.uses += 1;

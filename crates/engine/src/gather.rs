@@ -74,6 +74,10 @@ impl Engine {
     fn read_newest_plan(&self, session: &SessionId) -> Result<Option<Arc<Plan>>, Fault> {
         let Some(newest) = self.store().session(session)?.and_then(|row| row.plan_version) else { return Ok(None) };
         let Some((row, _)) = self.store().plan(session, newest)? else { return Ok(None) };
+        // A plan whose text was redacted has no steps to show.
+        if row.masked.is_none() {
+            return Ok(None);
+        }
         let bytes = self
             .store()
             .files()

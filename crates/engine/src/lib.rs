@@ -10,6 +10,7 @@ mod engine;
 mod gather;
 mod plans;
 mod recover;
+mod redact;
 mod run;
 mod sessions;
 mod tokens;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StoreError;
+use crate::redact::SECURE_DELETE_USUAL;
 
 /// How long a connection waits for a lock of another one.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +40,7 @@ pub(crate) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
          PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 0;",
     )?;
+    connection.execute_batch(SECURE_DELETE_USUAL)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(WRITER_STATEMENTS);
     Ok(connection)

@@ -200,6 +200,26 @@ impl Files {
         read_checked(&self.session(session).join("plans").join(format!("{version}-{digest}.plan")), digest)
     }
 
+    /// Removes an artifact by the path its event names.
+    pub(crate) fn remove_artifact(&self, recorded_path: &str) -> io::Result<()> {
+        let Some(path) = self.artifact_path(recorded_path) else { return Ok(()) };
+        fs::remove_file(&path)?;
+        path.parent().map_or(Ok(()), sync)
+    }
+
+    /// Removes every document and masked form of a plan version.
+    pub(crate) fn remove_plans(&self, session: &SessionId, version: u32) -> io::Result<()> {
+        let directory = self.session(session).join("plans");
+        let prefix = format!("{version}-");
+        for entry in fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+                fs::remove_file(&path)?;
+            }
+        }
+        sync(&directory)
+    }
+
     pub(crate) fn write_masked_plan(
         &self,
         session: &SessionId,

@@ -17,6 +17,7 @@ mod log;
 mod open;
 mod projection;
 mod read;
+mod redact;
 mod repair;
 mod schema;
 mod search;

@@ -18,7 +18,7 @@ use crate::files::{Files, orphans_set_aside, outputs_made_again};
 use crate::head::{Head, HeadFile};
 use crate::shared::Shared;
 use crate::writer::Writer;
-use crate::{log, projection, schema, search, verify};
+use crate::{log, projection, redact, schema, search, verify};
 
 /// Where a store lives.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct OpenReport {
     pub orphaned: Vec<String>,
     /// Artifacts that were missing and were made again from the log.
     pub artifacts_made_again: usize,
+    /// Redactions that were cut off, and are done now.
+    pub redactions_finished: usize,
     /// Whether the read model had another form and was made again.
     pub read_model_rebuilt: bool,
     /// Whether the search index had another form and is being made again.
@@ -88,7 +90,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     report.is_new = report.events == 0;
     let tally = checked_tally(&connection, &files, tally, &mut report).map_err(|error| open_error(path, error))?;
     let head = check_head(path, &tally.frontier, &mut report)?;
-    recover_files(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
+    recover_files(&mut connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     let roster = log::replay_roster(&connection).map_err(|error| open_error(path, error))?;
     let indexed = search::indexed_up_to(&connection).ok();
     let checkpointer = Checkpointer::start(path).map_err(|error| open_error(path, error.into()))?;
@@ -257,9 +259,10 @@ fn check_head(path: &Path, frontier: &Frontier, report: &mut OpenReport) -> Resu
 }
 
 /// Puts files right, unless the log only reads: sessions it misses would be taken for orphans.
-fn recover_files(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<(), StoreError> {
+fn recover_files(connection: &mut Connection, files: &Files, report: &mut OpenReport) -> Result<(), StoreError> {
     if report.missing_events == 0 && report.damage.is_none() {
         report.orphaned = orphans_set_aside(connection, files)?;
+        report.redactions_finished = redact::finish(connection, files)?;
         report.artifacts_made_again = outputs_made_again(connection, files)?;
     }
     Ok(())

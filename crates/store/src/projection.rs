@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use rebuild::{rebuild, write_log_state};
+pub(crate) use rebuild::{rebuild, rebuild_one, write_log_state};
 
 use crate::error::StoreError;
 
@@ -69,7 +69,8 @@ pub(crate) fn project(
         | Fact::AccessRefused { .. }
         | Fact::CheckpointSigned { .. }
         | Fact::RecordExported { .. }
-        | Fact::Restored { .. } => {}
+        | Fact::Restored { .. }
+        | Fact::PayloadRedacted { .. } => {}
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use calt_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 pub use highlight::{Excerpt, Field, FoundEvent, Highlight, Stretch};
-pub(crate) use index::{index_some, indexed_up_to};
+pub(crate) use index::{forget, index_some, indexed_up_to};
 
 use crate::error::StoreError;
 use crate::files::Files;

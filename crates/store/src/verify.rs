@@ -2,7 +2,7 @@
 
 mod checkpoints;
 mod files;
-mod leaf;
+pub(crate) mod leaf;
 mod leaves;
 mod promises;
 mod replay;

@@ -365,7 +365,7 @@ fn a_dropped_index_is_made_again_to_its_end() {
 }
 
 #[test]
-fn a_log_that_lost_events_is_taken_as_it_is_once_somebody_says_so() {
+fn a_log_that_lost_events_only_reads_until_the_loss_is_accepted() {
     let world = World::start();
     assert_eq!(world.end(), 0);
     let database = world.data_root().join("calt.sqlite3");
@@ -374,6 +374,12 @@ fn a_log_that_lost_events_is_taken_as_it_is_once_somebody_says_so() {
     half_done(&world);
     assert_eq!(world.end(), 0);
     std::fs::write(&database, before).unwrap();
+    world.wake();
+    let refused = world.owner().post("/api/v1/sessions", &json!({}));
+    assert_eq!(refused.json()["code"], "log_behind", "{}", refused.text());
+    let busy = world.calt(&["record", "accept-loss"]);
+    assert_eq!((busy.code, busy.stderr.contains("hint: calt daemon stop")), (69, true), "{}", busy.stderr);
+    assert_eq!(world.end(), 0);
     let done = world.calt(&["record", "accept-loss"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stdout.contains("that were acknowledged are lost"), "{}", done.stdout);

@@ -304,6 +304,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "token, principal, hash, expires_at",
     ),
     ("token_revoked", "A token was taken back.", "token"),
+    ("payload_redacted", "The owner let the text of an earlier event go; that event's facts and leaf stay.", "event"),
     (
         "restored",
         "The data root was filled from a backup: how many events it held, their root, when it was made.",

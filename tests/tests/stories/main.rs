@@ -17,6 +17,7 @@ mod plans;
 mod preview;
 mod problems;
 mod prompts;
+mod redaction;
 mod search;
 mod secrets;
 mod stop;

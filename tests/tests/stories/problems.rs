@@ -116,6 +116,16 @@ const fn story(code: Code) -> Story {
         Code::ArtifactNotFound => {
             Answered(|world| world.owner().get(&format!("/api/v1/sessions/{}/artifacts/4711", planned(world).id)))
         }
+        Code::ArtifactRedacted => Below(
+            "tests/tests/stories/redaction.rs",
+            "an_output_is_gone_from_log_index_artifact_and_disk_and_the_record_still_verifies",
+        ),
+        Code::EventNotFound => {
+            Answered(|world| world.owner().post("/api/v1/events/4711/redact", &json!({"reason": "gone"})))
+        }
+        Code::PlanInUse => {
+            Below("tests/tests/stories/redaction.rs", "a_plan_goes_only_once_it_cannot_run_and_its_files_go_with_it")
+        }
         Code::ToolNotFound => Answered(|world| world.owner().get("/api/v1/tools/nope/permissions")),
         Code::TokenNotFound => Answered(|world| world.owner().post_nothing("/api/v1/tokens/tok_nope/revoke")),
         Code::PathNotFound => Answered(|world| world.owner().get("/api/v1/nothing")),

@@ -53,6 +53,14 @@ pub(crate) enum AskedCommand {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Let the text of one event go for good: out of the log, the index, the files, and the bytes on disk
+    Redact {
+        /// The event's number
+        event: u64,
+        /// Why; it is kept in the log
+        #[arg(long)]
+        reason: String,
+    },
     /// Sign a checkpoint over the log as it is and print it, to keep where nobody can change it
     Checkpoint {
         /// Print the newest that was signed instead of signing one

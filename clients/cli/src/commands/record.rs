@@ -20,6 +20,7 @@ pub(crate) async fn run(context: &Context, command: RecordCommand) -> Result<(),
     match command {
         RecordCommand::Offline(_) => Err(Fault::Bug("the record was asked for and not handed over".to_owned())),
         RecordCommand::Asked(AskedCommand::Export { session, output }) => export(context, &session, output).await,
+        RecordCommand::Asked(AskedCommand::Redact { event, reason }) => redact(context, event, &reason).await,
         RecordCommand::Asked(AskedCommand::Checkpoint { last }) => checkpoint(context, last).await,
     }
 }
@@ -41,6 +42,16 @@ async fn checkpoint(context: &Context, last: bool) -> Result<(), Fault> {
     context.show(&newest, |newest| newest["note"].as_str().unwrap_or_default().to_owned())?;
     let key = calt_api::visible::visible_line(newest["key"].as_str().unwrap_or_default()).into_owned();
     context.talk(&format!("Signed over {} events. Its key: {key}\n", newest["size"]));
+    Ok(())
+}
+
+async fn redact(context: &Context, event: u64, reason: &str) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let body = json!({"reason": reason, "source": context.source()});
+    let gone: Value = client.send(&endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
+    context
+        .show(&gone, |gone| format!("the text of event {event} ({}) is gone\n", render::word(&gone["event_type"])))?;
+    context.talk("What was copied before has it still: backups, exported records, workspaces.\n");
     Ok(())
 }
 

@@ -278,6 +278,20 @@ reply! {
 }
 
 reply! {
+    /// An event whose text is gone.
+    Redacted {
+        /// The event.
+        event_id: i64,
+        /// Its type.
+        event_type: String,
+        /// Its session.
+        session_id: Option<String>,
+        /// True; said again when it was gone before.
+        redacted: bool,
+    }
+}
+
+reply! {
     /// The plan version that takes back. Nothing is written until it is approved and executed.
     UndoReply {
         /// The session the plan stands in: the one that was named, or after a stop the one that goes on in its place.

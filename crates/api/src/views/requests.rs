@@ -111,6 +111,20 @@ request! {
 }
 
 request! {
+    /// The end of an event's text.
+    RedactRequest {
+        /// Why; kept in the log. At most 4,000 characters.
+        reason: String,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+    }
+}
+
+request! {
     /// A new token.
     CreateToken {
         /// Whom it proves: `[A-Za-z0-9_.@-]{1,64}`; made when nobody has that name.

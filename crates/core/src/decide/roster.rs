@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, event, require};
+use super::{Answer, Decision, Facts, Redaction, event, redaction, require};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
@@ -91,6 +91,8 @@ pub enum RosterAction {
         /// Whether workspaces were among them.
         workspaces: bool,
     },
+    /// Let the text of one of the daemon's own events go for good.
+    RedactPayload(Redaction),
 }
 
 /// Decides about the roster.
@@ -123,6 +125,7 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
             Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
         }
+        RosterAction::RedactPayload(wanted) => redaction::of_daemon(wanted),
         RosterAction::Restored { events, root, made_at, files, workspaces } => {
             let (events, files) = (*events, *files);
             let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
@@ -134,7 +137,9 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 /// People and credentials are the owner's; what the daemon says of itself only it may say.
 const fn act_of(action: &RosterAction) -> Act {
     match action {
-        RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } => Act::Administer,
+        RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } | RosterAction::RedactPayload(_) => {
+            Act::Administer
+        }
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }

@@ -91,6 +91,8 @@ impl Session {
             Fact::StepExecutionRejected { .. } | Fact::StepExecutionWarning { .. } | Fact::ArtifactSaved { .. } => {
                 Ok(())
             }
+            Fact::PayloadRedacted { event: named } if *named >= event.id => Err("a redaction names an earlier event"),
+            Fact::PayloadRedacted { .. } => Ok(()),
             Fact::SessionStopped { .. } => self.stopped(),
             Fact::SessionSucceeded { version } => self.succeeded(*version),
             Fact::DaemonStarted { .. }

@@ -56,13 +56,19 @@ pub(crate) async fn bytes(
         return Ok(tagged(Body::empty(), StatusCode::NOT_MODIFIED, &row, &tag));
     }
     let bytes = read(&app, move |store| store.artifact_bytes(id)).await?;
-    let bytes = bytes.ok_or_else(|| missing(&session, id))?;
+    // It is listed, so it was there once.
+    let bytes = bytes.ok_or_else(|| redacted(&session, id))?;
     Ok(tagged(Body::from(bytes), StatusCode::OK, &row, &tag))
 }
 
 fn missing(session: &SessionId, artifact: ArtifactId) -> Refused {
     let missing = Refused::from(Refusal::ArtifactNotFound { artifact: artifact.0 });
     missing.leading_to(Next::ListArtifacts { session: session.to_string() })
+}
+
+fn redacted(session: &SessionId, artifact: ArtifactId) -> Refused {
+    let redacted = Refused::from(Refusal::ArtifactRedacted { artifact: artifact.0 });
+    redacted.leading_to(Next::ListArtifacts { session: session.to_string() })
 }
 
 fn tagged(body: Body, status: StatusCode, row: &ArtifactRow, tag: &str) -> Response<Body> {

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
-use calt_api::views::{CheckpointView, Page, StopRequest};
+use calt_api::views::{CheckpointView, Page, RedactRequest, Redacted, StopRequest};
 use calt_engine::core::EventId;
 use calt_engine::store::CheckpointRow;
 use futures_util::stream;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{Administrator, At, By, ListQuery, Reader, cursor, page_size, read, session_id};
 use crate::app::App;
-use crate::body::{OptionalJson, Params};
+use crate::body::{Json, OptionalJson, Params};
 use crate::reply::{Refused, View};
 
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
@@ -43,6 +43,20 @@ pub(crate) async fn sign(
     OptionalJson(_): OptionalJson<StopRequest>,
 ) -> Result<View<CheckpointView>, Refused> {
     Ok(View(shown(app.engine.sign_checkpoint().await?)))
+}
+
+/// `POST /events/{event}/redact`.
+pub(crate) async fn redact(
+    State(app): State<App>,
+    Administrator(by): Administrator,
+    At(event): At<String>,
+    Json(body): Json<RedactRequest>,
+) -> Result<View<Redacted>, Refused> {
+    let event = EventId(event.parse().unwrap_or(0));
+    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let row = app.engine.redact(by, event, body.reason).await?;
+    let session_id = row.session.map(|session| session.to_string());
+    Ok(View(Redacted { event_id: event.0, event_type: row.event_type, session_id, redacted: true }))
 }
 
 /// `POST /sessions/{session}/export`: made while it is sent, so that a long record takes no more memory than a short one.

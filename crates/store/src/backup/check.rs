@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use calt_core::event::text_hash;
 use calt_core::merkle::Frontier;
 use rusqlite::Connection;
 
 use super::archive::{self, Kind};
 use super::{BackupError, Contents, Progress};
 use crate::error::StoreError;
-use crate::log::{EventRow, event_columns};
+use crate::verify::leaf::{self, leaf_columns};
 
 /// Events between two words on the progress.
 const EVENTS_BETWEEN_WORDS: u64 = 8192;
@@ -62,23 +61,18 @@ pub(super) fn check(
 /// # Errors
 /// [`StoreError::Corrupt`] names the first event that is not as it was written.
 pub(super) fn checked_log(connection: &Connection, progress: &mut dyn FnMut(Progress)) -> Result<Frontier, StoreError> {
-    let mut statement = connection.prepare(concat!("SELECT ", event_columns!(), " FROM events ORDER BY id"))?;
+    let mut statement = connection.prepare(concat!("SELECT ", leaf_columns!(), " FROM events ORDER BY id"))?;
     let mut rows = statement.query([])?;
-    let mut frontier = Frontier::default();
+    let (mut frontier, mut scratch) = (Frontier::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let event = EventRow::read(row)?;
-        let (id, leaf) = (event.id, event.leaf_hash);
-        let wrong = |what: &str| Err(StoreError::Corrupt(format!("event {id} is not as it was written: {what}")));
-        if id.0 as u64 != frontier.size() + 1 {
-            return wrong("an event before it is missing");
+        let (seen, wrong) = leaf::checked(row, &mut scratch)?;
+        let wrong = wrong
+            .map(|wrong| wrong.words())
+            .or_else(|| (seen.id as u64 != frontier.size() + 1).then(|| "an event before it is missing".to_owned()));
+        if let Some(wrong) = wrong {
+            return Err(StoreError::Corrupt(format!("event {}: {wrong}", seen.id)));
         }
-        if event.salt.is_some_and(|salt| text_hash(&salt, &event.summary, &event.payload_text) != event.text_hash) {
-            return wrong("its text does not have the hash that was recorded");
-        }
-        if event.envelope()?.leaf_hash() != leaf {
-            return wrong("its fields do not have the hash that was recorded");
-        }
-        frontier.append(leaf);
+        frontier.append(seen.leaf);
         if frontier.size().is_multiple_of(EVENTS_BETWEEN_WORDS) {
             progress(Progress::Events(frontier.size()));
         }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::archive::{self, Archived, Kind};
 use super::check::check;
 use super::tree::path_of;
-use super::{BackupError, Contents, Progress, at};
+use super::{BackupError, Contents, Progress, Workspaces, at};
 use crate::error::{OpenError, StoreError};
 use crate::files::RESTORING;
 use crate::head::HeadFile;
@@ -145,6 +145,7 @@ impl RestorePlace {
     /// Directories first, links last: no file is ever written through a link.
     fn write_files(&self, source: &Connection, progress: &mut dyn FnMut(Progress)) -> Result<(), BackupError> {
         let root = &self.staged.data_root;
+        let leaves_out = self.contents.workspaces == Workspaces::LeftOut;
         let mut written = 0;
         for kind in [Kind::Directory, Kind::File, Kind::Link] {
             archive::each(source, |archived| {
@@ -154,7 +155,7 @@ impl RestorePlace {
                 let path = root.join(safe(&archived.path)?);
                 match kind {
                     // A session whose workspace was left out finds an empty one.
-                    Kind::Directory if archived.path.iter().count() == SESSION_PATH_PARTS => {
+                    Kind::Directory if leaves_out && archived.path.iter().count() == SESSION_PATH_PARTS => {
                         make_directory(&path).and_then(|()| make_directory(&path.join("workspace"))).map_err(at(&path))
                     }
                     Kind::Directory => make_directory(&path).map_err(at(&path)),

@@ -70,7 +70,8 @@ fn set_aside(files: &Files, name: &str) -> io::Result<()> {
 pub(crate) fn outputs_made_again(connection: &Connection, files: &Files) -> Result<usize, StoreError> {
     let mut statement = connection.prepare(
         "SELECT runs.ended_event, artifacts.path, artifacts.sha256, artifacts.bytes
-         FROM artifacts JOIN runs ON runs.id = artifacts.run_id
+         FROM artifacts JOIN runs ON runs.id = artifacts.run_id JOIN events ON events.id = runs.ended_event
+         WHERE events.salt IS NOT NULL
          ORDER BY artifacts.id DESC LIMIT ?1",
     )?;
     let mut rows = statement.query([ARTIFACTS_LOOKED_AT])?;
@@ -115,7 +116,8 @@ fn recorded_in_payload(event: &EventRow) -> Option<Value> {
     payload.get_mut("output").map(Value::take).filter(|output| !output.is_null())
 }
 
-/// Reads an artifact; one that is gone and only repeats a recorded output is answered from the log.
+/// Reads an artifact; one that is gone and only repeats a recorded output is answered from the log. A redacted one is
+/// as if it were not there.
 pub(crate) fn read_artifact_or_output(
     connection: &Connection,
     files: &Files,
@@ -124,7 +126,9 @@ pub(crate) fn read_artifact_or_output(
     let found = connection
         .prepare_cached(
             "SELECT artifacts.path, artifacts.sha256, runs.ended_event
-             FROM artifacts JOIN runs ON runs.id = artifacts.run_id WHERE artifacts.id = ?1",
+             FROM artifacts JOIN runs ON runs.id = artifacts.run_id
+             LEFT JOIN events ON events.id = runs.ended_event
+             WHERE artifacts.id = ?1 AND (events.id IS NULL OR events.salt IS NOT NULL)",
         )?
         .query_row([artifact], |row| {
             Ok((row.get::<_, String>(0)?, parsed(row, 1, Digest::parse)?, row.get::<_, Option<i64>>(2)?))

@@ -254,6 +254,10 @@ impl Store {
     fn output_of(&self, connection: &Connection, ended_event: i64) -> Result<Option<RecordedOutput>, StoreError> {
         let Some(event) = log::event(connection, ended_event)? else { return Ok(None) };
         let event = event.envelope()?;
+        // Its text was redacted, and the file with it.
+        if event.salt.is_none() {
+            return Ok(None);
+        }
         let Fact::StepExecuted { output_sha256, in_payload, masked, not_whole, .. } = &event.fact else {
             return Ok(None);
         };

@@ -1,6 +1,7 @@
 //! Filling the index, after the commit, in batches.
 
 use calt_core::digest::Digest;
+use calt_core::event::Envelope;
 use calt_core::id::SessionId;
 use calt_core::principal::PrincipalId;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -51,6 +52,23 @@ pub(crate) fn indexed_up_to(connection: &Connection) -> Result<i64, StoreError> 
     Ok(connection.prepare_cached("SELECT last_id FROM index_state WHERE one = 1")?.query_row([], |row| row.get(0))?)
 }
 
+/// Takes the text of an event out of the index, and its tokens out of what is on disk. What is not of its text stays.
+///
+/// A deleted row of a contentless table is only marked; its tokens go when the segments that hold them are merged.
+pub(crate) fn forget(connection: &Connection, event: &Envelope) -> Result<(), StoreError> {
+    if indexed_up_to(connection)? < event.id.0 {
+        return Ok(());
+    }
+    connection.execute("DELETE FROM events_fts WHERE rowid = ?1", [event.id.0])?;
+    connection.execute("INSERT INTO events_fts (events_fts) VALUES ('optimize')", [])?;
+    let mut document = Document::default();
+    document.begin(event.fact.event_type(), &event.principal, event.session.as_ref());
+    document.take_in(event.fact.event_type());
+    connection
+        .execute("INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)", params![event.id.0, document.finish()])?;
+    Ok(())
+}
+
 /// Takes the next events into the index, in a transaction of the caller; gives up to which event it came.
 pub(crate) fn index_some(connection: &Connection, files: &Files, limit: u32) -> Result<i64, StoreError> {
     let mut last = indexed_up_to(connection)?;
@@ -65,12 +83,7 @@ pub(crate) fn index_some(connection: &Connection, files: &Files, limit: u32) -> 
     while let Some(row) = rows.next()? {
         let event = EventRow::read(row)?;
         times.take_in(event.id.0, event.created_at);
-        document.restart();
-        document.add_term(&Terms::event_type(&event.event_type));
-        document.add_term(&Terms::principal(&event.principal));
-        if let Some(session) = &event.session {
-            document.add_term(&Terms::session(session));
-        }
+        document.begin(&event.event_type, &event.principal, event.session.as_ref());
         each_text(connection, files, &event, |text| document.take_in(text))?;
         insert.execute(params![event.id.0, document.finish()])?;
         last = event.id.0;
@@ -158,6 +171,16 @@ impl Document {
         self.text.clear();
         self.words.clear();
         self.characters.clear();
+    }
+
+    /// Begins the document of an event, with the terms that are not of its text.
+    fn begin(&mut self, event_type: &str, principal: &PrincipalId, session: Option<&SessionId>) {
+        self.restart();
+        self.add_term(&Terms::event_type(event_type));
+        self.add_term(&Terms::principal(principal));
+        if let Some(session) = session {
+            self.add_term(&Terms::session(session));
+        }
     }
 
     fn add_term(&mut self, term: &Terms) {

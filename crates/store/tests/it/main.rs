@@ -8,5 +8,6 @@ mod narrowed;
 mod opening;
 mod person;
 mod rebuild;
+mod redact;
 mod runs;
 mod search;
