@@ -41,7 +41,7 @@ impl PlannedFile {
     }
 }
 
-/// One file of a `files` list: exactly one of `content`, `patch`, `restore`, `delete`; `rename_to` beside none but `delete`.
+/// One file of a `files` list: exactly one of `content`, `patch`, `restore`, `delete`; or `rename_to` with no `delete`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileInput {

@@ -11,7 +11,7 @@ use calt_core::{Action, Command, Digest, Refusal, RunId, SessionId, StepId, deci
 use crate::world::World;
 
 fn session(name: &str) -> SessionId {
-    SessionId::parse(&format!("session_{name}")).unwrap()
+    SessionId::parse(&format!("session_{name}")).expect("a well-formed id")
 }
 
 /// A workspace in memory, with what runs wrote to it.
