@@ -219,7 +219,7 @@ fn a_file_that_somebody_changed_since_is_named_and_left_alone() {
         left,
         [
             format!("b: somebody changed it since run {run}"),
-            "c: it was renamed from or to `c2`, which is left alone".to_owned(),
+            "c: a rename ties it to `c2`, which is left alone".to_owned(),
             format!("c2: somebody changed it since run {run}"),
             format!("gone: somebody removed it since run {run}"),
             format!("m: somebody changed its permission bits since run {run}"),
@@ -480,6 +480,8 @@ fn a_pre_image_belongs_to_its_workspace_alone() {
     desk.put("a", "private\n", 0o644);
     let run = desk.write("a", "1\n");
     assert_eq!(undo(&desk.ada, &other.session, Some(run)).line(), "404 run_not_found → list_sessions");
+    let preview = undo(&desk.ada, &desk.session, Some(run - 1)).json()["detail"].to_string();
+    assert!(preview.contains(&format!("run {} wrote nothing", run - 1)), "{preview}");
     let kept = std::fs::read_dir(desk.path("../preimages").join(run.to_string())).unwrap().next().unwrap().unwrap();
     let sha256 = kept.file_name().into_string().unwrap();
     let stolen = json!([{"path": "b", "restore": {"run": run, "sha256": sha256}}]);

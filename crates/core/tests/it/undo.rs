@@ -148,7 +148,7 @@ fn a_pre_image_that_cannot_be_had_keeps_its_rename_back() {
         reasons,
         [
             ("a", "what it was before run 1 cannot be had: it is gone"),
-            ("b", "it was renamed from or to `a`, which is left alone")
+            ("b", "a rename ties it to `a`, which is left alone")
         ]
     );
 }
