@@ -28,7 +28,7 @@ const AT_START: &[Moment] = &[
 #[test]
 fn a_daemon_killed_at_any_time_loses_nothing_and_repeats_nothing() {
     let mut campaign = Campaign::begin("any-time");
-    for _ in 0..kills_of(40) {
+    for _ in 0..kills_of(50) {
         campaign.kill_at_any_time();
     }
     campaign.end();
@@ -41,7 +41,7 @@ fn a_daemon_killed_at_each_named_moment_loses_nothing_and_repeats_nothing() {
     for round in 0..kills_of(35) {
         campaign.kill_at(*moments[round % moments.len()]);
     }
-    campaign.died_at_each(&moments);
+    campaign.died_at_each(&moments, Campaign::kill_at);
     campaign.end();
 }
 
@@ -49,9 +49,9 @@ fn a_daemon_killed_at_each_named_moment_loses_nothing_and_repeats_nothing() {
 fn a_daemon_killed_while_it_puts_things_right_loses_nothing_and_repeats_nothing() {
     let mut campaign = Campaign::begin("starts");
     let moments: Vec<_> = AT_START.iter().collect();
-    for round in 0..kills_of(25) {
+    for round in 0..kills_of(15) {
         campaign.kill_in_recovery_at(*moments[round % moments.len()]);
     }
-    campaign.died_at_each(&moments);
+    campaign.died_at_each(&moments, Campaign::kill_in_recovery_at);
     campaign.end();
 }
