@@ -11,13 +11,13 @@ use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
-use calt_core::{Action, ArtifactId, Command, Digest, Facts, Plan, Refusal, RunId, SessionId};
+use calt_core::{Action, ArtifactId, Command, Digest, EventId, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
 use calt_tools::{Isolation, LayerVerdict, Toolkit};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::chance;
+use crate::clock;
 use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
@@ -146,6 +146,13 @@ impl Engine {
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
+        if let Some(newest) = engine.store().event(EventId(report.events.cast_signed())).map_err(Fault::from)? {
+            clock::has_shown(newest.created_at);
+        }
+        if report.missing_events > 0 {
+            // Nothing is written on top of a gap, not even that the daemon has started.
+            return Ok((engine, StartReport { store: report, owner_token: None, interrupted: Vec::new() }));
+        }
         let tools = engine.toolkit().specs().map(tool_row).collect();
         engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
@@ -254,7 +261,7 @@ impl Engine {
     }
 
     pub(crate) fn facts(&self) -> Facts {
-        Facts { now: chance::now(), next_run: RunId(0), next_artifact: ArtifactId(0), tier: self.tier(), step: None }
+        Facts { now: clock::now(), next_run: RunId(0), next_artifact: ArtifactId(0), tier: self.tier(), step: None }
     }
 
     pub(crate) fn mask(&self, text: Option<String>) -> Option<String> {
@@ -327,8 +334,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 pub(crate) fn io_fault(what: &str, path: &Path, error: &std::io::Error) -> Fault {
-    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
-        return Fault::Store(StoreError::Full);
-    }
-    Fault::Internal(format!("{what} `{}`: {error}", path.display()))
+    // What a disk says is not our mistake.
+    tracing::warn!("{what} `{}`: {error}", path.display());
+    Fault::Store(StoreError::from(std::io::Error::from(error.kind())))
 }

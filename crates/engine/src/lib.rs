@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod chance;
+mod clock;
 mod engine;
 mod gather;
 mod plans;
@@ -18,7 +19,9 @@ pub use calt_core as core;
 pub use calt_store as store;
 pub use calt_tools as tools;
 
-pub use chance::now;
+#[cfg(debug_assertions)]
+pub use clock::shift_clock;
+pub use clock::{latest, now};
 pub use engine::{Asker, Engine, EngineConfig, Fault, OpenFault, StartReport};
 pub use gather::StepDetail;
 pub use plans::{CheckReport, CheckedStep};

@@ -61,12 +61,10 @@ pub(crate) fn apply(
     room.sync().map_err(|error| ToolFailure::io("pre-images cannot be made durable", &error))?;
     pass(Moment::PreImagesDurable);
     let mut prepared = Vec::new();
-    let outcome = prepare_all(workspace, &changed, token, &mut prepared)
-        .and_then(|()| limits.check())
-        .and_then(|()| {
-            pass(Moment::FilesPrepared);
-            prepared.iter_mut().try_for_each(|entry| place(entry).inspect(|()| pass(Moment::FilePlaced)))
-        });
+    let outcome = prepare_all(workspace, &changed, token, &mut prepared).and_then(|()| limits.check()).and_then(|()| {
+        pass(Moment::FilesPrepared);
+        prepared.iter_mut().try_for_each(|entry| place(entry).inspect(|()| pass(Moment::FilePlaced)))
+    });
     if let Err(mut failure) = outcome {
         failure.applied = put_back(&prepared);
         workspace.remove_empty(&directories);

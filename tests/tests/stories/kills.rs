@@ -12,6 +12,9 @@ mod oracle;
 use calt_core::moment::Moment;
 
 use campaign::{Campaign, kills_of};
+pub(crate) use client::Note;
+pub(crate) use log::Log;
+pub(crate) use oracle::judge;
 
 /// Moments that only a start passes that has something to put right.
 const AT_START: &[Moment] = &[

@@ -271,7 +271,8 @@ impl Ground {
                 shown += 1;
                 let told = states.get(item["id"].as_str().unwrap()).map(|state| state.status().as_str());
                 if told != item["status"].as_str() {
-                    faults.push(format!("{} is {told:?} by the log, and the daemon says {}", item["id"], item["status"]));
+                    faults
+                        .push(format!("{} is {told:?} by the log, and the daemon says {}", item["id"], item["status"]));
                 }
             }
             let Some(next) = page["next_cursor"].as_str() else { break };

@@ -28,17 +28,37 @@ pub(super) struct Site {
 
 /// What an answer said has happened. None of it may be gone afterwards.
 #[derive(Clone, Debug)]
-pub(super) enum Note {
-    Created { session: String },
-    Imported { session: String, version: u64 },
+pub(crate) enum Note {
+    Created {
+        session: String,
+    },
+    Imported {
+        session: String,
+        version: u64,
+    },
     /// A yes or no, by its decision id.
-    Decided { decision: String, event_type: &'static str },
-    Started { run: i64 },
-    Ended { run: i64, succeeded: bool },
-    Stopped { session: String },
-    Token { token: String },
+    Decided {
+        decision: String,
+        event_type: &'static str,
+    },
+    Started {
+        run: i64,
+    },
+    Ended {
+        run: i64,
+        succeeded: bool,
+    },
+    Stopped {
+        session: String,
+    },
+    Token {
+        token: String,
+    },
     /// An event that a page of the log showed.
-    Seen { event: i64, event_type: String },
+    Seen {
+        event: i64,
+        event_type: String,
+    },
 }
 
 /// The daemon did not answer: what was asked has happened, or it has not.
@@ -205,7 +225,8 @@ impl Client {
     fn execute(&mut self, site: &Site, session: &str, path: &str) -> Result<(), Gone> {
         let path = format!("{path}/execute");
         if self.chance.percent(30) {
-            let reply = self.call(site, &site.agent, "POST", &path, Some(&json!({})), &[("Prefer", "respond-async")])?;
+            let reply =
+                self.call(site, &site.agent, "POST", &path, Some(&json!({})), &[("Prefer", "respond-async")])?;
             if reply.status == 202 {
                 self.notes.push(Note::Started { run: number(&reply.json()["run_id"]) });
             }

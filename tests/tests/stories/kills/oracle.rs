@@ -13,10 +13,10 @@ use super::client::{Note, files_below};
 use super::log::Log;
 
 /// What was found wrong: one sentence each.
-pub(super) type Faults = Vec<String>;
+pub(crate) type Faults = Vec<String>;
 
 /// Judges everything that can be seen without asking the daemon.
-pub(super) fn judge(log: &Log, data_root: &Path, notes: &[Note]) -> Faults {
+pub(crate) fn judge(log: &Log, data_root: &Path, notes: &[Note]) -> Faults {
     let mut faults = Faults::new();
     if log.integrity != "ok" {
         faults.push(format!("integrity_check says: {}", log.integrity));
@@ -106,7 +106,9 @@ fn acknowledged(events: &[Envelope], notes: &[Note], faults: &mut Faults) {
             | Fact::PlanRejected { decision, .. }
             | Fact::StepApproved { decision, .. }
             | Fact::StepRejected { decision, .. } => known.insert(format!("{event_type} {}", decision.decision_id)),
-            Fact::SessionCreated { .. } | Fact::SessionStopped { .. } => known.insert(format!("{event_type} {session}")),
+            Fact::SessionCreated { .. } | Fact::SessionStopped { .. } => {
+                known.insert(format!("{event_type} {session}"))
+            }
             Fact::PlanImported { version, .. } => known.insert(format!("{event_type} {session} {version}")),
             Fact::StepStarted { .. } => known.insert(format!("{event_type} {run}")),
             Fact::StepExecuted { .. } => known.insert(format!("succeeded {run}")),

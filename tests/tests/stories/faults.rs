@@ -1,0 +1,8 @@
+//! What the daemon does when the machine lets it down: a full disk, a cut or a damaged file, a clock that goes back.
+//! Each time it says so clearly, reads go on where they can, and nothing acknowledged is lost silently.
+
+mod clock;
+mod damage;
+mod full;
+mod own_mounts;
+mod readonly;
