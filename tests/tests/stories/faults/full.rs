@@ -4,17 +4,18 @@ use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
-use calt_tests::{Person, Reply, Session, World};
+use calt_tests::{Person, Reply, Session, World, send};
 use serde_json::{Value, json};
 
 use super::own_mounts::{mount_small_disk, with_own_mounts};
 use crate::kills::{Log, Note, judge};
-use crate::plan;
+use crate::stop::{alive, make_pipe};
+use crate::{command, plan};
 
 /// Size of the disk, in KiB: many sessions, and yet quickly full.
 const DISK_KIB: usize = 24 * 1024;
 /// What is left free when a write comes, in KiB: so that each time another part of it finds no room.
-const LEFT_KIB: [usize; 8] = [0, 4, 8, 12, 20, 32, 64, 128];
+const LEFT_KIB: [usize; 5] = [0, 4, 12, 28, 64];
 /// What a session does; before each of these the disk is filled once.
 const ACTS: usize = 7;
 
@@ -146,10 +147,44 @@ fn a_disk_that_is_full_at_any_write_loses_nothing_and_work_goes_on() {
         assert!(full > LEFT_KIB.len(), "the disk was hardly ever full: {refused:?}");
         let faults = judge(&Log::read(&world.data_root()), &world.data_root(), &notes);
         assert!(faults.is_empty(), "{}", faults.join("\n"));
+        let page = world.owner().get("/api/v1/events/search?q=session_created").expect(200).json();
+        assert!(page["notice"].is_null(), "the index goes on as well: {}", page["notice"]);
         world.kill();
         world.wake();
         let faults = judge(&Log::read(&world.data_root()), &world.data_root(), &notes);
         assert!(faults.is_empty(), "after a restart: {}", faults.join("\n"));
+    });
+}
+
+#[test]
+fn a_run_that_ends_on_a_full_disk_gets_its_end_when_there_is_space() {
+    with_own_mounts("faults::full::a_run_that_ends_on_a_full_disk_gets_its_end_when_there_is_space", || {
+        let world = World::asleep(&[]);
+        mount_small_disk(&world.data_root(), DISK_KIB);
+        world.wake();
+        let filler = Filler { path: world.data_root().join("filler") };
+        let (owner, marker) = (world.owner(), format!("full-{}", std::process::id()));
+        let session = owner.propose(&plan(1, &[command("a", &format!("cat {marker}"))]));
+        make_pipe(&world, &session, &marker);
+        owner.approve_plan(&session, 1).expect(200);
+        owner.approve(&session, "a").expect(200);
+        let (address, bearer) = (world.address(), format!("Bearer {}", owner.token()));
+        let path = format!("/api/v1/sessions/{}/steps/a/execute", session.id);
+        let reply = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| send(&address, "POST", &path, &[("Authorization", &bearer)], None));
+            world.until("the command runs", || alive(&marker));
+            filler.fill(0);
+            std::fs::write(world.workspace(&session.id).join(&marker), "said at last").unwrap();
+            waiting.join().unwrap()
+        });
+        assert_eq!(reply.line(), "507 storage_full → run_doctor");
+        assert_eq!(owner.show(&session)["status"], "running");
+        assert_eq!(owner.stop(&session).line(), "507 storage_full → run_doctor");
+        filler.free();
+        owner.stop(&session).expect(200);
+        let events = owner.events(&session);
+        assert_eq!(events[events.len() - 2..], ["session_stopped", "step_failed"]);
+        assert!(world.daemon_log().contains("the end of a run is recorded at last"), "{}", world.daemon_log());
     });
 }
 
