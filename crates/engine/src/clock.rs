@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_is_noticed_once_each_time() {
         let clock = Clock { latest: AtomicI64::new(i64::MIN), is_behind: AtomicBool::new(false) };
-        let mut look = |seconds: i64| clock.look(Timestamp::from_micros(seconds * 1_000_000));
+        let look = |seconds: i64| clock.look(Timestamp::from_micros(seconds * 1_000_000));
         assert_eq!((look(100), look(101), look(99)), (None, None, None));
         assert_eq!((look(41), look(42)), (Some(60_000_000), None));
         assert_eq!((look(102), look(2)), (None, Some(100_000_000)));

@@ -58,7 +58,7 @@ impl Errand<'_> {
     fn act(&mut self, act: usize) {
         let Some(session) = &self.session else {
             let made = self.owner.post("/api/v1/sessions", &json!({"goal": "an errand"}));
-            if let Some(made) = self.took(made) {
+            if let Some(made) = self.took(&made) {
                 let id = made["id"].as_str().unwrap().to_owned();
                 self.notes.push(Note::Created { session: id.clone() });
                 self.session = Some(Session { id });
@@ -70,25 +70,25 @@ impl Errand<'_> {
             0 => {}
             1 => {
                 let reply = self.owner.import(&session, &plan(1, &steps()));
-                if self.took(reply).is_some() {
+                if self.took(&reply).is_some() {
                     self.notes.push(Note::Imported { session: session.id, version: 1 });
                 }
             }
             2 => {
                 let reply = self.owner.approve_plan(&session, 1);
-                self.decided(reply, "plan_approved");
+                self.decided(&reply, "plan_approved");
             }
             3 | 5 => {
                 let step = if act == 3 { "preview" } else { "apply" };
                 let shown = self.owner.get(&format!("/api/v1/sessions/{}/steps/{step}", session.id));
-                let Some(shown) = self.took(shown) else { return };
+                let Some(shown) = self.took(&shown) else { return };
                 let path = format!("/api/v1/sessions/{}/steps/{step}/approve", session.id);
                 let reply = self.owner.post(&path, &json!({"digest": shown["digest"]}));
-                self.decided(reply, "step_approved");
+                self.decided(&reply, "step_approved");
             }
             _ => {
                 let reply = self.owner.run(&session, if act == 4 { "preview" } else { "apply" });
-                if let Some(ended) = self.took(reply) {
+                if let Some(ended) = self.took(&reply) {
                     let run = ended["run_id"].as_i64().unwrap();
                     self.notes.push(Note::Ended { run, succeeded: ended["status"] == "succeeded" });
                 }
@@ -96,7 +96,7 @@ impl Errand<'_> {
         }
     }
 
-    fn decided(&mut self, reply: Reply, event_type: &'static str) {
+    fn decided(&mut self, reply: &Reply, event_type: &'static str) {
         if let Some(decided) = self.took(reply) {
             let decision = decided["decision_id"].as_str().unwrap().to_owned();
             self.notes.push(Note::Decided { decision, event_type });
@@ -104,7 +104,7 @@ impl Errand<'_> {
     }
 
     /// The answer of a yes. A no must be that the storage is full, or the gate's, to what was not done before.
-    fn took(&mut self, reply: Reply) -> Option<Value> {
+    fn took(&mut self, reply: &Reply) -> Option<Value> {
         if reply.status == 200 {
             return Some(reply.json());
         }
