@@ -252,7 +252,7 @@ impl Writer {
         }
         match indexed {
             Ok(last) => (self.indexed, self.index_rests_until) = (Some(last), None),
-            Err(error) if error.may_pass() => {
+            Err(error @ StoreError::Full) => {
                 tracing::warn!(%error, "the search index cannot be carried on now; search reads the events it lacks");
                 self.index_rests_until = Some(Instant::now() + INDEX_REST);
             }

@@ -12,6 +12,7 @@ mod log;
 mod oracle;
 
 use calt_core::moment::Moment;
+use calt_tests::World;
 
 use campaign::{Campaign, kills_of};
 pub(crate) use client::Note;
@@ -59,4 +60,16 @@ fn a_daemon_killed_while_it_puts_things_right_loses_nothing_and_repeats_nothing(
     }
     campaign.died_at_each(&moments, Campaign::kill_in_recovery_at);
     campaign.end();
+}
+
+#[test]
+fn a_moment_or_a_clock_that_nobody_knows_keeps_the_daemon_from_starting() {
+    for (name, value) in
+        [("CALT_CRASH_AT", "noon"), ("CALT_CRASH_AT", "file_placed:0"), ("CALT_CLOCK_SHIFT_SECONDS", "x")]
+    {
+        let world = World::asleep(&[(name, value)]);
+        let refused = world.calt(&["daemon", "--port", "0"]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains(name) && refused.stderr.contains(value), "{refused:?}");
+    }
 }
