@@ -393,10 +393,10 @@ fn a_session_on_the_workspace_of_another_that_is_not_stopped_is_a_broken_promise
         log.iter().cloned().chain([next]).collect::<Log>()
     };
     let two = of(&world.log, "session_next");
-    assert!(oracle::judge(&two).unwrap_err().contains("two sessions at once"));
-    assert!(oracle::judge(&two[two.len() - 1..]).unwrap_err().contains("one that never was"));
+    assert!(oracle::judge(&two).unwrap_err().what.contains("two sessions at once"));
+    assert!(oracle::judge(&two[two.len() - 1..]).unwrap_err().what.contains("one that never was"));
     world.act(Who::Ann, Action::Stop).done();
     let next = of(&world.log, "session_next");
     assert_eq!(oracle::judge(&next), Ok(()));
-    assert!(oracle::judge(&of(&next, "session_third")).unwrap_err().contains("two sessions at once"));
+    assert!(oracle::judge(&of(&next, "session_third")).unwrap_err().what.contains("two sessions at once"));
 }
