@@ -11,7 +11,7 @@ const LOG_SCHEMA: i64 = 1;
 /// `application_id`: "calt" in ASCII.
 const APPLICATION_ID: i64 = 0x6361_6c74;
 /// Form of the read model; another one than the file's means that it is made again.
-const READ_MODEL_VERSION: i64 = 1;
+const READ_MODEL_VERSION: i64 = 2;
 /// Form of the search index and of its tokens.
 const INDEX_VERSION: i64 = 2;
 
