@@ -269,13 +269,10 @@ impl Producer<'_> {
             from[(chance.rotate_left(turn as u32 * 7 + 3) % from.len() as u64) as usize]
         };
         let mut text = format!("{number} host{:03}: ", chance % 500);
-        if number % 3 == 0 {
-            (0..SENTENCES).for_each(|turn| text.push_str(pick(&TALK, turn)));
+        if number.is_multiple_of(3) {
+            text.extend((0..SENTENCES).map(|turn| pick(&TALK, turn)));
         } else {
-            (0..SENTENCES).for_each(|turn| {
-                text.push_str(pick(&ENGLISH, turn));
-                text.push_str("; ");
-            });
+            text.extend((0..SENTENCES).flat_map(|turn| [pick(&ENGLISH, turn), "; "]));
         }
         let words = [
             (number % 3 == 1, COMMON),
@@ -293,7 +290,7 @@ impl Producer<'_> {
 /// Whether a number is one of so many that lie evenly below a bound.
 fn is_one_of(number: u64, wanted: u64, below: u64) -> bool {
     let step = (below / wanted).max(1);
-    number % step == 0 && number / step < wanted
+    number.is_multiple_of(step) && number / step < wanted
 }
 
 fn step_id(number: usize) -> StepId {

@@ -1,6 +1,7 @@
 //! The record at size: search, start, a long session, memory and disk on a log of a million events.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -119,7 +120,9 @@ fn filled(root: &Path, events: u64) -> String {
         version += 1;
         let plan = Plan::import(&mut client, &long, version, LONG_PLAN_STEPS);
         let steps = ((LONG_SESSION_EVENTS - written).div_ceil(4) as usize).min(LONG_PLAN_STEPS);
-        (0..steps).for_each(|step| plan.run(&mut client, step));
+        for step in 0..steps {
+            plan.run(&mut client, step);
+        }
         written += 2 + 4 * steps as u64;
     }
     assert_eq!(client.failed, 0, "every call of the long session is answered with success");
@@ -331,5 +334,8 @@ fn items(found: &Value) -> usize {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    })
 }
