@@ -17,14 +17,14 @@ use calt_core::toolbox::{Effect, Risk};
 use calt_store::{Durability, Store, StoreConfig, output_bytes};
 use serde_json::json;
 
-/// Steps of each session's plan; all are approved.
-const STEPS: usize = 100;
-/// Of these, steps that run.
-const RUNS: usize = 25;
-/// Events of a session: its making, its plan's coming and approval, the approvals, and three a run.
-pub(crate) const SESSION_EVENTS: u64 = (3 + STEPS + 3 * RUNS) as u64;
+/// Steps of each session's plan; all are approved and run.
+const STEPS: usize = 50;
+/// Events of a session: its making, its plan's coming and approval, four a step, and its success.
+pub(crate) const SESSION_EVENTS: u64 = (4 + 4 * STEPS) as u64;
 /// Texts of a session: reasons and outputs.
-const SESSION_TEXTS: u64 = (STEPS + RUNS) as u64;
+const SESSION_TEXTS: u64 = 2 * STEPS as u64;
+/// Sentences of a text: with what stands around it in a payload, an event has about 300 bytes of text.
+const SENTENCES: u64 = 3;
 /// Sessions written at once.
 const PRODUCERS: usize = 64;
 /// When the first event happened, in microseconds since 1970.
@@ -157,7 +157,7 @@ impl Producer<'_> {
             let who = PRINCIPALS[step % PRINCIPALS.len()];
             self.must(who, Action::ApproveStep { step: step_id(step), verdict: verdict(Some(text)) }, None).await;
         }
-        for step in 0..RUNS {
+        for step in 0..STEPS {
             self.run(step).await;
         }
     }
@@ -262,29 +262,27 @@ impl Producer<'_> {
         committed.permit.map(|permit| permit.run())
     }
 
-    /// About 300 bytes; every third text is Japanese.
+    /// What somebody says or a file holds; every third text is Japanese.
     fn text(&self, place: u64) -> String {
         let number = self.number * SESSION_TEXTS + place;
         let chance = u64::from_le_bytes(Digest::of_bytes(&number.to_le_bytes()).as_bytes()[..8].try_into().unwrap());
-        let pick =
-            |from: &[&'static str], turn: u64| from[(chance.rotate_left(turn as u32 * 7) % from.len() as u64) as usize];
+        let pick = |from: &[&'static str], turn: u64| {
+            from[(chance.rotate_left(turn as u32 * 7 + 3) % from.len() as u64) as usize]
+        };
         let mut text = format!("{number} host{:03}: ", chance % 500);
-        if number % 3 == 0 {
-            (0..5).for_each(|turn| text.push_str(pick(&TALK, turn)));
+        if number.is_multiple_of(3) {
+            text.extend((0..SENTENCES).map(|turn| pick(&TALK, turn)));
         } else {
-            (0..5).for_each(|turn| {
-                text.push_str(pick(&ENGLISH, turn));
-                text.push_str("; ");
-            });
+            text.extend((0..SENTENCES).flat_map(|turn| [pick(&ENGLISH, turn), "; "]));
         }
-        if number % 4 == 0 {
-            text.push_str(COMMON);
-        }
-        if is_one_of(number, JAPANESE_EVENTS, self.filler.texts) {
-            text.push_str(JAPANESE[2]);
-        }
-        if is_one_of(number, 6, self.filler.texts) {
-            text.push_str(RARE);
+        let words = [
+            (number % 3 == 1, COMMON),
+            (is_one_of(number, JAPANESE_EVENTS, self.filler.texts), JAPANESE[2]),
+            (is_one_of(number, 6, self.filler.texts), RARE),
+        ];
+        for (_, word) in words.into_iter().filter(|(is_wanted, _)| *is_wanted) {
+            text.push(' ');
+            text.push_str(word);
         }
         text
     }
@@ -293,7 +291,7 @@ impl Producer<'_> {
 /// Whether a number is one of so many that lie evenly below a bound.
 fn is_one_of(number: u64, wanted: u64, below: u64) -> bool {
     let step = (below / wanted).max(1);
-    number % step == 0 && number / step < wanted
+    number.is_multiple_of(step) && number / step < wanted
 }
 
 fn step_id(number: usize) -> StepId {

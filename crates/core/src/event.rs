@@ -430,6 +430,15 @@ impl Fact {
         tagged.insert("facts".to_owned(), facts);
         serde_json::from_value(Value::Object(tagged))
     }
+
+    /// Reads a fact back from its facts as text, without a tree of values in between: a replay reads many.
+    ///
+    /// # Errors
+    /// As [`Fact::read`].
+    pub fn read_text(event_type: &str, facts: &str) -> Result<Self, serde_json::Error> {
+        let name = serde_json::to_string(event_type)?;
+        serde_json::from_str(&format!("{{\"event_type\":{name},\"facts\":{facts}}}"))
+    }
 }
 
 /// An event as decided: not numbered yet, not in the log yet.

@@ -384,7 +384,10 @@ fn in_one_piece(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::AllOf(parts)) = schema else { return schema };
     let mut whole = ObjectBuilder::new().description(parts.description).build();
     for part in parts.items {
-        let part = if part == reference::<EventView>() { EventView::schema() } else { part };
+        let part = match part {
+            RefOr::Ref(named) if named.ref_location == self::named::<EventView>().ref_location => EventView::schema(),
+            other @ (RefOr::Ref(_) | RefOr::T(_)) => other,
+        };
         if let RefOr::T(Schema::Object(part)) = part {
             whole.properties.extend(part.properties);
         }

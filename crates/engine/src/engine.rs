@@ -24,6 +24,8 @@ use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
 const PLANS_KEPT: usize = 256;
+/// Most steps of these plans together: at about 2 KiB a step, what they take in memory.
+const PLAN_STEPS_KEPT: usize = 8_000;
 /// Most runs at once; more wait for their turn. Below the threads a daemon has for work that blocks, so that
 /// runs which wait for something never keep reads and stops waiting.
 const RUNS_MAX: usize = 48;
@@ -376,11 +378,14 @@ impl Engine {
             return;
         }
         cache.plans.insert(session.clone(), (uses, plan));
-        if cache.plans.len() > PLANS_KEPT
+        let steps = |plan: &Plan| plan.steps().len();
+        let mut kept: usize = cache.plans.values().map(|(_, plan)| steps(plan)).sum();
+        while cache.plans.len() > 1
+            && (cache.plans.len() > PLANS_KEPT || kept > PLAN_STEPS_KEPT)
             && let Some(oldest) =
                 cache.plans.iter().min_by_key(|(_, (used, _))| *used).map(|(session, _)| session.clone())
         {
-            cache.plans.remove(&oldest);
+            kept -= cache.plans.remove(&oldest).map_or(0, |(_, plan)| steps(&plan));
         }
     }
 }

@@ -89,8 +89,7 @@ impl EventRow {
     /// # Errors
     /// [`StoreError::Corrupt`] when this program does not know the event type or the facts do not fit it.
     pub fn fact(&self) -> Result<Fact, StoreError> {
-        serde_json::from_str(&self.facts)
-            .and_then(|facts| Fact::read(&self.event_type, facts))
+        Fact::read_text(&self.event_type, &self.facts)
             .map_err(|error| StoreError::Corrupt(format!("event {} (`{}`): {error}", self.id, self.event_type)))
     }
 
@@ -204,12 +203,19 @@ pub(crate) fn each_event_of(
 }
 
 /// Makes a session of its events; `None` when the log knows no such session.
+///
+/// A session may have tens of thousands, and no text of theirs is looked at: it is not read either.
 pub(crate) fn replay(connection: &Connection, session: &SessionId) -> Result<Option<Session>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, session_id, seq, run_id, schema, event_type, source, user_id, principal, message_id, created_at,
+                facts, NULL, text_hash, '', '', ZEROBLOB(32)
+         FROM events WHERE session_id = ?1 ORDER BY seq",
+    )?;
+    let mut rows = statement.query([session.as_str()])?;
     let mut state = None;
-    each_event_of(connection, session, |event| {
-        state = Some(evolve(state.take(), &event)?);
-        Ok(())
-    })?;
+    while let Some(row) = rows.next()? {
+        state = Some(evolve(state.take(), &EventRow::read(row)?.envelope()?)?);
+    }
     Ok(state)
 }
 
@@ -222,11 +228,16 @@ pub(crate) fn evolve(session: Option<Session>, event: &Envelope) -> Result<Sessi
 }
 
 /// Makes the roster of the daemon's own events.
+///
+/// What the daemon says of itself again and again is left out, in the words of the index `events_of_the_roster`.
 pub(crate) fn replay_roster(connection: &Connection) -> Result<Roster, StoreError> {
     let mut statement = connection.prepare(concat!(
         "SELECT ",
         event_columns!(),
-        " FROM events WHERE session_id IS NULL ORDER BY id"
+        " FROM events
+          WHERE session_id IS NULL
+            AND event_type NOT IN ('daemon_started', 'access_refused', 'checkpoint_signed', 'record_exported')
+          ORDER BY id"
     ))?;
     let mut rows = statement.query([])?;
     let mut roster = Roster::default();
@@ -246,4 +257,22 @@ pub(crate) fn frontier_of_leaves(connection: &Connection) -> Result<Frontier, St
         frontier.append(Digest::from_bytes(row.get(0)?));
     }
     Ok(frontier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_roster_is_read_by_its_own_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../migrations/V1__log.sql")).unwrap();
+        crate::schema::create_read_model(&connection).unwrap();
+        let source = include_str!("log.rs");
+        let (_, condition) = source.split_once("WHERE session_id IS NULL\n").unwrap();
+        let (condition, _) = condition.split_once("ORDER BY").unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN SELECT id FROM events WHERE session_id IS NULL {condition} ORDER BY id");
+        let plan: String = connection.query_row(&sql, [], |row| row.get(3)).unwrap();
+        assert!(plan.contains("INDEX events_of_the_roster"), "{plan}");
+    }
 }

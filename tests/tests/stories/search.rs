@@ -1,6 +1,6 @@
 //! Every tool run can be found: by type, in English, in Japanese down to one character.
 
-use calt_tests::{World, encoded};
+use calt_tests::{Terminal, World, encoded};
 
 use crate::{apply, plan, preview, read};
 
@@ -55,4 +55,75 @@ fn newest_first_with_a_cursor() {
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
     let newest = ada.get(&format!("/api/v1/sessions/{}/events/search", session.id)).expect(200).json();
     assert_eq!(newest["items"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn the_command_line_narrows_a_search_and_shows_the_hit_with_what_stands_around_it() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let content = format!("{}\n東京支社の設計書を承認待ちに移す。approved by nobody\n", "前置き、".repeat(60));
+    let session = ada.propose(&plan(1, &[preview("p", "memo.txt", &content), read("r", "memo.txt")]));
+    ada.approve_plan(&session, 1).expect(200);
+    ada.carry_out(&session, "p");
+    let narrowed = |more: &[&str]| {
+        let mut arguments = vec!["logs", "search", "承認待ち"];
+        arguments.extend(more);
+        world.calt(&arguments)
+    };
+    let found = narrowed(&[
+        "--type",
+        "step_executed",
+        "--principal",
+        "daemon",
+        "--since",
+        "2001-01-01",
+        "--until",
+        "2999-12-31",
+    ]);
+    assert_eq!((found.stdout.lines().count(), found.code), (1, 0), "{found:?}");
+    assert!(
+        found.stdout.contains("step p executed: …") && found.stdout.contains("設計書を承認待ちに移す"),
+        "{found:?}"
+    );
+    assert!(!found.stdout.contains('\u{1b}') && !found.stdout.contains('\u{2061}'), "{found:?}");
+    for nothing in [
+        ["--principal", "bob"],
+        ["--since", "2999-01-01"],
+        ["--until", "2001-01-01T12:00"],
+        ["--type", "session_stopped"],
+    ] {
+        let found = narrowed(&nothing);
+        assert_eq!(
+            (found.stdout.as_str(), found.stderr.as_str(), found.code),
+            ("", "Nothing found.\n", 0),
+            "{nothing:?}"
+        );
+    }
+    let refused = narrowed(&["--type", "step_exekuted"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("it is one of session_created, "), "{refused:?}");
+    let refused = narrowed(&["--since", "yesterday"]);
+    assert!(refused.code == 2 && refused.stderr.contains("a date (2026-07-01)"), "{refused:?}");
+}
+
+#[test]
+fn a_hit_stands_out_on_a_terminal_of_eighty_columns() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let content = format!("{}\n東京支社の設計書を承認待ちに移す。The deployment is approved.\n", "前置き、".repeat(60));
+    let session = ada.propose(&plan(1, &[preview("p", "memo.txt", &content), read("r", "memo.txt")]));
+    ada.approve_plan(&session, 1).expect(200);
+    ada.carry_out(&session, "p");
+    for text in ["承認待ち", "deployment"] {
+        let terminal = Terminal::run(&world, 80, &["logs", "search", text]);
+        let screen = terminal.waits_for("exit 0", 1);
+        // The terminal broke no line: all of them fit.
+        assert_eq!(screen.lines().collect::<Vec<_>>(), terminal.lines(), "{screen}");
+        let coloured = terminal.coloured_screen();
+        assert!(coloured.contains(&format!("\u{1b}[1;4m{text}")), "{coloured:?}");
+        let plain = Terminal::shell(&world, 80, &format!("NO_COLOR=1 calt logs search {text}"));
+        plain.waits_for("exit 0", 1);
+        assert!(!plain.coloured_screen().contains("\u{1b}[1;4m"), "{}", plain.coloured_screen());
+        assert!(plain.screen().contains(text));
+    }
 }

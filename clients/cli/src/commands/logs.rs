@@ -82,3 +82,22 @@ fn moment(text: &str, midnight: Midnight) -> String {
 fn whose(session: Option<&str>) -> EventsOf {
     session.map_or(EventsOf::All, |_| EventsOf::OneSession)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_a_whole_day_here_and_a_time_with_an_offset_stays() {
+        let here = |text: &str| {
+            let local: jiff::civil::DateTime = text.parse().unwrap();
+            local.to_zoned(jiff::tz::TimeZone::system()).unwrap().timestamp().to_string()
+        };
+        assert_eq!(moment("2026-07-01", Midnight::Before), here("2026-07-01T00:00:00"));
+        assert_eq!(moment("2026-07-01", Midnight::After), here("2026-07-02T00:00:00"));
+        assert_eq!(moment("2026-07-01T12:30", Midnight::After), here("2026-07-01T12:30:00"));
+        for text in ["2026-07-01T09:30:00+09:00", "2026-07-01T09:30:00Z", "yesterday", ""] {
+            assert_eq!(moment(text, Midnight::After), text);
+        }
+    }
+}

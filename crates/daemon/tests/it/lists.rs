@@ -102,3 +102,77 @@ async fn the_sandbox_names_the_programs_that_commands_may_use() {
     assert_eq!(programs[0]["package"], "coreutils");
     assert!(programs.iter().all(|program| program.as_object().unwrap().contains_key("path")));
 }
+
+#[tokio::test]
+async fn a_search_narrows_by_type_principal_and_time_and_says_where_the_hit_is() {
+    let world = World::start().await;
+    let session = world.approved_session().await;
+    let search = |query: &str| format!("/api/v1/events/search?{query}");
+    let found = world.get(&search("q=look%20around&event_type=plan_imported&principal=owner")).await.ok();
+    let [item] = found["items"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    assert!(item["id"].is_i64() && item["event_type"] == "plan_imported", "an item is an event: {item}");
+    let payload: Vec<char> = item["payload_text"].as_str().unwrap().chars().collect();
+    let marked = |stretch: &Value| {
+        let place = |name: &str| usize::try_from(stretch[name].as_u64().unwrap()).unwrap();
+        (place("start"), place("end"))
+    };
+    let hits: Vec<String> = item["highlights"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|hit| hit["field"] == "payload_text")
+        .map(|hit| payload[marked(hit).0..marked(hit).1].iter().collect())
+        .collect();
+    assert!(
+        hits.iter().any(|hit| hit == "around") && hits.iter().all(|hit| hit == "look" || hit == "around"),
+        "{hits:?}"
+    );
+    let excerpt: Vec<char> = item["excerpt"]["text"].as_str().unwrap().chars().collect();
+    let (start, end) = marked(&item["excerpt"]["marks"][0]);
+    assert_eq!(excerpt[start..end].iter().collect::<String>(), "look");
+    let today = found["items"][0]["created_at"].as_str().unwrap()[..10].to_owned();
+    for (query, some) in [
+        (format!("since={today}&until={today}"), true),
+        ("until=2001-01-01".to_owned(), false),
+        ("since=2001-01-01T00:00:00Z&until=9000-01-01T00:00:00%2B09:00".to_owned(), true),
+        ("principal=nobody".to_owned(), false),
+        ("event_type=session_stopped".to_owned(), false),
+    ] {
+        for base in ["/api/v1/events/search", &format!("{session}/events/search")] {
+            let found = world.get(&format!("{base}?{query}")).await.ok();
+            assert_eq!(!found["items"].as_array().unwrap().is_empty(), some, "{query}");
+            assert!(
+                found["items"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|item| item["highlights"] == json!([]) && item["excerpt"].is_null())
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_meant_is_refused_with_what_it_could_be() {
+    let world = World::start().await;
+    for (query, said) in [
+        ("event_type=step_exekuted", "`event_type` is not valid: it is one of session_created, plan_imported, "),
+        ("event_type=", "`event_type` is not valid: it is one of "),
+        (
+            "since=yesterday",
+            "`since` is not valid: it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z; ",
+        ),
+        (
+            "until=2026-07-01T09:30:00+09:00",
+            "`until` is not valid: it is a date (2026-07-01) or a time as RFC 3339 says",
+        ),
+        ("principal=two%20words", "`principal` is not valid: a principal's name is letters, digits and"),
+        ("kind=plan", "unknown field `kind`"),
+    ] {
+        let refused = world.get(&format!("/api/v1/events/search?{query}")).await;
+        assert_eq!(refused.status, 422, "{query}: {}", refused.text);
+        let problem: Value = serde_json::from_str(&refused.text).unwrap();
+        assert_eq!(problem["code"], "input_invalid");
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{query}: {problem}");
+    }
+}

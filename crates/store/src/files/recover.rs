@@ -20,15 +20,28 @@ const ARTIFACTS_LOOKED_AT: u32 = 2_000;
 /// Moves session directories the log knows nothing of to `<data-root>/orphaned/`, and names them.
 pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Result<Vec<String>, StoreError> {
     remove_unfinished(files);
-    let mut known = connection.prepare("SELECT 1 FROM events WHERE session_id = ?1 AND seq = 1")?;
-    let mut orphans = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(files.sessions())? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let created = match SessionId::parse(&name) {
-            Some(id) => known.exists([id.as_str()])?,
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    // Both in one order: most are known to the read model, and only for the rest the log is asked, which decides.
+    let mut listed = connection.prepare("SELECT id FROM sessions ORDER BY id")?;
+    let mut rows = listed.query([])?;
+    let mut created = connection.prepare("SELECT 1 FROM events WHERE session_id = ?1 AND seq = 1")?;
+    let (mut orphans, mut next) = (Vec::new(), rows.next()?);
+    for name in names {
+        while let Some(row) = next
+            && row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)? < name.as_str()
+        {
+            next = rows.next()?;
+        }
+        let is_listed = match next {
+            Some(row) => row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)? == name,
             None => false,
         };
-        if !created {
+        let is_known = is_listed || (SessionId::parse(&name).is_some() && created.exists([&name])?);
+        if !is_known {
             orphans.push(name);
         }
     }

@@ -120,7 +120,9 @@ impl<'q> Highlighter<'q> {
 
     fn marks(&mut self, text: &str, seen: &mut [bool]) -> Vec<Mark> {
         let marks = self.query.marks(&mut self.tokenizer, text, MARKS_MAX);
-        marks.iter().for_each(|mark| seen[mark.needle] = true);
+        for mark in &marks {
+            seen[mark.needle] = true;
+        }
         marks
     }
 

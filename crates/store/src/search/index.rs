@@ -21,7 +21,7 @@ const TYPE_MARK: char = '\u{E001}';
 /// Begins the term of a principal.
 const PRINCIPAL_MARK: char = '\u{E002}';
 /// Most words a prefix is spelt out into. More, and one walk over all of them is cheaper.
-const PREFIX_WORDS_MAX: usize = 24;
+const PREFIX_WORDS_MAX: usize = 64;
 
 /// Terms that are not of the text.
 pub(super) struct Terms(String);

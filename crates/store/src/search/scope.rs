@@ -1,5 +1,7 @@
 //! Which events are looked at at all: by session, type, principal and time.
 
+use calt_core::id::SessionId;
+use calt_core::principal::PrincipalId;
 use calt_core::time::Timestamp;
 use rusqlite::Row;
 
@@ -52,9 +54,9 @@ impl<'q> Scope<'q> {
         let equals = |column: usize, wanted: Option<&str>| -> Result<bool, StoreError> {
             Ok(wanted.is_none() || text(column)? == wanted)
         };
-        if !equals(1, session.as_ref().map(|session| session.as_str()))?
+        if !equals(1, session.as_ref().map(SessionId::as_str))?
             || !equals(5, event_type.as_deref())?
-            || !equals(8, principal.as_ref().map(|principal| principal.as_str()))?
+            || !equals(8, principal.as_ref().map(PrincipalId::as_str))?
         {
             return Ok(false);
         }

@@ -96,7 +96,9 @@ mod tests {
             let times: Vec<i64> = jumps.iter().flat_map(|(start, events)| (*start..).take(*events)).collect();
             for batch in (1_i64..).zip(&times).collect::<Vec<_>>().chunks(300) {
                 let mut noted = Times::default();
-                batch.iter().for_each(|(id, at)| noted.take_in(*id, Timestamp::from_micros(**at)));
+                for (id, at) in batch {
+                    noted.take_in(*id, Timestamp::from_micros(**at));
+                }
                 noted.write(&connection).unwrap();
             }
             let until = length.map(|length| since.unwrap_or(0) + length);
