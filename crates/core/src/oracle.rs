@@ -125,7 +125,8 @@ impl<'e> Told<'e> {
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => Ok(()),
+            | Fact::RecordExported { .. }
+            | Fact::PayloadRedacted { .. } => Ok(()),
         }
     }
 

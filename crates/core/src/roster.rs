@@ -121,7 +121,8 @@ impl Roster {
             | Fact::DaemonStarted { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => {}
+            | Fact::RecordExported { .. }
+            | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)
     }

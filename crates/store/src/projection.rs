@@ -68,7 +68,8 @@ pub(crate) fn project(
         | Fact::TokenRevoked { .. }
         | Fact::AccessRefused { .. }
         | Fact::CheckpointSigned { .. }
-        | Fact::RecordExported { .. } => {}
+        | Fact::RecordExported { .. }
+        | Fact::PayloadRedacted { .. } => {}
     }
     Ok(())
 }

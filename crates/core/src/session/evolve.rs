@@ -99,7 +99,8 @@ impl Session {
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
-            | Fact::RecordExported { .. } => Err("the event belongs to no session"),
+            | Fact::RecordExported { .. }
+            | Fact::PayloadRedacted { .. } => Err("the event belongs to no session"),
         }
     }
 
