@@ -18,6 +18,7 @@ mod prompts;
 mod search;
 mod secrets;
 mod stop;
+mod tamper;
 mod tidy;
 mod useful_work;
 

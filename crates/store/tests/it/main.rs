@@ -9,3 +9,4 @@ mod person;
 mod rebuild;
 mod runs;
 mod search;
+mod tamper;
