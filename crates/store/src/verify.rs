@@ -4,6 +4,7 @@ mod checkpoints;
 mod files;
 mod leaf;
 mod leaves;
+mod looking;
 mod promises;
 mod replay;
 mod tail;

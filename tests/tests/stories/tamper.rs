@@ -158,7 +158,7 @@ fn only_reads(world: &World, code: &str, session: &Session) {
     assert!(!owner.search(session, "plan").is_empty());
     let refused = owner.post("/api/v1/sessions", &json!({"goal": "late"}));
     assert_eq!(refused.line(), format!("503 {code} → verify_record"));
-    let ran = world.calt(&["new", "late"]);
+    let ran = world.calt(&["session", "create", "--goal", "late"]);
     assert_ne!(ran.code, 0);
     assert!(ran.stderr.contains("calt record verify"), "{}{}", ran.stdout, ran.stderr);
 }
