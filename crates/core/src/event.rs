@@ -61,7 +61,8 @@ pub enum WorkspaceIdentity {
     Attach {
         /// The workspace's name.
         name: String,
-        /// Inode number of the directory.
+        /// Inode number of the directory; in JSON as a text, for canonical JSON would round a large one.
+        #[serde(with = "whole_number")]
         inode: u64,
         /// Birth time of the directory, in microseconds since 1970.
         born_micros: i64,
@@ -80,6 +81,20 @@ impl WorkspaceIdentity {
             Self::Own | Self::Snapshot { .. } | Self::Attach { .. } => own,
             Self::Of { session } => session,
         }
+    }
+}
+
+/// A number that may need all of its 64 bits: JSON holds it as its decimal digits.
+mod whole_number {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| serde::de::Error::custom("not a whole number in decimal digits"))
     }
 }
 

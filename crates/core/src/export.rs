@@ -3,8 +3,11 @@
 //! One JSON object a line. First the header with a signed checkpoint; then each event of the session, oldest first,
 //! and the `record_exported` that closes them, each with its proof of inclusion; then the files the events name by
 //! digest; last a line that counts them. `docs/record-format.md` describes every field.
+//!
+//! A line has one spelling, canonical JSON, and exactly the keys of its kind: so no byte of the file is without meaning,
+//! and whichever is changed shows.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -37,6 +40,11 @@ pub const LEAF_KEYS: [&str; 13] = [
     "text_hash",
     "user_id",
 ];
+/// The keys of an event's text, beside those of its leaf.
+const TEXT_KEYS: [&str; 3] = ["payload_text", "salt", "summary"];
+const HEADER_KEYS: [&str; 5] = ["checkpoint", "format", "key", "origin", "session"];
+const FILE_KEYS: [&str; 4] = ["base64", "kind", "name", "sha256"];
+const END_KEYS: [&str; 2] = ["events", "files"];
 
 /// Why a file is not the record of a session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,24 +73,35 @@ pub struct ExportSummary {
     pub files: u64,
     /// Events whose text was cleared before the export.
     pub cleared: Vec<EventId>,
-    /// Digests that events name and whose files are not in the file.
+    /// Files that events name by digest and that do not go along.
     pub absent: Vec<String>,
 }
 
+/// A file that an event names by its digest: an output, or a plan that its event could not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NamedFile {
+    kind: &'static str,
+    name: String,
+    sha256: Digest,
+}
+
 /// Reads a file line by line. Nothing is proven before [`ExportReader::finish`] says so.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ExportReader {
     pinned: Option<VerifierKey>,
     header: Option<Header>,
     line: usize,
+    /// The events so far, without their texts: a long session's would take memory for nothing.
     events: Vec<Envelope>,
     cleared: Vec<EventId>,
-    files: BTreeSet<Digest>,
+    /// What the events name, in their order; a file takes its own name and those before it away.
+    named: VecDeque<NamedFile>,
+    absent: Vec<String>,
     file_count: u64,
     has_ended: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Header {
     session: SessionId,
     checkpoint: Checkpoint,
@@ -96,30 +115,32 @@ impl ExportReader {
         Self { pinned, ..Self::default() }
     }
 
-    /// Takes the next line.
+    /// Takes the next line, with the newline that ends it.
     ///
     /// # Errors
     /// [`ExportFault`] when it does not prove what it says.
-    pub fn line(&mut self, text: &str) -> Result<(), ExportFault> {
+    pub fn line(&mut self, line: &[u8]) -> Result<(), ExportFault> {
         self.line += 1;
-        let line: Value = serde_json::from_str(text).map_err(|fault| self.fault(format!("it is no JSON: {fault}")))?;
+        let text = line.strip_suffix(b"\n").ok_or_else(|| self.fault("it has no end: the file is cut".to_owned()))?;
+        let line: Value =
+            serde_json::from_slice(text).map_err(|fault| self.fault(format!("it is no JSON: {fault}")))?;
+        if canonical_json(&line) != text {
+            return Err(self.fault("it is not in canonical form (RFC 8785): it was changed".to_owned()));
+        }
         if self.has_ended {
             return Err(self.fault("it comes after the end".to_owned()));
         }
         let Some(header) = &self.header else { return self.header(&line) };
         match (line.get("event"), line.get("file"), line.get("end")) {
-            (Some(event), None, None) if self.file_count == 0 => {
+            (Some(event), None, None) if self.file_count == 0 && has_keys(&line, ["event", "proof"]) => {
                 let read = event_of(event, &line["proof"], header);
                 let (envelope, is_cleared) = read.map_err(|what| self.fault_of(event, what))?;
                 self.take(envelope, is_cleared)
             }
-            (None, Some(file), None) => {
-                let digest = file_digest(file).map_err(|what| self.fault(what))?;
-                self.files.insert(digest);
-                self.file_count += 1;
-                Ok(())
+            (None, Some(file), None) if has_keys(&line, ["file"]) => {
+                self.take_file(file).map_err(|what| self.fault(what))
             }
-            (None, None, Some(end)) => {
+            (None, None, Some(end)) if has_keys(&line, ["end"]) && has_keys(end, END_KEYS) => {
                 self.has_ended = true;
                 let counted = (self.events.len() as u64, self.file_count);
                 if (end["events"].as_u64(), end["files"].as_u64()) == (Some(counted.0), Some(counted.1)) {
@@ -156,8 +177,7 @@ impl ExportReader {
             what: broken.to_string(),
             event: Some(broken.event),
         })?;
-        let absent = named_digests(events).filter(|(digest, _)| !self.files.contains(digest));
-        let absent = absent.map(|(digest, what)| format!("{what} {digest}")).collect();
+        let absent = self.absent.into_iter().chain(self.named.iter().map(NamedFile::words)).collect();
         Ok(ExportSummary {
             session: header.session.clone(),
             checkpoint: header.checkpoint.clone(),
@@ -173,20 +193,28 @@ impl ExportReader {
         if line["format"].as_str() != Some(EXPORT_FORMAT) {
             return Err(self.fault(format!("it is no header of the form `{EXPORT_FORMAT}`")));
         }
+        if !has_keys(line, HEADER_KEYS) {
+            return Err(self.fault("its header has other fields than it should".to_owned()));
+        }
         let session = line["session"].as_str().and_then(SessionId::parse);
         let session = session.ok_or_else(|| self.fault("it names no session".to_owned()))?;
         let own = line["key"].as_str().and_then(VerifierKey::parse);
         let own = own.ok_or_else(|| self.fault("it names no key".to_owned()))?;
-        let key = self.pinned.clone().unwrap_or(own);
+        if self.pinned.as_ref().is_some_and(|pinned| *pinned != own) {
+            return Err(self.fault(format!("it is signed by another key than the given one: by {own}")));
+        }
         let note = SignedCheckpoint::parse(line["checkpoint"].as_str().unwrap_or_default());
         let note = note.map_err(|what| self.fault(format!("its checkpoint: {what}")))?;
-        let checkpoint = note.verify(&key).map_err(|what| self.fault(format!("its checkpoint: {what}")))?.clone();
-        self.header = Some(Header { session, checkpoint, key });
+        let checkpoint = note.verify(&own).map_err(|what| self.fault(format!("its checkpoint: {what}")))?.clone();
+        if line["origin"].as_str() != Some(&checkpoint.origin) || own.name() != checkpoint.origin {
+            return Err(self.fault("its checkpoint is the one of another log".to_owned()));
+        }
+        self.header = Some(Header { session, checkpoint, key: own });
         Ok(())
     }
 
     /// Events stand in their order, with none left out between two of the session.
-    fn take(&mut self, envelope: Envelope, is_cleared: bool) -> Result<(), ExportFault> {
+    fn take(&mut self, mut envelope: Envelope, is_cleared: bool) -> Result<(), ExportFault> {
         let due = self.events.len() as u64 + 1;
         let before = self.events.last().map_or(0, |event| event.id.0);
         let closes = matches!(envelope.fact, Fact::RecordExported { .. });
@@ -203,7 +231,30 @@ impl ExportReader {
             return Err(ExportFault { line: self.line, what, event: Some(envelope.id) });
         }
         self.cleared.extend(is_cleared.then_some(envelope.id));
+        self.named.extend(named_file(&envelope));
+        (envelope.summary, envelope.payload_text) = (String::new(), String::new());
         self.events.push(envelope);
+        Ok(())
+    }
+
+    /// Files stand in the order of the events that name them; one may be missing, none may be added.
+    fn take_file(&mut self, file: &Value) -> Result<(), String> {
+        if !has_keys(file, FILE_KEYS) {
+            return Err("the file has other fields than it should".to_owned());
+        }
+        let sha256 = digest_of(&file["sha256"]).ok_or("the file names no digest")?;
+        let is_it = |named: &NamedFile| {
+            file["kind"].as_str() == Some(named.kind) && file["name"] == named.name && named.sha256 == sha256
+        };
+        let place = self.named.iter().position(is_it);
+        let place = place.ok_or("no event names this file, or it stands in the wrong place")?;
+        let bytes =
+            file["base64"].as_str().and_then(|text| BASE64.decode(text).ok()).ok_or("the file cannot be read")?;
+        if Digest::of_bytes(&bytes) != sha256 {
+            return Err(format!("the file does not have the digest {sha256}: it was changed"));
+        }
+        self.absent.extend(self.named.drain(..=place).take(place).map(|named| named.words()));
+        self.file_count += 1;
         Ok(())
     }
 
@@ -224,8 +275,10 @@ pub fn leaf_of(event: &Value) -> Digest {
 
 fn event_of(event: &Value, proof: &Value, header: &Header) -> Result<(Envelope, bool), String> {
     let id = event["id"].as_i64().ok_or("it has no id")?;
-    let path: Option<Vec<Digest>> =
-        proof.as_array().and_then(|path| path.iter().map(|node| Digest::parse(node.as_str()?)).collect());
+    if !has_keys(event, LEAF_KEYS.into_iter().chain(TEXT_KEYS)) {
+        return Err(format!("event {id} has other fields than it should"));
+    }
+    let path: Option<Vec<Digest>> = proof.as_array().and_then(|path| path.iter().map(digest_of).collect());
     let index = u64::try_from(id - 1).map_err(|_| "its id is no place in the log")?;
     let proof = InclusionProof { index, path: path.ok_or("its proof cannot be read")? };
     if proof.root_of(leaf_of(event), header.checkpoint.size) != Some(header.checkpoint.root) {
@@ -234,10 +287,10 @@ fn event_of(event: &Value, proof: &Value, header: &Header) -> Result<(Envelope, 
     let text =
         |name: &str| event[name].as_str().map(str::to_owned).ok_or_else(|| format!("event {id} has no `{name}`"));
     let (summary, payload_text) = (text("summary")?, text("payload_text")?);
-    let recorded = Digest::parse(&text("text_hash")?).ok_or("its text hash cannot be read")?;
-    let salt = match event["salt"].as_str() {
-        Some(salt) => Some(hex_salt(salt).ok_or("its salt cannot be read")?),
-        None => None,
+    let recorded = digest_of(&event["text_hash"]).ok_or("its text hash cannot be read")?;
+    let salt = match &event["salt"] {
+        Value::Null => None,
+        salt => Some(salt.as_str().and_then(hex_salt).ok_or("its salt cannot be read")?),
     };
     let is_right = match &salt {
         Some(salt) => text_hash(salt, &summary, &payload_text) == recorded,
@@ -276,30 +329,43 @@ fn event_of(event: &Value, proof: &Value, header: &Header) -> Result<(Envelope, 
     Ok((envelope, salt.is_none()))
 }
 
-/// A salt as its file writes it: hexadecimal digits.
+/// A digest as it is written: in lower case, for upper case would be another spelling of the same.
+fn digest_of(text: &Value) -> Option<Digest> {
+    let text = text.as_str()?;
+    Digest::parse(text).filter(|digest| digest.to_string() == text)
+}
+
+/// A salt as it is written: lower-case hexadecimal digits.
 fn hex_salt(text: &str) -> Option<[u8; SALT_BYTES]> {
-    let padded = Digest::parse(&format!("{text:0<64}"))?;
+    let padded = digest_of(&Value::from(format!("{text:0<64}")))?;
     (text.len() == SALT_BYTES * 2).then(|| padded.as_bytes().first_chunk().copied()).flatten()
 }
 
-fn file_digest(file: &Value) -> Result<Digest, String> {
-    let named = file["sha256"].as_str().and_then(Digest::parse).ok_or("the file names no digest")?;
-    let bytes = file["base64"].as_str().and_then(|text| BASE64.decode(text).ok()).ok_or("the file cannot be read")?;
-    if Digest::of_bytes(&bytes) == named {
-        Ok(named)
-    } else {
-        Err(format!("the file does not have the digest {named}"))
+/// Whether an object has these keys and no others.
+fn has_keys<'k>(value: &Value, keys: impl IntoIterator<Item = &'k str>) -> bool {
+    let Some(fields) = value.as_object() else { return false };
+    let mut count = 0;
+    let all = keys.into_iter().all(|key| {
+        count += 1;
+        fields.contains_key(key)
+    });
+    all && count == fields.len()
+}
+
+impl NamedFile {
+    fn words(&self) -> String {
+        format!("{} `{}` {}", self.kind, self.name, self.sha256)
     }
 }
 
-/// The files whose digests are in the events: outputs, and plans that their events could not hold.
-fn named_digests(events: &[Envelope]) -> impl Iterator<Item = (Digest, String)> {
-    events.iter().filter(|event| event.salt.is_some()).filter_map(|event| {
-        if let Fact::ArtifactSaved { artifact, sha256, .. } = &event.fact {
-            return Some((*sha256, format!("artifact {artifact}")));
-        }
-        let Fact::PlanImported { version, masked_digest, .. } = &event.fact else { return None };
-        let payload: Value = serde_json::from_str(&event.payload_text).unwrap_or_default();
-        (!payload["plan"].is_object()).then(|| (*masked_digest, format!("plan v{version}")))
-    })
+/// The file an event names; none when its text is gone.
+fn named_file(event: &Envelope) -> Option<NamedFile> {
+    event.salt?;
+    if let Fact::ArtifactSaved { path, sha256, .. } = &event.fact {
+        return Some(NamedFile { kind: "artifact", name: path.clone(), sha256: *sha256 });
+    }
+    let Fact::PlanImported { version, masked_digest, .. } = &event.fact else { return None };
+    let payload: Value = serde_json::from_str(&event.payload_text).unwrap_or_default();
+    let named = NamedFile { kind: "plan", name: format!("plan v{version}"), sha256: *masked_digest };
+    (!payload["plan"].is_object()).then_some(named)
 }

@@ -56,18 +56,18 @@ pub(crate) fn text_hash(scratch: &mut Vec<u8>, salt: &[u8; SALT_BYTES], summary:
 /// The facts as text for the row, and the event's leaf.
 pub(crate) fn seal(scratch: &mut Vec<u8>, envelope: &Envelope) -> (String, Digest) {
     let facts = envelope.fact.facts();
-    let text = facts.to_string();
+    let text = if is_canonical(&facts) {
+        facts.to_string()
+    } else {
+        String::from_utf8(canonical_json(&facts)).expect("JSON is UTF-8")
+    };
     scratch.clear();
     scratch.extend_from_slice(b"{\"created_at\":\"");
     push_display(scratch, envelope.created_at);
     scratch.extend_from_slice(b"\",\"event_type\":\"");
     scratch.extend_from_slice(envelope.fact.event_type().as_bytes());
     scratch.extend_from_slice(b"\",\"facts\":");
-    if is_canonical(&facts) {
-        scratch.extend_from_slice(text.as_bytes());
-    } else {
-        scratch.extend_from_slice(&canonical_json(&facts));
-    }
+    scratch.extend_from_slice(text.as_bytes());
     scratch.extend_from_slice(b",\"id\":");
     push_display(scratch, envelope.id);
     scratch.extend_from_slice(b",\"message_id\":");

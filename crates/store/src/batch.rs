@@ -43,7 +43,7 @@ pub(crate) enum Request {
 }
 
 /// The numbers and the tree, as of the last commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) frontier: Frontier,
     pub(crate) next_run: i64,

@@ -85,10 +85,9 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let mut report = OpenReport::default();
     pass(Moment::DatabaseOpened);
     bring_up_to_date(&mut connection, &files, &mut report).map_err(|error| open_error(path, error))?;
-    let tally = read_tally(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
+    let tally = checked_tally(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     report.events = tally.frontier.size();
     report.is_new = report.events == 0;
-    let tally = checked_tally(&connection, &files, tally, &mut report).map_err(|error| open_error(path, error))?;
     let head = check_head(path, &tally.frontier, &mut report)?;
     recover_files(&mut connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     let roster = log::replay_roster(&connection).map_err(|error| open_error(path, error))?;
@@ -180,17 +179,6 @@ fn bring_up_to_date(connection: &mut Connection, files: &Files, report: &mut Ope
     Ok(())
 }
 
-/// The numbers and the frontier as stored; when they do not fit the log, the read model is made again.
-fn read_tally(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<Tally, StoreError> {
-    let last = log::last_event(connection)?;
-    if let Some(tally) = stored_tally(connection)?
-        && tally.frontier.size() as i64 == last
-    {
-        return Ok(tally);
-    }
-    rebuilt_tally(connection, files, report)
-}
-
 fn rebuilt_tally(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<Tally, StoreError> {
     let transaction = connection.unchecked_transaction()?;
     projection::rebuild(&transaction, files)?;
@@ -215,30 +203,35 @@ pub(crate) fn stored_tally(connection: &Connection) -> Result<Option<Tally>, Sto
     Ok(frontier.filter(|_| rest.is_empty()).map(|frontier| Tally { frontier, next_run, next_artifact }))
 }
 
-/// Compares the stored frontier with the events since the last checkpoint. A derived table that does not fit is
-/// made again; if that does not help, the events themselves are not as they were.
-fn checked_tally(
-    connection: &Connection,
-    files: &Files,
-    stored: Tally,
-    report: &mut OpenReport,
-) -> Result<Tally, StoreError> {
+/// Compares the stored numbers and frontier with the events since the last checkpoint. A derived table that does not
+/// fit is made again; if that does not help, the events themselves are not as they were, and nothing is written.
+fn checked_tally(connection: &Connection, files: &Files, report: &mut OpenReport) -> Result<Tally, StoreError> {
+    let stored = stored_tally(connection)?;
     let made = match verify::tree_from_the_last_checkpoint(connection) {
         Ok(made) => made,
         Err(StoreError::Corrupt(reason)) => {
             report.damage = Some(reason);
-            return Ok(stored);
+            return Ok(stored.unwrap_or_default());
         }
         Err(error) => return Err(error),
     };
-    if made == stored.frontier {
+    if let Some(stored) = stored.filter(|stored| stored.frontier == made) {
         return Ok(stored);
     }
-    let rebuilt = rebuilt_tally(connection, files, report)?;
-    if rebuilt.frontier != made {
-        report.damage = Some("events before the last checkpoint are not the ones it was signed over".to_owned());
+    match rebuilt_tally(connection, files, report) {
+        Ok(rebuilt) => {
+            if rebuilt.frontier != made {
+                let reason = "events before the last checkpoint are not the ones it was signed over";
+                report.damage = Some(reason.to_owned());
+            }
+            Ok(rebuilt)
+        }
+        Err(StoreError::Corrupt(reason)) => {
+            report.damage = Some(reason);
+            Ok(Tally { frontier: made, ..Tally::default() })
+        }
+        Err(error) => Err(error),
     }
-    Ok(rebuilt)
 }
 
 /// Compares the log with the side file.

@@ -4,6 +4,7 @@ mod checkpoints;
 mod files;
 pub(crate) mod leaf;
 mod leaves;
+mod looking;
 mod promises;
 mod replay;
 mod tail;

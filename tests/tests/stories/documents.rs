@@ -311,7 +311,40 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "events, root, made_at, files, workspaces",
     ),
     ("access_refused", "Callers were refused; counted by reason, at most once a minute.", "reason, count"),
+    ("checkpoint_signed", "The daemon signed what the log was after `size` events.", "size, root, peaks[], key, note"),
+    ("record_exported", "Somebody took the record of a session away, up to its event `last_seq`.", "session, last_seq"),
+    ("payload_redacted", "The text of an earlier event was removed; its hash stays.", "event"),
 ];
+
+/// The facts' fields as the program has them, type by type.
+fn fields_of_facts() -> Vec<(String, Vec<String>)> {
+    let source = std::fs::read_to_string(docs().parent().unwrap().join("crates/core/src/event.rs")).unwrap();
+    let (_, rest) = source.split_once("pub enum Fact {\n").unwrap();
+    let (variants, _) = rest.split_once("\n}\n").unwrap();
+    let mut facts: Vec<(String, Vec<String>)> = Vec::new();
+    for line in variants.lines().map(str::trim) {
+        if let Some(variant) = line.strip_suffix(" {") {
+            let words = variant.char_indices().map(|(at, letter)| match letter {
+                'A'..='Z' if at > 0 => format!("_{}", letter.to_ascii_lowercase()),
+                _ => letter.to_ascii_lowercase().to_string(),
+            });
+            facts.push((words.collect(), Vec::new()));
+        } else if let Some((field, _)) = line.split_once(": ") {
+            facts.last_mut().unwrap().1.push(field.to_owned());
+        }
+    }
+    facts
+}
+
+/// The outermost names of a list such as `a, b[c, d], e[]`.
+fn outermost(facts: &str) -> Vec<String> {
+    let mut depth = 0;
+    let kept = facts.chars().filter(|letter| {
+        depth += i32::from(*letter == '[') - i32::from(*letter == ']');
+        depth == 0 && *letter != ']'
+    });
+    kept.collect::<String>().split(", ").map(str::to_owned).collect()
+}
 
 /// The types the program reads, from what it says when it is given another one.
 fn event_types() -> Vec<String> {
@@ -332,7 +365,14 @@ fn events() {
             .unwrap_or_else(|| panic!("`{event_type}` has no words in the test that writes docs/events.md"));
         let _ = writeln!(table, "| `{event_type}` | {meaning} | `{facts}` |");
     }
-    lists("events.md", &[("events", table)]);
+    lists("events.md", &[("events", table.clone())]);
+    lists("record-format.md", &[("events", table)]);
+    let fields = fields_of_facts();
+    assert_eq!(fields.iter().map(|(event_type, _)| event_type).collect::<Vec<_>>(), types.iter().collect::<Vec<_>>());
+    for (event_type, fields) in fields {
+        let (.., facts) = EVENTS.iter().find(|(known, ..)| *known == event_type).unwrap();
+        assert_eq!(outermost(facts), fields, "`{event_type}`");
+    }
 
     let world = World::start();
     let owner = world.owner();

@@ -22,6 +22,7 @@ mod redaction;
 mod search;
 mod secrets;
 mod stop;
+mod tamper;
 mod tidy;
 mod undo;
 mod useful_work;

@@ -4,6 +4,7 @@ mod fuzz;
 mod gate;
 mod oracle;
 mod plans;
+mod record;
 mod roles;
 mod rules;
 mod states;

@@ -69,7 +69,7 @@ pub(super) fn file(path: &Path, checkpoints: &[PathBuf], keys: &[String]) -> Res
             if (&mut lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
                 return Ok(std::mem::take(&mut reader).finish());
             }
-            if let Err(fault) = reader.line(&String::from_utf8_lossy(&line)) {
+            if let Err(fault) = reader.line(&line) {
                 return Ok(Err(fault));
             }
         }

@@ -1,15 +1,14 @@
 //! The leaf of an event, made again from its row.
 //!
-//! The facts' text is hashed as it stands, as what calt writes is canonical already; only if that does not fit is it
-//! put into canonical form. It is read as JSON in any case: so no column can reach over into its neighbour's place.
+//! The facts' text is hashed as it stands: what calt writes is canonical already, and any other spelling is a change.
+//! It is read as JSON in any case: so no column can reach over into its neighbour's place.
 
-use calt_core::digest::{Digest, canonical_json};
+use calt_core::digest::Digest;
 use calt_core::event::SALT_BYTES;
 use calt_core::merkle;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use crate::append::{push_display, push_text, text_hash};
 
@@ -113,15 +112,11 @@ fn wrong_with(row: &Row<'_>, leaf: Digest, scratch: &mut Vec<u8>) -> rusqlite::R
     if serde_json::from_str::<IgnoredAny>(facts).is_err() {
         return Ok(Some(WrongRow::Column("facts")));
     }
-    let fits = match leaf_with(row, facts.as_bytes(), scratch)? {
-        Ok(made) if made == leaf => true,
-        Ok(_) => {
-            let facts: Value = serde_json::from_str(facts).unwrap_or_default();
-            leaf_with(row, &canonical_json(&facts), scratch)? == Ok(leaf)
-        }
-        Err(wrong) => return Ok(Some(wrong)),
-    };
-    if fits { wrong_text(row, scratch) } else { Ok(Some(WrongRow::Leaf)) }
+    match leaf_with(row, facts.as_bytes(), scratch)? {
+        Ok(made) if made == leaf => wrong_text(row, scratch),
+        Ok(_) => Ok(Some(WrongRow::Leaf)),
+        Err(wrong) => Ok(Some(wrong)),
+    }
 }
 
 /// The leaf a row has with these facts, as `append::seal` makes it.

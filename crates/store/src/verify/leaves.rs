@@ -47,6 +47,7 @@ pub(super) fn look(connection: &Connection, database: &Path, against: &Against) 
         signed,
         milestones,
         met: 0,
+        given_met: 0,
         stored_at: stored.as_ref().map_or(0, |tally| tally.frontier.size()),
         tree_then: None,
         noted_at: noted.map_or(0, |head| head.last_id),
@@ -172,6 +173,9 @@ struct Walk {
     milestones: Milestones,
     /// The largest size at which all that was signed was met.
     met: u64,
+    /// The largest size at which a checkpoint kept elsewhere was met: those in the log say nothing to somebody who
+    /// fears that the log was forged with its own key.
+    given_met: u64,
     stored_at: u64,
     tree_then: Option<Frontier>,
     noted_at: u64,
@@ -244,11 +248,14 @@ impl Walk {
         }
         let Some(claims) = self.milestones.get(&size) else { return };
         let root = self.tree.root();
-        let mut all_met = true;
-        for (signed, who, _) in claims {
-            if *signed != root {
+        let (mut all_met, mut given_met) = (true, false);
+        for (signed, who, stored) in claims {
+            let is_given = stored.is_none();
+            if *signed == root {
+                given_met |= is_given;
+            } else {
                 all_met = false;
-                let first = self.met + 1;
+                let first = if is_given { self.given_met } else { self.met } + 1;
                 self.signed.found(
                     Some(first as i64),
                     format!(
@@ -259,6 +266,9 @@ impl Walk {
         }
         if all_met {
             self.met = size;
+        }
+        if given_met {
+            self.given_met = size;
         }
     }
 

@@ -1,7 +1,5 @@
 //! The read model against one made anew from the log, in a database of its own that is gone afterwards.
 
-use std::path::Path;
-
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::whole::Check;
@@ -12,7 +10,8 @@ use crate::{projection, schema};
 /// The tables of the read model; the registry of tools is the program's own.
 const TABLES: [&str; 7] = ["sessions", "plans", "steps", "runs", "artifacts", "approvals", "log_state"];
 
-pub(super) fn look(database: &Path, files: &Files) -> Result<Check, StoreError> {
+/// `log` is the URI of the database.
+pub(super) fn look(log: &str, files: &Files) -> Result<Check, StoreError> {
     let mut check = Check::new("read model");
     // A temporary database on disk, so that a long log does not take memory.
     let replay = Connection::open("")?;
@@ -22,7 +21,6 @@ pub(super) fn look(database: &Path, files: &Files) -> Result<Check, StoreError> 
     )?;
     // Made before the log is attached: a name that stands here is never looked for there.
     schema::create_read_model(&replay)?;
-    let log = format!("file:{}?mode=ro", escaped(database));
     replay.execute("ATTACH ?1 AS log", [log])?;
     replay.execute_batch("CREATE TEMP VIEW events AS SELECT * FROM log.events; BEGIN")?;
     let version: Option<i64> = replay
@@ -63,17 +61,4 @@ pub(super) fn look(database: &Path, files: &Files) -> Result<Check, StoreError> 
 fn differing(replay: &Connection, table: &str, one: &str, other: &str) -> Result<i64, StoreError> {
     let sql = format!("SELECT COUNT(*) FROM (SELECT * FROM {one}.{table} EXCEPT SELECT * FROM {other}.{table})");
     Ok(replay.query_row(&sql, [], |row| row.get(0))?)
-}
-
-/// A path as it stands in a URI of `SQLite`.
-fn escaped(path: &Path) -> String {
-    let mut text = String::new();
-    for byte in std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()) {
-        if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
-            text.push(char::from(*byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
 }

@@ -1,22 +1,17 @@
 //! The whole record, looked at from the first event to the last: `calt record verify`.
 
-use std::path::Path;
-
 use calt_core::checkpoint::{SignedCheckpoint, VerifierKey};
 use calt_core::digest::Digest;
 use calt_core::id::EventId;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::{files, leaves, promises, replay};
+use super::{files, leaves, looking, promises, replay};
 use crate::error::{OpenError, StoreError};
 use crate::files::Files;
 use crate::open::{StoreConfig, open_error};
-use crate::schema;
 
 /// Findings told of one check; more are only counted.
 const FINDINGS_TOLD_MAX: usize = 20;
-/// Page cache of the connection that verifies, in KiB.
-const CACHE_KIB: i64 = 4096;
 
 /// What a verification is to hold the record against, besides itself.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +86,8 @@ pub fn verify(
     mut told: impl FnMut(&Check),
 ) -> Result<Verification, OpenError> {
     let path = &config.database;
-    let connection = open_to_look(path)?;
+    let looking = looking::open(path)?;
+    let connection = &looking.connection;
     let files =
         Files::at(&config.data_root).map_err(|reason| OpenError::Files { path: config.data_root.clone(), reason })?;
     let database = |error: StoreError| open_error(path, error);
@@ -100,32 +96,18 @@ pub fn verify(
         told(&check);
         checks.push(check);
     };
-    done(pages(&connection));
-    let seen = leaves::look(&connection, path, against).map_err(database)?;
+    done(pages(connection));
+    let seen = leaves::look(connection, path, against).map_err(database)?;
     let (events, root) = (seen.tree.size(), seen.tree.root());
     for check in seen.checks {
         done(check);
     }
-    done(promises::look(&connection, &seen.sessions).map_err(database)?);
-    let (artifacts, plans) = files::look(&connection, &files, &seen.named).map_err(database)?;
+    done(promises::look(connection, &seen.sessions).map_err(database)?);
+    let (artifacts, plans) = files::look(connection, &files, &seen.named).map_err(database)?;
     done(artifacts);
     done(plans);
-    done(replay::look(path, &files).map_err(database)?);
+    done(replay::look(&looking.uri, &files).map_err(database)?);
     Ok(Verification { events, root, checks })
-}
-
-/// Opens a database that may be in use, or lie where nothing can be written.
-fn open_to_look(path: &Path) -> Result<Connection, OpenError> {
-    let failed = |error: rusqlite::Error| open_error(path, error.into());
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
-        .map_err(failed)?;
-    schema::recognise(&connection, path)?;
-    connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = FILE;")
-        .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
-        .map_err(failed)?;
-    Ok(connection)
 }
 
 /// What `SQLite` itself says of its pages and indexes.

@@ -11,3 +11,4 @@ mod rebuild;
 mod redact;
 mod runs;
 mod search;
+mod tamper;

@@ -114,6 +114,8 @@ async fn changed_events_show_at_the_next_start() {
         )
         .unwrap();
     drop(connection);
-    let error = Store::open(&config).map(drop).unwrap_err();
-    assert!(error.to_string().contains("events were changed"), "{error}");
+    let (store, report) = Store::open(&config).unwrap();
+    let why = report.read_only().unwrap();
+    assert!(matches!(&why, StoreError::Corrupt(reason) if reason.starts_with("event 1: ")), "{why}");
+    assert_eq!(store.submit_roster(token_for("late", "tok_1"), facts()).await.unwrap_err(), why);
 }
