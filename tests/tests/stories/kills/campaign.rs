@@ -25,6 +25,8 @@ const LOAD_MS_MAX: usize = 120;
 /// Passings of a moment among which the last one is chosen: under load, and while a start puts things right.
 const PASSINGS: usize = 6;
 const PASSINGS_AT_START: usize = 2;
+/// Longest a load goes on until the WAL is long enough to be taken in.
+const LONG_LOAD: Duration = Duration::from_secs(5);
 /// How long a load goes on when what counts comes after it.
 const SHORT_LOAD: Duration = Duration::from_millis(80);
 /// Longest a load goes on for the daemon to die at its moment.
@@ -35,6 +37,11 @@ const QUIET_TIME: Duration = Duration::from_millis(60);
 const START_MS_MAX: usize = 70;
 /// Kills on one data root; then a new one is begun, so that a log stays small enough to be read whole each time.
 const KILLS_OF_ONE_WORLD: usize = 16;
+
+/// Whether a moment comes only with a WAL of a few MiB.
+fn is_of_checkpoint(moment: Moment) -> bool {
+    matches!(moment, Moment::BeforeCheckpoint | Moment::AfterCheckpoint)
+}
 
 /// How many of all kills are this share of a hundred.
 pub(super) fn kills_of(percent: usize) -> usize {
@@ -85,7 +92,13 @@ impl Campaign {
 
     /// A load that goes on until the daemon dies at a moment.
     pub(super) fn kill_at(&mut self, moment: Moment) {
-        self.ground.sleep();
+        if is_of_checkpoint(moment) {
+            // A clean end would cut the WAL, and it takes a long one to be taken in.
+            self.ground.world.kill();
+            self.killed();
+        } else {
+            self.ground.sleep();
+        }
         self.die_at(moment, PASSINGS);
         self.judge();
     }
@@ -137,6 +150,7 @@ impl Campaign {
             Moment::OrphanSetAside | Moment::FilePutBack | Moment::RunInspected | Moment::RunInterrupted => {
                 (passings, Duration::ZERO)
             }
+            Moment::BeforeCheckpoint | Moment::AfterCheckpoint => (1, LONG_LOAD),
             Moment::BeforeTruncate | Moment::AfterTruncate => (1, SHORT_LOAD),
             Moment::BeforeIndexCommit | Moment::AfterIndexCommit => (passings, SHORT_LOAD),
             Moment::StopRecorded => (1, MOMENT_TIME_MAX),
@@ -145,6 +159,8 @@ impl Campaign {
         let at = format!("{moment}:{}", 1 + self.chance.below(passings));
         let mut died = !self.ground.world.wakes_with(&[("CALT_CRASH_AT", &at)]);
         if !died {
+            let much = is_of_checkpoint(moment);
+            self.ground.clients.iter_mut().for_each(|client| client.writes_much = much);
             self.ground.load(load, false);
             let quiet = Instant::now() + QUIET_TIME;
             while Instant::now() < quiet && !self.ground.world.has_ended() {

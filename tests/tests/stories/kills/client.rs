@@ -15,6 +15,8 @@ const SESSIONS: usize = 3;
 const PLANS_OF_A_SESSION: u64 = 3;
 /// A content of which an output is too long for its event, in bytes.
 const LONG_BYTES: usize = 80 * 1024;
+/// A content of which plan, preview and apply fill their events, so that the WAL grows, in bytes.
+const MUCH_BYTES: usize = 12 * 1024;
 
 /// Where the daemon is, and whose credentials a client may use.
 #[derive(Clone, Debug)]
@@ -70,6 +72,7 @@ pub(super) struct Client {
     chance: Chance,
     sessions: Vec<String>,
     made: usize,
+    pub(super) writes_much: bool,
     pub(super) notes: Vec<Note>,
     /// Answers that no request here should get.
     pub(super) complaints: Vec<String>,
@@ -78,7 +81,15 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(name: String, seed: u64) -> Self {
         let chance = Chance::new(seed);
-        Self { name, chance, sessions: Vec::new(), made: 0, notes: Vec::new(), complaints: Vec::new() }
+        Self {
+            name,
+            chance,
+            sessions: Vec::new(),
+            made: 0,
+            writes_much: false,
+            notes: Vec::new(),
+            complaints: Vec::new(),
+        }
     }
 
     /// Works until the daemon no longer answers or `goes_on` says no.
@@ -184,7 +195,11 @@ impl Client {
 
     fn content(&mut self) -> String {
         let line = format!("{} wrote {:x}\n", self.name, self.chance.number());
-        if self.chance.percent(2) { line.repeat(LONG_BYTES / line.len()) } else { line }
+        match self.chance.below(50) {
+            0 => line.repeat(LONG_BYTES / line.len()),
+            _ if self.writes_much => line.repeat(MUCH_BYTES / line.len()),
+            _ => line,
+        }
     }
 
     fn decide_plan(&mut self, site: &Site, session: &str, version: &Value) -> Result<(), Gone> {
