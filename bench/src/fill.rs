@@ -254,6 +254,7 @@ impl Producer<'_> {
             next_artifact: ArtifactId(0),
             tier: Tier::Full,
             step,
+            home: None,
         };
         let command = Command { caller, claim: Claim::default(), action };
         let committed = self.filler.store.submit(&self.session, command, facts).await.unwrap();

@@ -2,6 +2,8 @@
 
 mod replies;
 mod requests;
+mod undo;
 
 pub use replies::*;
 pub use requests::*;
+pub use undo::*;

@@ -151,7 +151,7 @@ impl ExportReader {
         if *session != header.session || *last_seq != events.len() as u64 {
             return Err(fault("`record_exported` names another session or more events than there are: a tail was cut"));
         }
-        oracle::judge(events).map_err(|broken| ExportFault {
+        oracle::judge_session(events).map_err(|broken| ExportFault {
             line: self.line,
             what: broken.to_string(),
             event: Some(broken.event),

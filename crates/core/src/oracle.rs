@@ -6,10 +6,24 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
-use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, WorkspaceIdentity, files_digest};
+use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_digest};
 use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
+
+/// Reads one session's events in order and names the first broken promise. What sessions owe each other is left
+/// to [`judge`], which reads them all.
+///
+/// # Errors
+/// [`Broken`] names the event.
+pub fn judge_session<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), Broken> {
+    let mut told = Told::default();
+    for event in events {
+        let Some(session) = &event.session else { continue };
+        told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
+    }
+    Ok(())
+}
 
 /// Reads a log in order and names the first broken promise.
 ///
@@ -19,9 +33,11 @@ pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), B
     let mut sessions: HashMap<&SessionId, Told<'_>> = HashMap::new();
     for event in events {
         let Some(session) = &event.session else { continue };
-        if let Fact::SessionCreated { workspace: WorkspaceIdentity::Of { session: home }, .. } = &event.fact {
+        if let Fact::SessionCreated { workspace, .. } = &event.fact {
+            let home = workspace.home(session);
             let broken = |what| Broken { event: event.id, session: session.clone(), what };
-            alone_on(home, &sessions).map_err(broken)?;
+            alone_on(home, session, &sessions).map_err(broken)?;
+            sessions.entry(session).or_default().home = Some(home);
         }
         let told = sessions.entry(session).or_default();
         told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
@@ -42,10 +58,11 @@ pub struct Broken {
 }
 
 /// Nobody else may write there when a session opens on the workspace of another.
-fn alone_on(home: &SessionId, sessions: &HashMap<&SessionId, Told<'_>>) -> Promise {
-    held(sessions.contains_key(home), "a session opened on the workspace of one that never was")?;
-    let mut there = sessions.iter().filter(|(session, told)| **session == home || told.home == Some(home));
-    held(there.all(|(_, told)| told.stopped && told.open.is_none()), "two sessions at once on one workspace")
+fn alone_on(home: &SessionId, session: &SessionId, sessions: &HashMap<&SessionId, Told<'_>>) -> Promise {
+    let is_known = home == session || sessions.contains_key(home);
+    held(is_known, "a session opened on the workspace of one that never was")?;
+    let mut there = sessions.values().filter(|told| told.home == Some(home));
+    held(there.all(|told| told.stopped && told.open.is_none()), "two sessions at once on one workspace")
 }
 
 /// What the log has told of one session so far.
@@ -54,7 +71,7 @@ struct Told<'e> {
     dry_run: bool,
     strict: bool,
     stopped: bool,
-    /// The session whose workspace it shares.
+    /// The session in whose directory it works.
     home: Option<&'e SessionId>,
     /// The newest plan: its version, its digest, its steps.
     newest: Option<(u32, Digest, &'e [StepFact])>,
@@ -74,14 +91,8 @@ type Promise = Result<(), &'static str>;
 impl<'e> Told<'e> {
     fn take(&mut self, event: &'e Envelope) -> Promise {
         match &event.fact {
-            Fact::SessionCreated { mode, profile, workspace } => {
+            Fact::SessionCreated { mode, profile, .. } => {
                 (self.dry_run, self.strict) = (*mode == Mode::DryRun, *profile == Profile::Strict);
-                self.home = match workspace {
-                    WorkspaceIdentity::Of { session } => Some(session),
-                    WorkspaceIdentity::Own | WorkspaceIdentity::Snapshot { .. } | WorkspaceIdentity::Attach { .. } => {
-                        None
-                    }
-                };
                 Ok(())
             }
             Fact::PlanImported { version, digest, steps, .. } => self.imported(*version, *digest, steps),

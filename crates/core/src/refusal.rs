@@ -87,7 +87,7 @@ fn first_problem(problems: &[PlanProblem]) -> String {
 
 fn why_nothing(run: Option<RunId>, left_alone: &[LeftAlone]) -> String {
     match (left_alone, run) {
-        ([], Some(run)) => format!("what run {run} wrote is not there any more, or it wrote nothing"),
+        ([], Some(run)) => format!("run {run} wrote nothing"),
         ([], None) => "every file is as it was before".to_owned(),
         ([only], _) => format!("`{}` is left alone: {}", only.path, only.reason),
         ([first, others @ ..], _) => {

@@ -164,7 +164,7 @@ impl Wanted {
             for path in group.iter().filter(|path| self.tracks[**path].changes()) {
                 let reason = match (blocked.get(path), blocked.keys().next()) {
                     (Some(reason), _) => reason.clone(),
-                    (None, Some(other)) => format!("it was renamed from or to `{other}`, which is left alone"),
+                    (None, Some(other)) => format!("a rename ties it to `{other}`, which is left alone"),
                     (None, None) => continue,
                 };
                 undo.left_alone.push(LeftAlone { path: (*path).to_owned(), reason });

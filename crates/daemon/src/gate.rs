@@ -46,7 +46,7 @@ fn admit(app: &App, request: &mut Request) -> Result<(), Refused> {
     if is_open(request.uri().path()) {
         return Ok(());
     }
-    match auth::caller(request.headers(), &app.environment, &app.engine.roster(), calt_engine::now()) {
+    match auth::caller(request.headers(), &app.environment, &app.engine.roster(), calt_engine::latest()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             Ok(())

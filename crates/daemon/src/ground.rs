@@ -4,11 +4,13 @@
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use calt_engine::core::Timestamp;
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// The lock in the data root.
@@ -19,6 +21,10 @@ const DISCOVERY_FILE: &str = "daemon.json";
 const OWNER_TOKEN_FILE: &str = "owner.token";
 /// Longest lock or token file that is read, in bytes.
 const SMALL_FILE_BYTES_MAX: u64 = 4 * 1024;
+/// Longest that the locks of a daemon that is dead are waited for.
+const DEAD_HOLDER_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long after a failed attempt such a lock is tried again.
+const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
@@ -172,19 +178,35 @@ fn make_private_directory(path: &Path) -> Result<(), GroundFault> {
 fn lock(path: &Path, what: &'static str, locked: &Path) -> Result<File, GroundFault> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(path);
     let file = open.map_err(GroundFault::disk("cannot open the lock", path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(GroundFault::Taken { what, path: locked.display().to_string(), holder: holder(&file) })
+    let patience_ends = Instant::now() + DEAD_HOLDER_TIME_MAX;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < patience_ends && holder_is_dead(&file) => {
+                std::thread::sleep(LOCK_AGAIN_AFTER);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(GroundFault::Taken { what, path: locked.display().to_string(), holder: holder(&file) });
+            }
+            Err(fault) => return Err(GroundFault::disk("cannot lock", path)(fault.into())),
         }
-        Err(fault) => Err(GroundFault::disk("cannot lock", path)(fault.into())),
     }
 }
 
+/// A daemon that was killed while it started a process: for a moment that process holds its locks.
+fn holder_is_dead(file: &File) -> bool {
+    let holder = noted_holder(file).and_then(|holder| Pid::from_raw(holder.pid.cast_signed()));
+    holder.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+fn noted_holder(file: &File) -> Option<Holder> {
+    let mut bytes = [0; SMALL_FILE_BYTES_MAX as usize];
+    let length = file.read_at(&mut bytes, 0).ok()?;
+    serde_json::from_slice(&bytes[..length]).ok()
+}
+
 fn holder(file: &File) -> String {
-    let mut text = String::new();
-    let read = file.take(SMALL_FILE_BYTES_MAX).read_to_string(&mut text);
-    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+    match noted_holder(file) {
         Some(Holder { pid, address: Some(address) }) => format!("process {pid}, which listens on {address}"),
         Some(Holder { pid, address: None }) => format!("process {pid}, which is starting"),
         None => "a process that did not say its name".to_owned(),
@@ -197,6 +219,23 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_lock_of_a_daemon_that_is_dead_is_waited_for() {
+        /// Above every number that a kernel gives a process.
+        const NOBODY: u32 = 2_000_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("data");
+        make_private_directory(&root).unwrap();
+        let left = lock(&root.join(LOCK_FILE), "the data directory", &root).unwrap();
+        std::fs::write(root.join(LOCK_FILE), format!("{{\"pid\":{NOBODY},\"address\":null}}")).unwrap();
+        let taken = std::thread::scope(|scope| {
+            let taking = scope.spawn(|| Ground::take(&root, &root.join("calt.sqlite3")));
+            drop(left);
+            taking.join().unwrap()
+        });
+        assert!(taken.is_ok(), "{taken:?}");
     }
 
     #[test]

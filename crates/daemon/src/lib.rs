@@ -7,7 +7,6 @@
 mod app;
 mod auth;
 mod body;
-mod crash;
 mod docs;
 mod gate;
 mod ground;
@@ -24,6 +23,7 @@ mod server;
 mod settings;
 mod start;
 mod stream;
+mod trial;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -293,6 +293,7 @@ fn refusals(endpoint: &Endpoint) -> Vec<u16> {
             | at::REJECT_STEP
             | at::SKIP_STEP
             | at::EXECUTE_STEP
+            | at::UNDO_SESSION
     ) {
         found.push(409);
     }
@@ -421,7 +422,7 @@ fn schemas() -> ComponentsBuilder {
             <$view>::schemas(&mut $found);
         )* };
     }
-    views![requests: CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest];
+    views![requests: CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
     views![
         replies: ArtifactView,
         CheckpointView,
@@ -442,6 +443,7 @@ fn schemas() -> ComponentsBuilder {
         TokenCreated,
         TokenView,
         ToolView,
+        UndoReply,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);

@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::Options;
 use crate::app::{App, AppParts};
 use crate::auth::EnvironmentToken;
-use crate::crash::{self, UnknownMoment};
 use crate::ground::{Ground, GroundFault, readable_by_commands};
 use crate::host::ServedHosts;
 use crate::limits::{ACCESS_REPORT_EVERY, CLOSE_TIME_MAX, METRICS_UPKEEP_EVERY};
 use crate::settings::{Settings, SettingsFault};
+use crate::trial::{self, UnknownTrial};
 use crate::{logs, router, server};
 
 /// Threads that serve requests; tools and storage have their own.
@@ -50,7 +50,7 @@ enum StartFault {
     #[error("`{path}` lies in `{place}`, which every command may read; choose another data root or database")]
     Readable { path: String, place: String },
     #[error(transparent)]
-    Crash(#[from] UnknownMoment),
+    Trial(#[from] UnknownTrial),
     #[error(transparent)]
     Ground(#[from] GroundFault),
     #[error(transparent)]
@@ -70,7 +70,7 @@ impl StartFault {
             | Self::UnknownHost { .. }
             | Self::Remote { .. }
             | Self::Readable { .. }
-            | Self::Crash(_) => EXIT_USAGE,
+            | Self::Trial(_) => EXIT_USAGE,
             Self::Ground(_) | Self::Open(_) | Self::Listen { .. } | Self::OwnerToken(_) | Self::Runtime(_) => {
                 EXIT_MACHINE
             }
@@ -125,7 +125,7 @@ fn live(settings: &Settings, background: bool) -> Result<(), StartFault> {
 }
 
 async fn serve(settings: &Settings, background: bool, ending: CancellationToken) -> Result<(), StartFault> {
-    crash::arm()?;
+    trial::arm()?;
     let address = address(settings).await?;
     let ground = Ground::take(&settings.data_root, &settings.db_path)?;
     apart_from_commands(settings)?;
@@ -143,6 +143,12 @@ async fn serve(settings: &Settings, background: bool, ending: CancellationToken)
     });
     pass(Moment::BeforeListening);
     ground.announce(address, &token, calt_engine::now())?;
+    if report.store.missing_events > 0 {
+        tracing::error!(
+            "the log misses {} events that were acknowledged before; the daemon only reads, until `calt record accept-loss`",
+            report.store.missing_events
+        );
+    }
     tracing::info!(
         data_root = %settings.data_root.display(),
         interrupted = report.interrupted.len(),
@@ -238,13 +244,17 @@ async fn owner_token(ground: &Ground, engine: &Engine, report: &StartReport) -> 
     }
     if let Some(kept) = ground.owner_token() {
         let hash = Digest::of_bytes(kept.as_bytes());
-        let now = calt_engine::now();
+        let now = calt_engine::latest();
         let is_live = engine.roster().tokens().any(|token| {
             token.hash == hash && token.revoked_at.is_none() && token.expires_at.is_none_or(|end| now < end)
         });
         if is_live {
             return Ok(kept);
         }
+    }
+    if report.store.missing_events > 0 {
+        tracing::warn!("the owner's token is not known to what is left of the log; `CALT_DAEMON_TOKEN` still opens it");
+        return Ok(String::new());
     }
     tracing::warn!("the owner's token file was missing or no longer valid; a new token was made");
     let renewed = engine.renew_owner_token().await.map_err(StartFault::OwnerToken)?;

@@ -139,7 +139,7 @@ impl Reader {
 
     fn is_still_proven(&self) -> bool {
         let roster = self.app.engine.roster();
-        auth::caller(&self.credential, &self.app.environment, &roster, calt_engine::now()).is_ok()
+        auth::caller(&self.credential, &self.app.environment, &roster, calt_engine::latest()).is_ok()
     }
 
     fn frames(&self, events: Vec<EventRow>) -> Bytes {

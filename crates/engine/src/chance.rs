@@ -1,14 +1,9 @@
-//! The clock and chance: what core is told and never asks.
+//! Chance: what core is told and never asks.
 
-use calt_core::{Digest, SessionId, Timestamp};
+use calt_core::{Digest, SessionId};
 
 /// Bytes of chance in a token and in a seed.
 const TOKEN_BYTES: usize = 32;
-
-/// The time.
-pub fn now() -> Timestamp {
-    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
-}
 
 /// A new session's id. Version 7, so that ids made later sort later.
 pub(crate) fn session_id() -> SessionId {

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::chance;
+use crate::clock;
 use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
@@ -161,7 +161,11 @@ impl Engine {
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
+        if let Some(newest) = engine.store().event(EventId(report.events.cast_signed())).map_err(Fault::from)? {
+            clock::has_shown(newest.created_at);
+        }
         if let Err(fault) = engine.store().writable() {
+            // Nothing is written on top of a gap or of damage, not even that the daemon has started.
             tracing::error!("the daemon only reads: {fault}; `calt record verify` says more");
             return Ok((engine, StartReport { store: report, owner_token: None, interrupted: Vec::new() }));
         }
@@ -319,7 +323,7 @@ impl Engine {
 
     pub(crate) fn facts(&self) -> Facts {
         Facts {
-            now: chance::now(),
+            now: clock::now(),
             next_run: RunId(0),
             next_artifact: ArtifactId(0),
             tier: self.tier(),
@@ -403,8 +407,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 pub(crate) fn io_fault(what: &str, path: &Path, error: &std::io::Error) -> Fault {
-    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
-        return Fault::Store(StoreError::Full);
-    }
-    Fault::Internal(format!("{what} `{}`: {error}", path.display()))
+    // What a disk says is not our mistake.
+    tracing::warn!("{what} `{}`: {error}", path.display());
+    Fault::Store(StoreError::from(std::io::Error::from(error.kind())))
 }

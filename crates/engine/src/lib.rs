@@ -6,6 +6,7 @@
 
 mod chance;
 mod checkpoint;
+mod clock;
 mod engine;
 mod gather;
 mod plans;
@@ -21,8 +22,10 @@ pub use calt_core as core;
 pub use calt_store as store;
 pub use calt_tools as tools;
 
-pub use chance::now;
 pub use checkpoint::Exported;
+#[cfg(debug_assertions)]
+pub use clock::shift_clock;
+pub use clock::{latest, now};
 pub use engine::{Asker, Engine, EngineConfig, Fault, OpenFault, StartReport};
 pub use gather::StepDetail;
 pub use plans::{CheckReport, CheckedStep};

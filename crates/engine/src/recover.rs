@@ -3,7 +3,6 @@
 use calt_core::event::Finding;
 use calt_core::moment::{Moment, pass};
 use calt_core::{Action, RunId};
-use calt_store::StoreError;
 use calt_tools::{RunRoom, inspect_interrupted};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
@@ -32,7 +31,10 @@ impl Engine {
             let (files, step) = (self.store().files().clone(), started.step.clone());
             let place = session.clone();
             let removed = blocking(move || files.remove_unrecorded_artifact(&place, run, &step)).await?;
-            removed.map_err(StoreError::from)?;
+            if let Err(error) = removed {
+                // A daemon has to come up whatever a crash left.
+                tracing::warn!(run.id = run.0, "an artifact that nobody recorded could not be removed: {error}");
+            }
             pass(Moment::RunInspected);
             let action = Action::InterruptRun { run, finding, files: found };
             let _no_permit = self.submit(Asker::daemon(), &session, action, self.facts()).await?;

@@ -89,8 +89,17 @@ impl Engine {
             origin: self.mask(request.origin),
         });
         self.would_take(&by, &id, &create, &self.facts()).await?;
-        let directory = self.session_dir(&id);
-        let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(&id), id.clone());
+        let made = self.make_session(by, &id, create).await;
+        if made.is_err() && matches!(self.store().session_state(&id).await, Ok(None)) {
+            // No event names these directories, and they are empty.
+            let directory = self.session_dir(&id);
+            blocking(move || remove_empty_session(&directory)).await?;
+        }
+        made.map(|()| id)
+    }
+
+    async fn make_session(&self, by: Asker, id: &SessionId, create: Action) -> Result<(), Fault> {
+        let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(id), id.clone());
         blocking(move || -> Result<(), Fault> {
             // The workspace comes first: what follows makes it durable together with its own directories.
             Workspace::create(&workspace).map_err(|error| io_fault("cannot make workspace", &workspace, &error))?;
@@ -98,12 +107,7 @@ impl Engine {
         })
         .await??;
         pass(Moment::SessionDirectoriesMade);
-        let made = self.submit(by, &id, create, self.facts()).await;
-        if let Err(Fault::Refused(_)) = made {
-            // Nothing names these directories, and they are empty.
-            blocking(move || remove_empty_session(&directory)).await?;
-        }
-        made.map(|_| id)
+        self.submit(by, id, create, self.facts()).await.map(drop)
     }
 
     /// Records a person's yes or no to a plan.

@@ -68,9 +68,10 @@ impl Engine {
             None => None,
         };
         let found = self.survey_undo(&ground, &scope).await?;
-        let undo = self.masked_refusal(found.allowed(state.as_deref(), session, run))?;
+        // What is refused and what is answered is masked; only the plan as submitted holds names as they are.
+        let told = self.masked_undo(found.clone()).allowed(state.as_deref(), session, run)?;
         let title = title(session, run);
-        let document = document(&title, &undo);
+        let document = document(&title, &found);
         let draft = self.draft(&document).await?;
         let waiting = state.as_deref().filter(|state| is_waiting(state.status()));
         let same = waiting.and_then(|state| Some((state.plan_version()?, state.plan_digest()?)));
@@ -84,7 +85,7 @@ impl Engine {
             Some((version, _)) => version,
             None => self.import_plan(by, &into, &document).await?,
         };
-        let Undo { taken, left_alone } = self.masked_undo(undo);
+        let Undo { taken, left_alone } = told;
         Ok(UndoPlan { session: into, is_new_session, version, title, taken, left_alone })
     }
 
@@ -177,16 +178,6 @@ impl Engine {
             }
         }
         undo
-    }
-
-    fn masked_refusal(&self, allowed: Result<Undo, Refusal>) -> Result<Undo, Refusal> {
-        allowed.map_err(|refusal| match refusal {
-            Refusal::NothingToTakeBack { session, run, left_alone } => {
-                let undo = self.masked_undo(Undo { taken: Vec::new(), left_alone });
-                Refusal::NothingToTakeBack { session, run, left_alone: undo.left_alone }
-            }
-            other => other,
-        })
     }
 }
 

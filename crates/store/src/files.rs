@@ -246,9 +246,14 @@ impl Files {
         // Apart from the plans: what a crash leaves is found in one place, however many sessions there are.
         make_directory(&self.unfinished())?;
         let part = self.unfinished().join(format!("{session}.{file_name}.{}", PARTS.fetch_add(1, Ordering::Relaxed)));
-        write(&part, bytes)?.sync_all()?;
-        pass(Moment::PlanWritten);
-        fs::rename(&part, &path)?;
+        let written = write(&part, bytes).and_then(|file| file.sync_all()).and_then(|()| {
+            pass(Moment::PlanWritten);
+            fs::rename(&part, &path)
+        });
+        if let Err(error) = written {
+            let _ = fs::remove_file(&part);
+            return Err(error);
+        }
         sync(&directory)
     }
 }

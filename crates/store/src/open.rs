@@ -109,6 +109,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
         scratch: Vec::new(),
         checkpointer,
         indexed,
+        index_rests_until: None,
         #[cfg(feature = "test-faults")]
         fail_next_commit: false,
     };

@@ -32,6 +32,8 @@ const INDEX_EVENTS_IDLE: u32 = 128;
 const INDEX_TAIL_EVENTS_MAX: i64 = 32 * 1024;
 /// Events indexed after a batch when the tail is at its limit.
 const INDEX_EVENTS_LOADED: u32 = 128;
+/// How long after a failure that may pass the index is tried again.
+const INDEX_REST: Duration = Duration::from_secs(1);
 /// How long nothing must happen before the WAL is taken in and cut.
 const TRUNCATE_QUIET: Duration = Duration::from_secs(3);
 
@@ -61,6 +63,8 @@ pub(crate) struct Writer {
     pub(crate) checkpointer: Checkpointer,
     /// Up to which event the index has come; `None` when it cannot be written.
     pub(crate) indexed: Option<i64>,
+    /// Until when nothing is indexed, after the disk was full.
+    pub(crate) index_rests_until: Option<Instant>,
     #[cfg(feature = "test-faults")]
     pub(crate) fail_next_commit: bool,
 }
@@ -96,8 +100,10 @@ impl Writer {
     fn next_job(&mut self, queue: &Receiver<Job>) -> Option<Job> {
         let mut quiet_since = Instant::now();
         loop {
+            self.index_rests_until = self.index_rests_until.filter(|until| Instant::now() < *until);
+            let rests = self.index_rests_until.is_some();
             let patience = if self.index_tail() > 0 { INDEX_QUIET } else { TRUNCATE_QUIET };
-            let job = if self.index_tail() > 0 || self.checkpointer.has_work() {
+            let job = if self.index_tail() > 0 || self.checkpointer.has_work() || rests {
                 match queue.recv_timeout(patience) {
                     Ok(job) => Some(job),
                     Err(RecvTimeoutError::Timeout) => None,
@@ -231,6 +237,9 @@ impl Writer {
     }
 
     fn index_tail(&self) -> i64 {
+        if self.index_rests_until.is_some() {
+            return 0;
+        }
         self.indexed.map_or(0, |indexed| self.tally.frontier.size() as i64 - indexed)
     }
 
@@ -246,7 +255,11 @@ impl Writer {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         match indexed {
-            Ok(last) => self.indexed = Some(last),
+            Ok(last) => (self.indexed, self.index_rests_until) = (Some(last), None),
+            Err(error @ StoreError::Full) => {
+                tracing::warn!(%error, "the search index cannot be carried on now; search reads the events it lacks");
+                self.index_rests_until = Some(Instant::now() + INDEX_REST);
+            }
             Err(error) => {
                 tracing::error!(%error, "the search index cannot be written; search reads the log until `calt record rebuild-index`");
                 self.indexed = None;

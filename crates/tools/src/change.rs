@@ -41,8 +41,7 @@ impl PlannedFile {
     }
 }
 
-/// One file of a `files` list: exactly one of `content`, `patch`, `restore`, `delete`, or a `rename_to` beside the
-/// first three.
+/// One file of a `files` list: exactly one of `content`, `patch`, `restore`, `delete`; or `rename_to` with no `delete`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileInput {

@@ -10,12 +10,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use calt_core::{Digest, RunId};
+use calt_core::Digest;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat};
 use rustix::io::Errno;
 
 use crate::failure::{FailureCode, ToolFailure};
-use crate::room::RunRoom;
 
 /// Largest file that is read at all, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -76,22 +75,14 @@ impl Workspace {
     }
 
     /// Names the directory in which every run on this workspace keeps its pre-images.
+    #[must_use]
     pub fn with_rooms(self, rooms: PathBuf) -> Self {
         Self { rooms: Some(rooms), ..self }
     }
 
-    /// The bytes a run on this workspace kept of a file, checked against their digest.
-    pub(crate) fn pre_image(&self, run: RunId, sha256: Digest) -> Result<Vec<u8>, ToolFailure> {
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "this workspace keeps none");
-        let rooms = self.rooms.as_ref().ok_or_else(missing);
-        rooms.and_then(|rooms| RunRoom::of_run(rooms, run).take(sha256)).map_err(|error| {
-            let (code, what) = match error.kind() {
-                io::ErrorKind::NotFound => (FailureCode::PreImageMissing, "is missing"),
-                io::ErrorKind::InvalidData => (FailureCode::PreImageDamaged, "is damaged: it no longer has its digest"),
-                _ => return ToolFailure::io(&format!("the pre-image {sha256} of run {run} cannot be read"), &error),
-            };
-            ToolFailure::plain(code, format!("the pre-image {sha256} of run {run} {what}"))
-        })
+    /// Where they are; `None` when nobody said.
+    pub(crate) fn rooms(&self) -> Option<&Path> {
+        self.rooms.as_deref()
     }
 
     /// Where the directory is now.

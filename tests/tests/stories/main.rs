@@ -9,6 +9,7 @@ mod crash;
 mod documents;
 mod examples;
 mod failure;
+mod faults;
 mod gate;
 mod hang_up;
 mod identity;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use calt_tests::{Person, Reply, Session, World};
+use calt_tests::{Person, Reply, Session, Terminal, World};
 use serde_json::{Value, json};
 
 use crate::secrets::files_below;
@@ -90,6 +90,14 @@ impl<'w> Desk<'w> {
         let made = self.undo(run).expect(200);
         see_through(&self.ada, &made)
     }
+}
+
+/// Starts an apply that writes its files and never ends: whoever opens a pipe to keep what it gave waits for a reader.
+fn never_ends(desk: &Desk<'_>, session: &Session, step: &str, run: i64) -> u64 {
+    let artifacts = desk.world.data_root().join("sessions").join(&session.id).join("artifacts");
+    let pipe = artifacts.join(format!("{run}-{step}.json"));
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    desk.ada.start(session, step)
 }
 
 fn undo(by: &Person<'_>, session: &Session, run: Option<i64>) -> Reply {
@@ -211,7 +219,7 @@ fn a_file_that_somebody_changed_since_is_named_and_left_alone() {
         left,
         [
             format!("b: somebody changed it since run {run}"),
-            "c: it was renamed from or to `c2`, which is left alone".to_owned(),
+            "c: a rename ties it to `c2`, which is left alone".to_owned(),
             format!("c2: somebody changed it since run {run}"),
             format!("gone: somebody removed it since run {run}"),
             format!("m: somebody changed its permission bits since run {run}"),
@@ -341,10 +349,7 @@ fn an_apply_that_was_cut_off_when_all_was_written_is_taken_back() {
     desk.ada.approve_plan(&desk.session, 1).expect(200);
     let previewed = desk.ada.carry_out(&desk.session, "c_preview")["run_id"].as_i64().unwrap();
     desk.ada.approve_shown(&desk.session, "c_apply").expect(200);
-    // Whoever opens this to write what the run gave waits for a reader: the run has written, and never ends.
-    let pipe = desk.path("../artifacts").join(format!("{}-c_apply.json", previewed + 1));
-    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
-    let run = desk.ada.start(&desk.session, "c_apply");
+    let run = never_ends(&desk, &desk.session, "c_apply", previewed + 1);
     world.until("the files are written", || desk.text("a") == "new\n" && !desk.path("b").exists());
     world.kill();
     world.wake();
@@ -357,6 +362,31 @@ fn an_apply_that_was_cut_off_when_all_was_written_is_taken_back() {
     assert_eq!(paths(&made, "taken_back"), ["a", "b"]);
     see_through(&owner, &made);
     assert_eq!((desk.text("a").as_str(), desk.mode("a"), desk.text("b").as_str()), ("old\n", 0o640, "b\n"));
+}
+
+#[test]
+fn an_undo_that_was_cut_off_on_the_files_of_a_stopped_session_is_found_as_it_is() {
+    let world = World::start();
+    let mut desk = Desk::new(&world);
+    desk.put("a", "old\n", 0o640);
+    let written = desk.write("a", "new\n");
+    desk.ada.stop(&desk.session).expect(200);
+    let made = desk.undo(None).expect(200);
+    let next = session_of(&made);
+    desk.ada.approve_plan(&next, 1).expect(200);
+    desk.ada.carry_out(&next, "take-back_preview");
+    desk.ada.approve_shown(&next, "take-back_apply").expect(200);
+    never_ends(&desk, &next, "take-back_apply", written + 2);
+    world.until("the file is back", || desk.text("a") == "old\n");
+    world.kill();
+    world.wake();
+    let owner = world.owner();
+    let ended = owner.get(&format!("/api/v1/runs/{}", written + 2)).expect(200).json();
+    assert_eq!((ended["state"].as_str(), ended["next"]["action"].as_str()), (Some("interrupted"), Some("take_back")));
+    assert_eq!(desk.text("a"), "old\n");
+    assert_eq!(left_alone(&undo(&owner, &desk.session, None)), []);
+    see_through(&owner, &undo(&owner, &next, Some(written + 2)).expect(200));
+    assert_eq!((desk.text("a").as_str(), desk.mode("a")), ("new\n", 0o640));
 }
 
 #[test]
@@ -450,6 +480,8 @@ fn a_pre_image_belongs_to_its_workspace_alone() {
     desk.put("a", "private\n", 0o644);
     let run = desk.write("a", "1\n");
     assert_eq!(undo(&desk.ada, &other.session, Some(run)).line(), "404 run_not_found → list_sessions");
+    let preview = undo(&desk.ada, &desk.session, Some(run - 1)).json()["detail"].to_string();
+    assert!(preview.contains(&format!("run {} wrote nothing", run - 1)), "{preview}");
     let kept = std::fs::read_dir(desk.path("../preimages").join(run.to_string())).unwrap().next().unwrap().unwrap();
     let sha256 = kept.file_name().into_string().unwrap();
     let stolen = json!([{"path": "b", "restore": {"run": run, "sha256": sha256}}]);
@@ -541,4 +573,49 @@ fn the_command_shows_the_plan_and_the_next_command() {
     let said: Value = serde_json::from_str(&nothing.stdout).unwrap();
     assert_eq!((nothing.code, said["code"].as_str()), (3, Some("nothing_to_take_back")));
     assert_eq!(said["hint"], format!("calt explain {session}"));
+}
+
+#[test]
+fn a_run_that_fails_after_a_write_ends_with_the_command_that_takes_it_back() {
+    let world = World::start();
+    let mut step = change("c", &json!([{"path": "a", "content": "new\n"}]));
+    step["verify"] = json!({"type": "artifact_exists", "expr": "nowhere"});
+    std::fs::write(world.home().join("plan.json"), plan(1, &[step]).to_string()).unwrap();
+    let ran = world.calt(&["run", "plan.json", "--yes"]);
+    let session = world.owner().get("/api/v1/sessions").json()["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("what it wrote stays until it is taken back"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with(&format!("hint: calt undo {session} 2\n")), "{}", ran.stderr);
+    assert!(world.workspace(&session).join("a").exists());
+    // A person at a terminal goes on from the list to the looks of a run.
+    let terminal = Terminal::run(&world, 100, &["undo", &session, "2"]);
+    let shown = terminal.waits_for("[y]es, [n]o: ", 1);
+    assert!(shown.contains("a: goes, as before run 2") && shown.contains("Look at this plan now?"), "{shown}");
+    terminal.types("y");
+    for look in 1..=2 {
+        terminal.waits_for("[s]kip: ", look);
+        terminal.types("y");
+    }
+    let end = terminal.waits_for("exit ", 1);
+    assert!(end.contains("exit 0") && end.contains("removed a"), "{end}");
+    assert!(!world.workspace(&session).join("a").exists());
+}
+
+#[test]
+fn more_files_than_one_step_holds_go_back_in_several_after_one_look() {
+    const FILES: usize = 520;
+    let world = World::start();
+    let mut desk = Desk::new(&world);
+    let named = |range: std::ops::Range<usize>| {
+        json!(range.map(|number| json!({"path": format!("d/{number:04}"), "content": "x"})).collect::<Vec<_>>())
+    };
+    desk.change(&named(0..300));
+    desk.change(&named(300..FILES));
+    let made = desk.undo(None).expect(200);
+    assert_eq!(paths(&made, "taken_back").len(), FILES);
+    desk.ada.approve_plan(&desk.session, 3).expect(200);
+    for step in ["take-back_preview", "take-back-2_preview", "take-back_apply", "take-back-2_apply"] {
+        desk.ada.carry_out(&desk.session, step);
+    }
+    assert_eq!((desk.files(), desk.ada.show(&desk.session)["status"].as_str()), (Vec::new(), Some("succeeded")));
 }

@@ -21,6 +21,7 @@ calt: plan -> approve -> execute -> record
   Where it stands    calt explain SESSION
   All sessions       calt session list
   What happened      calt logs search WORD     (English and Japanese)
+  Take back a write  calt undo SESSION [RUN]
   What tools may do  calt tools list
   An agent's token   calt token create --name my-agent --role agent
   What is set up     calt doctor

@@ -292,50 +292,6 @@ reply! {
 }
 
 reply! {
-    /// The plan version that takes back. Nothing is written until it is approved and executed.
-    UndoReply {
-        /// The session the plan stands in: the one that was named, or after a stop the one that goes on in its place.
-        session_id: String,
-        /// Whether that session was made for it.
-        is_new_session: bool,
-        /// The plan version.
-        version: u32,
-        /// Its title.
-        title: String,
-        /// The files it puts back, by name.
-        taken_back: Vec<TakenBackView>,
-        /// The files it leaves alone, by name.
-        left_alone: Vec<LeftAloneView>,
-        /// What would lead on.
-        next: Option<Next>,
-    }
-}
-
-reply! {
-    /// A file that a plan would put back.
-    TakenBackView {
-        /// Its name afterwards.
-        path: String,
-        /// Its name now, when it gets an earlier one back.
-        from: Option<String>,
-        /// `restore`, `rename` or `delete`.
-        action: String,
-        /// It becomes what it was before this run.
-        run_id: i64,
-    }
-}
-
-reply! {
-    /// A file that stays as it is.
-    LeftAloneView {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    }
-}
-
-reply! {
     /// An event.
     EventView {
         /// Dense over the whole log, from 1.

@@ -1,10 +1,10 @@
 //! Logs that break a promise are refused twice: by `evolve`, and by the oracle that knows nothing of it.
 
-use calt_core::event::{Envelope, Fact, FileChange, Mode, Profile};
+use calt_core::event::{Envelope, Fact, FileChange, Mode, Profile, WorkspaceIdentity};
 use calt_core::id::EventId;
 use calt_core::permit::Gate;
 use calt_core::toolbox::Effect;
-use calt_core::{Action, Digest, RunId, Session, oracle};
+use calt_core::{Action, Digest, RunId, Session, SessionId, oracle};
 
 use crate::world::{Who, World, apply, id, look, plan, preview, risky, shell, start};
 
@@ -377,4 +377,26 @@ fn the_oracle_keeps_sessions_apart() {
     let mut stopped = World::new(Profile::Dev, Mode::Normal);
     stopped.act(Who::Ann, Action::Stop).done();
     oracle::judge(&stopped.log).unwrap();
+}
+
+#[test]
+fn a_session_on_the_workspace_of_another_that_is_not_stopped_is_a_broken_promise() {
+    let mut world = World::strict();
+    world.import(plan(1, &[look("a")])).done();
+    let of = |log: &Log, name: &str| {
+        let mut next = log[0].clone();
+        next.session = SessionId::parse(name);
+        let home = log[0].session.clone().unwrap();
+        if let Fact::SessionCreated { workspace, .. } = &mut next.fact {
+            *workspace = WorkspaceIdentity::Of { session: home };
+        }
+        log.iter().cloned().chain([next]).collect::<Log>()
+    };
+    let two = of(&world.log, "session_next");
+    assert!(oracle::judge(&two).unwrap_err().what.contains("two sessions at once"));
+    assert!(oracle::judge(&two[two.len() - 1..]).unwrap_err().what.contains("one that never was"));
+    world.act(Who::Ann, Action::Stop).done();
+    let next = of(&world.log, "session_next");
+    assert_eq!(oracle::judge(&next), Ok(()));
+    assert!(oracle::judge(&of(&next, "session_third")).unwrap_err().what.contains("two sessions at once"));
 }

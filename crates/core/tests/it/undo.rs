@@ -11,7 +11,7 @@ use calt_core::{Action, Command, Digest, Refusal, RunId, SessionId, StepId, deci
 use crate::world::World;
 
 fn session(name: &str) -> SessionId {
-    SessionId::parse(&format!("session_{name}")).unwrap()
+    SessionId::parse(&format!("session_{name}")).expect("a well-formed id")
 }
 
 /// A workspace in memory, with what runs wrote to it.
@@ -148,7 +148,7 @@ fn a_pre_image_that_cannot_be_had_keeps_its_rename_back() {
         reasons,
         [
             ("a", "what it was before run 1 cannot be had: it is gone"),
-            ("b", "it was renamed from or to `a`, which is left alone")
+            ("b", "a rename ties it to `a`, which is left alone")
         ]
     );
 }

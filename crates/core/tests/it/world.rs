@@ -345,6 +345,7 @@ pub(crate) fn step_of(action: &Action) -> Option<&StepId> {
         | Action::RejectPlan { .. }
         | Action::FinishRun { .. }
         | Action::InterruptRun { .. }
+        | Action::RedactPayload(_)
         | Action::Stop => None,
     }
 }

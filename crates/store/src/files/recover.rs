@@ -19,7 +19,7 @@ const ARTIFACTS_LOOKED_AT: u32 = 2_000;
 
 /// Moves session directories the log knows nothing of to `<data-root>/orphaned/`, and names them.
 pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Result<Vec<String>, StoreError> {
-    remove_unfinished(files)?;
+    remove_unfinished(files);
     let mut known = connection.prepare("SELECT 1 FROM events WHERE session_id = ?1 AND seq = 1")?;
     let mut orphans = Vec::new();
     for entry in fs::read_dir(files.sessions())? {
@@ -41,16 +41,13 @@ pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Resul
 }
 
 /// Removes what was being written when the daemon ended: nothing names it.
-fn remove_unfinished(files: &Files) -> io::Result<()> {
-    let entries = match fs::read_dir(files.unfinished()) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        fs::remove_file(entry?.path())?;
+fn remove_unfinished(files: &Files) {
+    for entry in fs::read_dir(files.unfinished()).into_iter().flatten().flatten() {
+        if let Err(error) = fs::remove_file(entry.path()) {
+            // A daemon has to come up whatever a crash left.
+            tracing::warn!(path = %entry.path().display(), %error, "an unfinished file could not be removed");
+        }
     }
-    Ok(())
 }
 
 fn set_aside(files: &Files, name: &str) -> io::Result<()> {

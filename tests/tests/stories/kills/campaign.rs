@@ -18,16 +18,23 @@ use super::oracle::{Faults, judge};
 const KILLS: usize = 320;
 /// Clients that work at once.
 const CLIENTS: usize = 6;
+/// How often a moment that no daemon has died at is tried again at the end.
+const TRIES_FOR_A_MOMENT: usize = 8;
 /// Longest a load goes on before a kill at any time, in milliseconds.
 const LOAD_MS_MAX: usize = 120;
+/// Passings of a moment among which the last one is chosen: under load, and while a start puts things right.
+const PASSINGS: usize = 6;
+const PASSINGS_AT_START: usize = 2;
+/// How long a load goes on when what counts comes after it.
+const SHORT_LOAD: Duration = Duration::from_millis(80);
 /// Longest a load goes on for the daemon to die at its moment.
-const MOMENT_TIME_MAX: Duration = Duration::from_millis(1_500);
+const MOMENT_TIME_MAX: Duration = Duration::from_millis(900);
 /// How long the index gets to carry on once the load has ended.
 const QUIET_TIME: Duration = Duration::from_millis(60);
 /// Longest a start goes on before a kill, in milliseconds; about as long as a start takes.
 const START_MS_MAX: usize = 70;
 /// Kills on one data root; then a new one is begun, so that a log stays small enough to be read whole each time.
-const KILLS_OF_ONE_WORLD: usize = 25;
+const KILLS_OF_ONE_WORLD: usize = 16;
 
 /// How many of all kills are this share of a hundred.
 pub(super) fn kills_of(percent: usize) -> usize {
@@ -78,9 +85,8 @@ impl Campaign {
 
     /// A load that goes on until the daemon dies at a moment.
     pub(super) fn kill_at(&mut self, moment: Moment) {
-        let passing = 1 + self.chance.below(6);
         self.ground.sleep();
-        self.die_at(moment, passing);
+        self.die_at(moment, PASSINGS);
         self.judge();
     }
 
@@ -91,15 +97,22 @@ impl Campaign {
             Moment::FilePutBack => *self.chance.one_of(&[Moment::FilePlaced, Moment::RenameHalfDone]),
             _ => *self.chance.one_of(&[Moment::PermitGiven, Moment::FilePlaced, Moment::ArtifactWritten]),
         };
-        let (first, second) = (1 + self.chance.below(3), 1 + self.chance.below(2));
         self.ground.sleep();
-        self.die_at(cut, first);
-        self.die_at(moment, second);
+        self.die_at(cut, PASSINGS);
+        self.die_at(moment, PASSINGS_AT_START);
         self.judge();
     }
 
     /// Every one of these moments was the last of some daemon.
-    pub(super) fn died_at_each(&self, moments: &[&Moment]) {
+    pub(super) fn died_at_each(&mut self, moments: &[&Moment], kill: impl Fn(&mut Self, Moment)) {
+        for moment in moments {
+            for _ in 0..TRIES_FOR_A_MOMENT {
+                if self.deaths.contains_key(moment) {
+                    break;
+                }
+                kill(self, **moment);
+            }
+        }
         let missed: Vec<_> = moments.iter().filter(|moment| !self.deaths.contains_key(moment)).collect();
         assert!(missed.is_empty(), "{}: no daemon died at {missed:?}", self.name);
     }
@@ -115,11 +128,24 @@ impl Campaign {
         self.killed();
     }
 
-    fn die_at(&mut self, moment: Moment, passing: usize) {
-        let at = format!("{moment}:{passing}");
+    /// A daemon that dies at one of the first passings of a moment, or, if it never comes there, ends as it should.
+    fn die_at(&mut self, moment: Moment, passings: usize) {
+        let (passings, load) = match moment {
+            Moment::DatabaseOpened | Moment::OwnerTokenRecorded | Moment::StartRecorded | Moment::BeforeListening => {
+                (1, Duration::ZERO)
+            }
+            Moment::OrphanSetAside | Moment::FilePutBack | Moment::RunInspected | Moment::RunInterrupted => {
+                (passings, Duration::ZERO)
+            }
+            Moment::BeforeTruncate | Moment::AfterTruncate => (1, SHORT_LOAD),
+            Moment::BeforeIndexCommit | Moment::AfterIndexCommit => (passings, SHORT_LOAD),
+            Moment::StopRecorded => (1, MOMENT_TIME_MAX),
+            _ => (passings, MOMENT_TIME_MAX),
+        };
+        let at = format!("{moment}:{}", 1 + self.chance.below(passings));
         let mut died = !self.ground.world.wakes_with(&[("CALT_CRASH_AT", &at)]);
         if !died {
-            self.ground.load(MOMENT_TIME_MAX, false);
+            self.ground.load(load, false);
             let quiet = Instant::now() + QUIET_TIME;
             while Instant::now() < quiet && !self.ground.world.has_ended() {
                 std::thread::park_timeout(Duration::from_millis(5));

@@ -11,6 +11,8 @@ use crate::{command, look, plan, read};
 
 /// Sessions a client works on at once.
 const SESSIONS: usize = 3;
+/// Plan versions of one session; at most five files come with each, and there are names for more.
+const PLANS_OF_A_SESSION: u64 = 3;
 /// A content of which an output is too long for its event, in bytes.
 const LONG_BYTES: usize = 80 * 1024;
 
@@ -26,7 +28,7 @@ pub(super) struct Site {
 
 /// What an answer said has happened. None of it may be gone afterwards.
 #[derive(Clone, Debug)]
-pub(super) enum Note {
+pub(crate) enum Note {
     Created {
         session: String,
     },
@@ -121,7 +123,7 @@ impl Client {
 
     fn import(&mut self, site: &Site, session: &str, shown: &Value) -> Result<(), Gone> {
         // A session that has come far makes room for another one.
-        if shown["plan_version"].as_u64().unwrap_or_default() > 4 {
+        if shown["plan_version"].as_u64().unwrap_or_default() >= PLANS_OF_A_SESSION {
             return self.stop(site, session);
         }
         let files = files_below(&site.data_root.join("sessions").join(session).join("workspace"));
@@ -159,7 +161,7 @@ impl Client {
     fn patch(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Vec<Value> {
         let mut there: Vec<&String> = files.keys().collect();
         let mut free: Vec<String> = (0..12).map(|n| format!("d{}/e{}/f{n}.txt", n % 3, n % 2)).collect();
-        free.extend((0..6).map(|n| format!("g{n}.txt")));
+        free.extend((0..20).map(|n| format!("g{n}.txt")));
         free.retain(|path| !files.contains_key(path));
         let mut patch = Vec::new();
         for _ in 0..2 + self.chance.below(4) {
@@ -182,7 +184,7 @@ impl Client {
 
     fn content(&mut self) -> String {
         let line = format!("{} wrote {:x}\n", self.name, self.chance.number());
-        if self.chance.percent(4) { line.repeat(LONG_BYTES / line.len()) } else { line }
+        if self.chance.percent(2) { line.repeat(LONG_BYTES / line.len()) } else { line }
     }
 
     fn decide_plan(&mut self, site: &Site, session: &str, version: &Value) -> Result<(), Gone> {
@@ -206,9 +208,9 @@ impl Client {
             "pending" => {
                 let digest = self.get(site, &path)?.json()["digest"].clone();
                 self.decide(site, &format!("{path}/approve"), &json!({ "digest": digest }), "step_approved")?;
-                self.execute(site, &path)
+                self.execute(site, session, &path)
             }
-            "approved" => self.execute(site, &path),
+            "approved" => self.execute(site, session, &path),
             _ => Ok(()),
         }
     }
@@ -220,7 +222,7 @@ impl Client {
         Ok(())
     }
 
-    fn execute(&mut self, site: &Site, path: &str) -> Result<(), Gone> {
+    fn execute(&mut self, site: &Site, session: &str, path: &str) -> Result<(), Gone> {
         let path = format!("{path}/execute");
         if self.chance.percent(30) {
             let reply =
@@ -228,7 +230,7 @@ impl Client {
             if reply.status == 202 {
                 self.notes.push(Note::Started { run: number(&reply.json()["run_id"]) });
             }
-            return Ok(());
+            return if self.chance.percent(12) { self.stop(site, session) } else { Ok(()) };
         }
         if let Some(ended) = self.post(site, &site.agent, &path, &json!({}))? {
             let run = number(&ended["run_id"]);

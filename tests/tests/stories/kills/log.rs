@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 const HEAD_RECORD_BYTES: usize = 72;
 
 /// What lies on disk of a log.
-pub(super) struct Log {
+pub(crate) struct Log {
     pub(super) events: Vec<Envelope>,
     /// The leaves as they are stored.
     pub(super) leaves: Vec<Digest>,
@@ -26,7 +26,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn read(data_root: &Path) -> Self {
+    pub(crate) fn read(data_root: &Path) -> Self {
         let database = data_root.join("calt.sqlite3");
         let connection = Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         // One transaction: the daemon goes on writing its index.

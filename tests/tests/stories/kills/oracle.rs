@@ -7,16 +7,16 @@ use std::path::Path;
 use calt_core::event::{Envelope, FileChange, Finding};
 use calt_core::merkle::Frontier;
 use calt_core::session::Session;
-use calt_core::{Digest, Fact, oracle};
+use calt_core::{Digest, Fact, SessionId, oracle};
 
 use super::client::{Note, files_below};
 use super::log::Log;
 
 /// What was found wrong: one sentence each.
-pub(super) type Faults = Vec<String>;
+pub(crate) type Faults = Vec<String>;
 
 /// Judges everything that can be seen without asking the daemon.
-pub(super) fn judge(log: &Log, data_root: &Path, notes: &[Note]) -> Faults {
+pub(crate) fn judge(log: &Log, data_root: &Path, notes: &[Note]) -> Faults {
     let mut faults = Faults::new();
     if log.integrity != "ok" {
         faults.push(format!("integrity_check says: {}", log.integrity));
@@ -77,11 +77,10 @@ fn runs(events: &[Envelope], faults: &mut Faults) {
     for event in events {
         let run = event.run.map(|run| run.0);
         match (&event.fact, run) {
-            (Fact::StepStarted { .. }, Some(run)) => {
-                if ends.insert(run, 0).is_some() {
-                    faults.push(format!("run {run} started twice"));
-                }
+            (Fact::StepStarted { .. }, Some(run)) if ends.contains_key(&run) => {
+                faults.push(format!("run {run} started twice"));
             }
+            (Fact::StepStarted { .. }, Some(run)) => drop(ends.insert(run, 0)),
             (Fact::StepExecuted { .. } | Fact::StepFailed { .. } | Fact::StepInterrupted { .. }, Some(run)) => {
                 *ends.entry(run).or_insert(100) += 1;
             }
@@ -97,7 +96,7 @@ fn runs(events: &[Envelope], faults: &mut Faults) {
 fn acknowledged(events: &[Envelope], notes: &[Note], faults: &mut Faults) {
     let mut known = HashSet::new();
     for event in events {
-        let session = event.session.as_ref().map(|session| session.as_str()).unwrap_or_default();
+        let session = event.session.as_ref().map(SessionId::as_str).unwrap_or_default();
         let event_type = event.fact.event_type();
         known.insert(format!("event {} {event_type}", event.id));
         let run = event.run.map(|run| run.0).unwrap_or_default();
@@ -234,7 +233,7 @@ fn documents(session: &str, events: &[&Envelope], directory: &Path, faults: &mut
         }
     }
     for name in names(&directory.join("plans")) {
-        if !name.ends_with(".plan") && !name.ends_with(".masked.json") {
+        if ![".plan", ".masked.json"].iter().any(|end| name.ends_with(end)) {
             faults.push(format!("`{name}` was left behind among the plans of {session}"));
         }
     }

@@ -1,23 +1,23 @@
-//! Dying on request, for tests: a daemon built with debug assertions ends at a moment that its environment names.
+//! What a test may ask of a daemon built with debug assertions: to die at a named moment, or to have another clock.
 //!
 //! In a build without debug assertions none of this is there.
 
 #[cfg(debug_assertions)]
 pub(crate) use armed::arm;
 
-/// The environment variable: `<moment>`, or `<moment>:<n>` for its n-th passing.
-pub(crate) const VARIABLE: &str = "CALT_CRASH_AT";
-
-/// What the variable says names no moment, or no number of a passing.
+/// What the environment asks for cannot be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{VARIABLE}` is `{value}`; it names a moment, or a moment and a number from 1, such as `before_append:2`")]
-pub(crate) struct UnknownMoment {
-    value: String,
+#[allow(dead_code, reason = "a release reads neither variable")]
+pub(crate) enum UnknownTrial {
+    #[error("`CALT_CRASH_AT` is `{0}`; it names a moment, or a moment and a number from 1, such as `before_append:2`")]
+    Moment(String),
+    #[error("`CALT_CLOCK_SHIFT_SECONDS` is `{0}`; it is a number of seconds, such as `-3600`")]
+    Clock(String),
 }
 
-/// Dies at no moment: this build passes none.
+/// This build dies at no moment and has no clock but the machine's.
 #[cfg(not(debug_assertions))]
-pub(crate) const fn arm() -> Result<(), UnknownMoment> {
+pub(crate) const fn arm() -> Result<(), UnknownTrial> {
     Ok(())
 }
 
@@ -29,15 +29,23 @@ mod armed {
     use calt_engine::core::moment::{Moment, at_every_moment};
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::{UnknownMoment, VARIABLE};
+    use super::UnknownTrial;
+
+    /// `<moment>`, or `<moment>:<n>` for its n-th passing.
+    const CRASH_AT: &str = "CALT_CRASH_AT";
+    /// How many seconds later the clock is to be.
+    const CLOCK_SHIFT: &str = "CALT_CLOCK_SHIFT_SECONDS";
 
     static WANTED: OnceLock<(Moment, u32)> = OnceLock::new();
     static PASSED: AtomicU32 = AtomicU32::new(0);
 
-    /// Has this process end by SIGKILL at the moment its environment names, if it names one.
-    pub(crate) fn arm() -> Result<(), UnknownMoment> {
-        let Ok(value) = std::env::var(VARIABLE) else { return Ok(()) };
-        let wanted = read(&value).ok_or(UnknownMoment { value })?;
+    /// Does what the environment asks for, if it asks for anything.
+    pub(crate) fn arm() -> Result<(), UnknownTrial> {
+        if let Ok(seconds) = std::env::var(CLOCK_SHIFT) {
+            calt_engine::shift_clock(seconds.parse().map_err(|_| UnknownTrial::Clock(seconds))?);
+        }
+        let Ok(value) = std::env::var(CRASH_AT) else { return Ok(()) };
+        let Some(wanted) = read(&value) else { return Err(UnknownTrial::Moment(value)) };
         if WANTED.set(wanted).is_ok() {
             at_every_moment(die_when_wanted);
         }
