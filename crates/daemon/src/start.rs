@@ -7,6 +7,7 @@ use std::time::Duration;
 use calt_engine::core::Digest;
 use calt_engine::core::digest::Digesting;
 use calt_engine::core::moment::{Moment, pass};
+use calt_engine::store::OpenError;
 use calt_engine::tools::Isolation;
 use calt_engine::{Engine, EngineConfig, Fault, OpenFault, StartReport};
 use rustix::process::umask;
@@ -96,6 +97,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             tracing::error!("the daemon did not start: {fault}");
+            if let StartFault::Open(OpenFault::Store(OpenError::Corrupt { .. })) = &fault {
+                tracing::error!(
+                    "`calt record rebuild` makes again what can be made from the events; if an event is damaged, \
+                     `calt record restore` fills a new data root from a backup"
+                );
+            }
             ExitCode::from(fault.exit())
         }
     }

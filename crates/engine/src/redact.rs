@@ -14,10 +14,7 @@ impl Engine {
     pub async fn redact(&self, by: Asker, event: EventId, reason: String) -> Result<EventRow, Fault> {
         let found = self.store().read(move |store| store.event(event)).await?;
         let row = found.ok_or(Refusal::EventNotFound { event: event.0 })?;
-        let plan_version = match row.fact()? {
-            Fact::PlanImported { version, .. } => Some(version),
-            _ => None,
-        };
+        let plan_version = if let Fact::PlanImported { version, .. } = row.fact()? { Some(version) } else { None };
         let reason = self.mask(Some(reason)).unwrap_or_default();
         let redaction = Redaction { event, plan_version, is_cleared: row.salt.is_none(), reason };
         if let Some(session) = &row.session {

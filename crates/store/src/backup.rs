@@ -18,6 +18,7 @@ use calt_core::time::Timestamp;
 
 use crate::error::{OpenError, StoreError};
 
+pub(crate) use check::checked_log;
 pub use make::backup;
 pub(crate) use restore::refuse_unfinished;
 pub use restore::{CheckedBackup, RestorePlace, check_backup};

@@ -1,7 +1,13 @@
 //! What is made again from the log while no daemon runs.
 
+mod afresh;
+
+use std::path::PathBuf;
+
 use calt_core::digest::Digest;
 use rusqlite::{Connection, TransactionBehavior};
+
+use afresh::afresh;
 
 use crate::error::{OpenError, StoreError};
 use crate::files::Files;
@@ -12,7 +18,7 @@ use crate::{log, projection, read, schema, search};
 const INDEX_BATCH_EVENTS: u32 = 4096;
 
 /// What the read model holds after it was made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadModelMade {
     /// Events it was made of.
     pub events: u64,
@@ -28,13 +34,17 @@ pub struct ReadModelMade {
     pub artifacts: u64,
     /// The tree's root over the events.
     pub root: Digest,
+    /// Where the old database is kept, when its pages were damaged and a new one was made of its events.
+    pub kept: Option<PathBuf>,
 }
 
 /// What the index holds after it was made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexMade {
     /// Events it was made of: all.
     pub events: u64,
+    /// As for the read model; then that was made again too.
+    pub kept: Option<PathBuf>,
 }
 
 /// Drops the read model and makes it again from the log. No daemon may run.
@@ -43,7 +53,12 @@ pub struct IndexMade {
 /// [`OpenError`]; then the read model is as before.
 pub fn rebuild(config: &StoreConfig) -> Result<ReadModelMade, OpenError> {
     let (mut connection, files) = opened(config)?;
-    made_again(&mut connection, &files).map_err(|error| open_error(&config.database, error))
+    let made = match made_again(&mut connection, &files) {
+        // A table whose pages are damaged cannot even be dropped.
+        Err(StoreError::Corrupt(_)) => afresh(connection, &config.database, &files),
+        made => made,
+    };
+    made.map_err(|error| open_error(&config.database, error))
 }
 
 /// Drops the search index and makes it again from the log, to its end. No daemon may run.
@@ -52,7 +67,13 @@ pub fn rebuild(config: &StoreConfig) -> Result<ReadModelMade, OpenError> {
 /// [`OpenError`]; what was indexed so far is kept, and the daemon goes on from there.
 pub fn rebuild_index(config: &StoreConfig) -> Result<IndexMade, OpenError> {
     let (mut connection, files) = opened(config)?;
-    indexed_again(&mut connection, &files).map_err(|error| open_error(&config.database, error))
+    let made = match indexed_again(&mut connection, &files) {
+        Err(StoreError::Corrupt(_)) => {
+            afresh(connection, &config.database, &files).map(|made| IndexMade { events: made.events, kept: made.kept })
+        }
+        made => made,
+    };
+    made.map_err(|error| open_error(&config.database, error))
 }
 
 fn opened(config: &StoreConfig) -> Result<(Connection, Files), OpenError> {
@@ -83,6 +104,7 @@ fn made_again(connection: &mut Connection, files: &Files) -> Result<ReadModelMad
         runs: rows("runs")?,
         artifacts: rows("artifacts")?,
         root: frontier.root(),
+        kept: None,
     })
 }
 
@@ -97,5 +119,5 @@ fn indexed_again(connection: &mut Connection, files: &Files) -> Result<IndexMade
         indexed = search::index_some(&transaction, files, INDEX_BATCH_EVENTS)?;
         transaction.commit()?;
     }
-    Ok(IndexMade { events: last as u64 })
+    Ok(IndexMade { events: last as u64, kept: None })
 }

@@ -387,6 +387,60 @@ fn a_log_that_lost_events_only_reads_until_the_loss_is_accepted() {
     world.owner().post("/api/v1/sessions", &json!({})).expect(200);
 }
 
+/// Overwrites every page of a table or an index with nonsense.
+fn spoil(world: &World, name: &str) {
+    use std::os::unix::fs::FileExt as _;
+    const PAGE_BYTES: u64 = 4096;
+    let root: i64 = {
+        let database = writable(world);
+        database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap_or_default();
+        database.query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?1", [name], |row| row.get(0)).unwrap()
+    };
+    let file = std::fs::File::options().write(true).open(world.data_root().join("calt.sqlite3")).unwrap();
+    file.write_all_at(&[0xA5; PAGE_BYTES as usize], (root as u64 - 1) * PAGE_BYTES).unwrap();
+}
+
+#[test]
+fn a_broken_page_of_what_is_derived_costs_nothing_but_a_rebuild() {
+    for (name, task) in [("steps", "rebuild"), ("events_fts_data", "rebuild-index")] {
+        let world = World::start();
+        let session = half_done(&world);
+        assert_eq!(world.end(), 0);
+        let before = derived(&world.database());
+        spoil(&world, name);
+        let done = world.calt(&["record", task, "--json"]);
+        assert_eq!(done.code, 0, "{name}: {}", done.stderr);
+        let said: Value = serde_json::from_str(&done.stdout).unwrap();
+        assert!(Path::new(said["kept"].as_str().unwrap()).exists(), "{name}: {said}");
+        assert!(derived(&world.database()) == before, "{name}: not every row is as it was");
+        let verified = world.calt(&["record", "verify"]);
+        assert_eq!(verified.code, 0, "{name}: {}{}", verified.stdout, verified.stderr);
+        world.wake();
+        assert_eq!(world.owner().search(&session, "imported"), ["plan_imported"], "{name}");
+        assert_eq!(world.owner().run(&session, "waits").expect(200).json()["status"], "succeeded");
+    }
+}
+
+#[test]
+fn a_broken_page_of_the_log_is_named_and_leads_to_a_backup() {
+    let world = World::start();
+    half_done(&world);
+    assert_eq!(world.end(), 0);
+    spoil(&world, "events");
+    let before = std::fs::read(world.data_root().join("calt.sqlite3")).unwrap();
+    let refused = world.calt(&["record", "rebuild"]);
+    assert_eq!(refused.code, 6, "{}", refused.stderr);
+    assert!(refused.stderr.contains("event 1 cannot be read"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: calt record restore"), "{}", refused.stderr);
+    assert!(std::fs::read(world.data_root().join("calt.sqlite3")).unwrap() == before, "the damaged file was changed");
+    let backup = world.calt(&["record", "backup", "the.backup"]);
+    assert_eq!(backup.code, 6, "{}", backup.stderr);
+    assert!(!world.home().join("the.backup").exists());
+    let daemon = world.calt(&["daemon", "--port", "0"]);
+    assert_ne!(daemon.code, 0);
+    assert!(daemon.stderr.contains("calt record restore"), "{}", daemon.stderr);
+}
+
 #[test]
 fn what_changes_files_waits_until_the_daemon_has_ended() {
     let world = World::start();

@@ -23,6 +23,10 @@ pub const EVENT_TYPES: &[&str] = &[
     "token_created",
     "token_revoked",
     "access_refused",
+    "checkpoint_signed",
+    "record_exported",
+    "restored",
+    "payload_redacted",
 ];
 
 #[cfg(test)]

@@ -98,9 +98,8 @@ const fn of_backup(error: &BackupError) -> Consequence {
     match error {
         BackupError::Exists { .. } => Consequence::of(Code::InputInvalid, "calt record backup ANOTHER_FILE"),
         BackupError::NotABackup { .. } => Consequence::of(Code::InputInvalid, "calt record restore BACKUP"),
-        BackupError::Newer { .. } => Consequence::of(Code::StorageUnavailable, DOCTOR),
         BackupError::Damaged { .. } => Consequence::found("calt record restore AN_OLDER_BACKUP"),
-        BackupError::Files { .. } => Consequence::of(Code::StorageUnavailable, DOCTOR),
+        BackupError::Newer { .. } | BackupError::Files { .. } => Consequence::of(Code::StorageUnavailable, DOCTOR),
         BackupError::Open(error) => of_open(error),
         BackupError::Store(error) => of_store(error),
     }

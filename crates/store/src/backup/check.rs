@@ -60,7 +60,7 @@ pub(super) fn check(
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] names the first event that is not as it was written.
-pub(super) fn checked_log(connection: &Connection, progress: &mut dyn FnMut(Progress)) -> Result<Frontier, StoreError> {
+pub(crate) fn checked_log(connection: &Connection, progress: &mut dyn FnMut(Progress)) -> Result<Frontier, StoreError> {
     let mut statement = connection.prepare(concat!("SELECT ", leaf_columns!(), " FROM events ORDER BY id"))?;
     let mut rows = statement.query([])?;
     let (mut frontier, mut scratch) = (Frontier::default(), Vec::new());
