@@ -1,4 +1,5 @@
 //! The test vectors of the record format, and that no byte of an exported record is without meaning.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod vectors;
 

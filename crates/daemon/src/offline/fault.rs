@@ -75,12 +75,10 @@ impl OfflineFault {
 
     /// The one line: what stands in the way.
     fn detail(&self) -> String {
-        match self {
-            Self::Ground(GroundFault::Taken { what, path, holder }) => {
-                format!("a daemon works on {what} `{path}`, and this changes it: {holder}")
-            }
-            other => other.to_string(),
+        if let Self::Ground(GroundFault::Taken { what, path, holder }) = self {
+            return format!("a daemon works on {what} `{path}`, and this changes it: {holder}");
         }
+        self.to_string()
     }
 
     /// `error: …` and `hint: …`.

@@ -1,11 +1,10 @@
 //! What a refusal looks like: a problem document without secrets, with the step that leads on.
 
 use axum::body::Body;
-use axum::http::{Method, Request};
-use calt_daemon::testing::AppParts;
+use axum::http::Method;
 use serde_json::json;
 
-use crate::world::{HOST, OWNER, Reply, World, plan, request};
+use crate::world::{OWNER, Reply, World, plan, request};
 
 const SECRET: &str = "ghp_0123456789abcdefghijABCDEFGHIJ456789";
 
