@@ -76,8 +76,7 @@ fn others(log: &Log, event: i64) -> Vec<Tampering> {
                    facts, salt, text_hash, summary, payload_text, leaf_hash";
     let room = format!(
         "UPDATE events SET id = -id WHERE id >= {event}; UPDATE events SET id = 1 - id WHERE id < 0;
-         INSERT INTO events SELECT {event}, {columns} FROM events WHERE id = {} + 1;",
-        event
+         INSERT INTO events SELECT {event}, {columns} FROM events WHERE id = {event} + 1;"
     );
     let swap = |one: i64, other: i64| {
         format!(
