@@ -288,10 +288,9 @@ fn event_of(event: &Value, proof: &Value, header: &Header) -> Result<(Envelope, 
         |name: &str| event[name].as_str().map(str::to_owned).ok_or_else(|| format!("event {id} has no `{name}`"));
     let (summary, payload_text) = (text("summary")?, text("payload_text")?);
     let recorded = digest_of(&event["text_hash"]).ok_or("its text hash cannot be read")?;
-    let salt = match &event["salt"] {
-        Value::Null => None,
-        salt => Some(salt.as_str().and_then(hex_salt).ok_or("its salt cannot be read")?),
-    };
+    let salt = &event["salt"];
+    let salt =
+        if salt.is_null() { None } else { Some(salt.as_str().and_then(hex_salt).ok_or("its salt cannot be read")?) };
     let is_right = match &salt {
         Some(salt) => text_hash(salt, &summary, &payload_text) == recorded,
         None => summary.is_empty() && payload_text.is_empty(),

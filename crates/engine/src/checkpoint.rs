@@ -14,7 +14,7 @@ use crate::chance;
 use crate::engine::{Asker, Engine, Fault, Inner, blocking, io_fault};
 
 /// How long news may wait for a checkpoint.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
 /// The least time between two checkpoints: sessions that end together share one.
 const CHECKPOINT_REST: Duration = Duration::from_secs(1);
 

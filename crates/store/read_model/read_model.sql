@@ -2,7 +2,6 @@
 DROP VIEW IF EXISTS v_run_success_rate_by_tool;
 DROP VIEW IF EXISTS v_step_duration_ms_p50_p95;
 DROP VIEW IF EXISTS v_session_failure_reasons;
-DROP INDEX IF EXISTS events_of_the_roster;
 DROP TABLE IF EXISTS log_state;
 DROP TABLE IF EXISTS approvals;
 DROP TABLE IF EXISTS artifacts;
@@ -11,11 +10,6 @@ DROP TABLE IF EXISTS steps;
 DROP TABLE IF EXISTS plans;
 DROP TABLE IF EXISTS sessions;
 DROP TABLE IF EXISTS tool_registry;
-
--- Who there is: all of the daemon's own events but those it writes again and again, so that a start reads few.
-CREATE INDEX events_of_the_roster ON events (id)
-WHERE session_id IS NULL
-  AND event_type NOT IN ('daemon_started', 'access_refused', 'checkpoint_signed', 'record_exported');
 
 -- One row: the tree's frontier and the next numbers.
 CREATE TABLE log_state (

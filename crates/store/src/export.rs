@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use calt_core::digest::Digest;
-use calt_core::event::Fact;
+use calt_core::event::{Fact, SALT_BYTES};
 use calt_core::export::EXPORT_FORMAT;
 use calt_core::id::{EventId, SessionId};
 use calt_core::merkle::{InclusionProof, prove};
@@ -128,7 +128,6 @@ fn leaves(connection: &Connection, from: i64) -> Result<Vec<Digest>, StoreError>
 
 fn event_line(row: &EventRow, proof: Option<InclusionProof>) -> Value {
     let facts: Value = serde_json::from_str(&row.facts).unwrap_or_default();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     json!({
         "event": {
             "id": row.id,
@@ -144,12 +143,16 @@ fn event_line(row: &EventRow, proof: Option<InclusionProof>) -> Value {
             "created_at": row.created_at,
             "facts": facts,
             "text_hash": row.text_hash,
-            "salt": row.salt.map(|salt| hex(&salt)),
+            "salt": row.salt.map(hex),
             "summary": row.summary,
             "payload_text": row.payload_text,
         },
         "proof": proof.unwrap_or_default().path,
     })
+}
+
+fn hex(bytes: [u8; SALT_BYTES]) -> String {
+    format!("{:0width$x}", u128::from_be_bytes(bytes), width = SALT_BYTES * 2)
 }
 
 /// The file an event names by its digest; `None` for an event that names none, or whose text is gone.

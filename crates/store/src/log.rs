@@ -145,6 +145,24 @@ pub(crate) fn last_event(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM events")?.query_row([], |row| row.get(0))
 }
 
+/// An event below the first number, where none can be.
+pub(crate) fn event_out_of_place(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT MIN(id) FROM events WHERE id < 1", [], |row| row.get(0))
+}
+
+/// The first event whose number is larger than a database of this many pages can hold, and the largest number it can.
+pub(crate) fn event_too_far(connection: &Connection) -> rusqlite::Result<(Option<i64>, i64)> {
+    /// Bytes of the smallest row: two hashes and a few words.
+    const ROW_BYTES_MIN: i64 = 100;
+    let bytes: i64 =
+        connection.query_row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", [], |row| {
+            row.get(0)
+        })?;
+    let most = bytes / ROW_BYTES_MIN;
+    let first = connection.query_row("SELECT MIN(id) FROM events WHERE id > ?1", [most], |row| row.get(0))?;
+    Ok((first, most))
+}
+
 /// Events of a session after a seq, oldest first.
 pub(crate) fn events_after(
     connection: &Connection,
@@ -267,7 +285,7 @@ mod tests {
     fn the_roster_is_read_by_its_own_index() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("../migrations/V1__log.sql")).unwrap();
-        crate::schema::create_read_model(&connection).unwrap();
+        connection.execute_batch(include_str!("../migrations/V2__indexes.sql")).unwrap();
         let source = include_str!("log.rs");
         let (_, condition) = source.split_once("WHERE session_id IS NULL\n").unwrap();
         let (condition, _) = condition.split_once("ORDER BY").unwrap();

@@ -7,6 +7,7 @@ mod leaves;
 mod looking;
 mod promises;
 mod replay;
+mod rows;
 mod tail;
 mod whole;
 

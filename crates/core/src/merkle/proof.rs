@@ -108,7 +108,9 @@ mod tests {
             let places: Vec<u64> = (0..count).collect();
             let (root, proofs) = proven(&leaves, &places);
             let mut frontier = Frontier::default();
-            leaves.iter().for_each(|leaf| frontier.append(*leaf));
+            for leaf in &leaves {
+                frontier.append(*leaf);
+            }
             prop_assert_eq!(root, frontier.root());
             for (leaf, proof) in leaves.iter().zip(&proofs) {
                 prop_assert_eq!(proof.root_of(*leaf, count), Some(root));

@@ -166,7 +166,7 @@ impl Store {
 
     /// The tree over the log, as of the last commit.
     pub fn tree(&self) -> Result<Frontier, StoreError> {
-        let tally = self.ask(|connection| Ok(stored_tally(connection)?))?;
+        let tally = self.ask(stored_tally)?;
         tally.map(|tally| tally.frontier).ok_or_else(|| StoreError::Corrupt("the stored tree is gone".to_owned()))
     }
 

@@ -9,15 +9,14 @@ use calt_core::merkle::Frontier;
 use rusqlite::Connection;
 
 use super::checkpoints::{self, CheckpointRow};
-use super::leaf::{Kind, checked, leaf_columns};
+use super::leaf::Kind;
+use super::rows::{self, Looked};
 use super::whole::{Against, Check};
 use crate::error::StoreError;
 use crate::head::HeadFile;
 use crate::log;
 use crate::open::stored_tally;
 
-/// Events read in one statement, so that a long look never keeps a daemon from cutting its WAL.
-const EVENTS_AT_ONCE: i64 = 10_000;
 /// Checkpoints read in one statement.
 const CHECKPOINTS_AT_ONCE: u32 = 500;
 
@@ -57,14 +56,23 @@ pub(super) fn look(connection: &Connection, database: &Path, against: &Against) 
         sessions: Vec::new(),
         named: Vec::new(),
     };
-    walk.go(connection, last)?;
+    // Ids begin at 1; a row below would be in its session and in no tree.
+    if let Some(first) = log::event_out_of_place(connection)? {
+        walk.leaves.found(Some(first), "no event has such an id: it was added");
+    }
+    // A number beyond all reason would keep the walk busy with events that never were.
+    let (too_far, most) = log::event_too_far(connection)?;
+    if let Some(event) = too_far {
+        walk.leaves.found(Some(event), "events are missing before it");
+    }
+    walk.go(database, last.min(most))?;
     walk.look_at_cleared();
     let mut tree = Check::new("tree");
     tree.looked_at = walk.tree.size();
     match (&stored, &walk.tree_then) {
         (Some(tally), Some(then)) if tally.frontier == *then => {}
         (_, _) => {
-            tree.found(None, "the stored tree is not the one of the leaves; `calt record rebuild` makes it again")
+            tree.found(None, "the stored tree is not the one of the leaves; `calt record rebuild` makes it again");
         }
     }
     match (noted, walk.root_then) {
@@ -187,54 +195,31 @@ struct Walk {
 }
 
 impl Walk {
-    fn go(&mut self, connection: &Connection, last: i64) -> Result<(), StoreError> {
-        let mut statement = connection.prepare(concat!(
-            "SELECT ",
-            leaf_columns!(),
-            " FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
-        ))?;
-        let (mut scratch, mut after) = (Vec::new(), 0);
+    fn go(&mut self, database: &Path, last: i64) -> Result<(), StoreError> {
         self.arrive();
-        loop {
-            let mut rows = statement.query([after, last, EVENTS_AT_ONCE])?;
-            let mut read = 0;
-            while let Some(row) = rows.next()? {
-                let (seen, wrong) = checked(row, &mut scratch)?;
-                read += 1;
-                self.leaves.looked_at += 1;
-                if seen.id != after + 1 {
-                    let what = format!("events {} to {} are missing before it", after + 1, seen.id - 1);
-                    self.leaves.found(Some(after + 1), what);
-                }
-                after = seen.id;
-                if let Some(wrong) = wrong {
-                    self.leaves.found(Some(seen.id), wrong.words());
-                }
-                if seen.is_cleared {
-                    self.cleared.push(seen.id);
-                }
-                self.note(seen.kind, seen.id, row)?;
-                self.tree.append(seen.leaf);
-                self.arrive();
+        let mut after = 0;
+        rows::each(database, last, |Looked { row, wrong, redacts }| {
+            self.leaves.looked_at += 1;
+            if row.id != after + 1 {
+                let what = format!("events {} to {} are missing before it", after + 1, row.id - 1);
+                self.leaves.found(Some(after + 1), what);
             }
-            if read < EVENTS_AT_ONCE {
-                return Ok(());
+            after = row.id;
+            if let Some(wrong) = wrong {
+                self.leaves.found(Some(row.id), wrong.words());
             }
-        }
-    }
-
-    fn note(&mut self, kind: Kind, id: i64, row: &rusqlite::Row<'_>) -> Result<(), StoreError> {
-        match kind {
-            Kind::SessionCreated => self.sessions.push(id),
-            Kind::NamesFiles => self.named.push(id),
-            Kind::PayloadRedacted => {
-                let facts: serde_json::Value =
-                    serde_json::from_str(&row.get::<_, String>("facts")?).unwrap_or_default();
-                self.redacted.extend(facts["event"].as_i64());
+            if row.is_cleared {
+                self.cleared.push(row.id);
             }
-            Kind::Other => {}
-        }
-        Ok(())
+            match row.kind {
+                Kind::SessionCreated => self.sessions.push(row.id),
+                Kind::NamesFiles => self.named.push(row.id),
+                Kind::PayloadRedacted => self.redacted.extend(redacts),
+                Kind::Other => {}
+            }
+            self.tree.append(row.leaf);
+            self.arrive();
+        })
     }
 
     /// Compares the tree with what was signed and noted at this very size.

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use super::checkpoints;
 use super::leaf::{checked, leaf_columns};
 use crate::error::StoreError;
+use crate::log;
 
 /// The tree from the last checkpoint to the end of the log, made again from the rows.
 ///
@@ -20,6 +21,9 @@ pub(crate) fn tree_from_the_last_checkpoint(connection: &Connection) -> Result<F
         }
         None => Frontier::default(),
     };
+    if let Some(event) = log::event_out_of_place(connection)? {
+        return Err(corrupt(event, "no event has such an id: it was added"));
+    }
     let mut statement =
         connection.prepare(concat!("SELECT ", leaf_columns!(), " FROM events WHERE id > ?1 ORDER BY id"))?;
     let mut rows = statement.query([tree.size() as i64])?;

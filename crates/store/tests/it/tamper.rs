@@ -76,8 +76,7 @@ fn others(log: &Log, event: i64) -> Vec<Tampering> {
                    facts, salt, text_hash, summary, payload_text, leaf_hash";
     let room = format!(
         "UPDATE events SET id = -id WHERE id >= {event}; UPDATE events SET id = 1 - id WHERE id < 0;
-         INSERT INTO events SELECT {event}, {columns} FROM events WHERE id = {} + 1;",
-        event
+         INSERT INTO events SELECT {event}, {columns} FROM events WHERE id = {event} + 1;"
     );
     let swap = |one: i64, other: i64| {
         format!(
@@ -99,6 +98,16 @@ fn others(log: &Log, event: i64) -> Vec<Tampering> {
             "added at the end",
             format!("INSERT INTO events SELECT {last} + 1, {columns} FROM events WHERE id = {event}"),
             last + 1,
+        ),
+        Tampering::new(
+            "added below the first",
+            format!("INSERT INTO events SELECT -5, {columns} FROM events WHERE id = {event}"),
+            -5,
+        ),
+        Tampering::new(
+            "moved far away",
+            format!("UPDATE events SET id = 4611686018427387904 WHERE id = {last}"),
+            4_611_686_018_427_387_904,
         ),
         Tampering::new("two swapped", swap(event, event + 1), event),
         Tampering::new("two far ones swapped", swap(event - 20, event + 20), event - 20),
@@ -206,7 +215,7 @@ async fn a_log_forged_with_its_own_key_is_caught_by_a_checkpoint_that_was_kept_e
             && !["'no json'", "randomblob(15)", "checkpoint_signed"].iter().any(|no| tampering.sql.contains(no))
     };
     let changed = columns(event).into_iter().filter(can_be_sealed).map(|(_, tampering)| tampering);
-    let covered = |tampering: &Tampering| (tampering.first as u64) <= kept.claim().size;
+    let covered = |tampering: &Tampering| (1..=kept.claim().size as i64).contains(&tampering.first);
     let gapless =
         |tampering: &Tampering| tampering.what != "removed, with a gap" && tampering.what != "the first removed";
     for tampering in changed.chain(others(&log, event).into_iter().filter(|other| covered(other) && gapless(other))) {
