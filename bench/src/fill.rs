@@ -221,7 +221,7 @@ impl Producer<'_> {
         let files = self.filler.store.files();
         let artifact =
             files.write_artifact(&self.session, run, &step_id(step), &bytes, Durability::RepeatsOutput).unwrap();
-        let end = RunEnd::Succeeded(Box::new(Success {
+        let end = RunEnd::Succeeded(Arc::new(Success {
             output,
             masked: vec![],
             not_whole: vec![],

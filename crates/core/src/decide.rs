@@ -181,13 +181,13 @@ pub struct Verdict {
     pub shown_at: Option<Timestamp>,
 }
 
-/// How a run ended. All text is masked already.
+/// How a run ended. All text is masked already. Cheap to clone: an output may be long.
 #[derive(Clone, Debug)]
 pub enum RunEnd {
     /// The tool did its work and the verify rule holds.
-    Succeeded(Box<Success>),
+    Succeeded(Arc<Success>),
     /// It did not.
-    Failed(Box<Failure>),
+    Failed(Arc<Failure>),
 }
 
 /// A run that succeeded.

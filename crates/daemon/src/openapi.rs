@@ -4,9 +4,9 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
-    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, Redacted, RunView, SandboxView, SearchPage,
-    SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply,
-    UndoRequest,
+    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RunView, SandboxView,
+    SearchPage, SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
+    UndoReply, UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -184,7 +184,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
         at::LIST_CHECKPOINTS => Gives::View(page::<CheckpointView>()),
         at::SIGN_CHECKPOINT => Gives::View(reference::<CheckpointView>()),
-        at::REDACT_EVENT => Gives::View(reference::<Redacted>()),
+        at::REDACT_EVENT => Gives::View(reference::<RedactedView>()),
         at::EXPORT_RECORD => Gives::Text(LINES),
         at::HEALTH | at::READY => Gives::View(reference::<HealthView>()),
         at::DOCS => Gives::Text(HTML),

@@ -285,7 +285,7 @@ impl Engine {
             }
         };
         pass(Moment::ArtifactWritten);
-        RunEnd::Succeeded(Box::new(Success {
+        RunEnd::Succeeded(Arc::new(Success {
             output: masked.value,
             masked: masked.pointers,
             not_whole: output.not_whole,
@@ -304,7 +304,7 @@ impl Engine {
     }
 
     fn failed(&self, failure: ToolFailure, elapsed: Duration) -> RunEnd {
-        RunEnd::Failed(Box::new(Failure {
+        RunEnd::Failed(Arc::new(Failure {
             code: failure.code().as_str().to_owned(),
             error: self.inner.masker.mask_text(&failure.message).into_owned(),
             duration_ms: millis(elapsed),

@@ -304,7 +304,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "token, principal, hash, expires_at",
     ),
     ("token_revoked", "A token was taken back.", "token"),
-    ("payload_redacted", "The owner let the text of an earlier event go; that event's facts and leaf stay.", "event"),
+    (
+        "payload_redacted",
+        "The owner let the text of an earlier event go; that event's facts, text hash and leaf stay.",
+        "event",
+    ),
     (
         "restored",
         "The data root was filled from a backup: how many events it held, their root, when it was made.",
@@ -313,7 +317,6 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("access_refused", "Callers were refused; counted by reason, at most once a minute.", "reason, count"),
     ("checkpoint_signed", "The daemon signed what the log was after `size` events.", "size, root, peaks[], key, note"),
     ("record_exported", "Somebody took the record of a session away, up to its event `last_seq`.", "session, last_seq"),
-    ("payload_redacted", "The text of an earlier event was removed; its hash stays.", "event"),
 ];
 
 /// The facts' fields as the program has them, type by type.

@@ -152,9 +152,12 @@ const fn story(code: Code) -> Story {
         }
         Code::StorageFull => Below("crates/store/tests/it/faults.rs", "a_full_disk_answers_so_and_changes_nothing"),
         Code::LogBehind => {
-            Below("crates/daemon/tests/it/refusals.rs", "a_daemon_whose_log_is_behind_says_so_where_readiness_is_asked")
+            Below("tests/tests/stories/tamper.rs", "a_daemon_whose_wal_was_cut_is_behind_until_the_loss_is_accepted")
         }
-        Code::LogCorrupt => Below("crates/daemon/src/reply.rs", "what_the_store_cannot_do_is_told_by_code_alone"),
+        Code::LogCorrupt => Below(
+            "tests/tests/stories/tamper.rs",
+            "a_daemon_whose_newest_events_were_changed_only_reads_and_verify_names_them",
+        ),
         Code::Stopping => Below("crates/daemon/tests/it/refusals.rs", "a_daemon_that_ends_is_not_ready"),
         Code::RequestTimeout => {
             Below("crates/daemon/tests/it/bodies.rs", "a_body_that_does_not_come_is_answered_after_a_while")

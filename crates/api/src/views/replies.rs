@@ -279,7 +279,7 @@ reply! {
 
 reply! {
     /// An event whose text is gone.
-    Redacted {
+    RedactedView {
         /// The event.
         event_id: i64,
         /// Its type.

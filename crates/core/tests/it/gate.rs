@@ -1,5 +1,7 @@
 //! Ways around the gate that were tried and do not lead anywhere, and retries that change nothing.
 
+use std::sync::Arc;
+
 use calt_core::decide::Verdict;
 use calt_core::event::{Fact, Mode, Profile};
 use calt_core::permit::{Covers, Gate};
@@ -217,7 +219,7 @@ fn a_run_that_is_no_preview_leaves_none() {
     let would_write = world.facts(Some(&id("write"))).step.unwrap().files;
     world.start(Who::Robot, "a").done();
     let calt_core::decide::RunEnd::Succeeded(mut success) = world.end_of_run(&Gate::NotNeeded) else { panic!() };
-    success.preview = Some(would_write);
+    Arc::make_mut(&mut success).preview = Some(would_write);
     world.finish_with(calt_core::decide::RunEnd::Succeeded(success)).done();
     let started = world.start(Who::Robot, "write");
     assert_eq!(started.permit.as_ref().map(|permit| permit.gate().clone()), Some(Gate::Missing));
@@ -259,7 +261,7 @@ fn a_failure_too_long_for_the_record_keeps_its_error() {
     world.approve(Who::Ann, "a").done();
     world.start(Who::Robot, "a").done();
     let calt_core::decide::RunEnd::Failed(mut failure) = failed("step_failed") else { panic!() };
-    failure.output = Some("x".repeat(100_000).into());
+    Arc::make_mut(&mut failure).output = Some("x".repeat(100_000).into());
     world.finish_with(calt_core::decide::RunEnd::Failed(failure)).done();
     let payload = &world.log.last().unwrap().payload_text;
     let payload: serde_json::Value = serde_json::from_str(payload).unwrap();

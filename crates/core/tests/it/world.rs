@@ -417,7 +417,7 @@ pub(crate) fn succeeded(output: Value) -> RunEnd {
         sha256: Digest::of_bytes(&bytes),
         bytes: bytes.len() as u64,
     };
-    RunEnd::Succeeded(Box::new(Success {
+    RunEnd::Succeeded(Arc::new(Success {
         output,
         masked: Vec::new(),
         not_whole: Vec::new(),
@@ -433,7 +433,7 @@ pub(crate) fn succeeded(output: Value) -> RunEnd {
 fn with(end: RunEnd, change: impl FnOnce(&mut Success)) -> RunEnd {
     match end {
         RunEnd::Succeeded(mut success) => {
-            change(&mut success);
+            change(Arc::make_mut(&mut success));
             RunEnd::Succeeded(success)
         }
         RunEnd::Failed(failure) => RunEnd::Failed(failure),
@@ -441,7 +441,7 @@ fn with(end: RunEnd, change: impl FnOnce(&mut Success)) -> RunEnd {
 }
 
 pub(crate) fn failed(code: &str) -> RunEnd {
-    RunEnd::Failed(Box::new(Failure {
+    RunEnd::Failed(Arc::new(Failure {
         code: code.to_owned(),
         error: format!("it went wrong: {code}"),
         duration_ms: 1,

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
-use calt_api::views::{CheckpointView, Page, RedactRequest, Redacted, StopRequest};
+use calt_api::views::{CheckpointView, Page, RedactRequest, RedactedView, StopRequest};
 use calt_engine::core::EventId;
 use calt_engine::store::CheckpointRow;
 use futures_util::stream;
@@ -51,12 +51,12 @@ pub(crate) async fn redact(
     Administrator(by): Administrator,
     At(event): At<String>,
     Json(body): Json<RedactRequest>,
-) -> Result<View<Redacted>, Refused> {
+) -> Result<View<RedactedView>, Refused> {
     let event = EventId(event.parse().unwrap_or(0));
     let by = by.claiming(body.source, body.user_id, body.message_id);
     let row = app.engine.redact(by, event, body.reason).await?;
     let session_id = row.session.map(|session| session.to_string());
-    Ok(View(Redacted { event_id: event.0, event_type: row.event_type, session_id, redacted: true }))
+    Ok(View(RedactedView { event_id: event.0, event_type: row.event_type, session_id, redacted: true }))
 }
 
 /// `POST /sessions/{session}/export`: made while it is sent, so that a long record takes no more memory than a short one.

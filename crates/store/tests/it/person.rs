@@ -192,7 +192,7 @@ pub fn verdict(reason: Option<&str>) -> Verdict {
 }
 
 pub fn succeeded(output: Value, artifact: ArtifactFile) -> RunEnd {
-    RunEnd::Succeeded(Box::new(Success {
+    RunEnd::Succeeded(Arc::new(Success {
         output,
         masked: vec![],
         not_whole: vec![],
@@ -206,7 +206,7 @@ pub fn succeeded(output: Value, artifact: ArtifactFile) -> RunEnd {
 }
 
 pub fn failed(error: &str) -> RunEnd {
-    RunEnd::Failed(Box::new(Failure {
+    RunEnd::Failed(Arc::new(Failure {
         code: "step_failed".to_owned(),
         error: error.to_owned(),
         duration_ms: 5,
