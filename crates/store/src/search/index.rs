@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::query::and;
 use super::spans::Times;
-use super::spoken::spoken;
+use super::spoken::heard;
 use super::token::{Piece, Tokenizer};
 use crate::error::StoreError;
 use crate::files::Files;
@@ -89,9 +89,9 @@ pub(super) fn each_text(
 ) -> Result<(), StoreError> {
     visit(&event.event_type);
     visit(&event.summary);
-    visit(&spoken(&event.payload_text).text);
+    visit(&heard(&event.payload_text));
     if let Some(output) = long_output(connection, files, event)? {
-        visit(&spoken(&output).text);
+        visit(&heard(&output));
     }
     Ok(())
 }

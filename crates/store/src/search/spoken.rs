@@ -18,18 +18,28 @@ impl Spoken<'_> {
     }
 }
 
-/// Resolves the escapes of JSON text. What is not JSON is read as far as it goes.
+/// Resolves the escapes of JSON text and notes where each stood. What is not JSON is read as far as it goes.
 pub(super) fn spoken(json: &str) -> Spoken<'_> {
     let mut joints = Vec::new();
+    let text = resolved(json, |text, json| joints.push((text, json)));
+    Spoken { text, joints }
+}
+
+/// The text alone. A long output can be a million escapes, and nobody asks where they stood.
+pub(super) fn heard(json: &str) -> Cow<'_, str> {
+    resolved(json, |_, _| {})
+}
+
+fn resolved(json: &str, mut joint: impl FnMut(usize, usize)) -> Cow<'_, str> {
     if !json.contains('\\') {
-        return Spoken { text: Cow::Borrowed(json), joints };
+        return Cow::Borrowed(json);
     }
     let mut text = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         // An escape may stand for more or fewer bytes than it has, so its own place is noted too.
-        joints.push((text.len(), json.len() - rest.len() + at));
+        joint(text.len(), json.len() - rest.len() + at);
         let mut escape = rest[at + 1..].chars();
         match escape.next() {
             Some('u') => {
@@ -46,10 +56,10 @@ pub(super) fn spoken(json: &str) -> Spoken<'_> {
                 rest = escape.as_str();
             }
         }
-        joints.push((text.len(), json.len() - rest.len()));
+        joint(text.len(), json.len() - rest.len());
     }
     text.push_str(rest);
-    Spoken { text: Cow::Owned(text), joints }
+    Cow::Owned(text)
 }
 
 #[cfg(test)]
@@ -60,6 +70,7 @@ mod tests {
     fn escapes_read_as_what_they_stand_for() {
         let json = r#"{"a":"one\ntwo \"x\" \u3042い"}"#;
         let heard = spoken(json);
+        assert_eq!(heard.text, super::heard(json));
         assert_eq!(heard.text, "{\"a\":\"one two  x  あい\"}");
         for (heard_word, written) in [("one", "one"), ("two", "two"), ("x", "x"), ("あ", "\\u3042"), ("い", "い")] {
             let at = heard.text.find(heard_word).unwrap();
