@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::index::long_output;
 use super::query::{Mark, Query};
-use super::spoken::{Spoken, spoken};
+use super::spoken::{self, spoken};
 use super::token::Tokenizer;
 use crate::error::StoreError;
 use crate::files::Files;
@@ -107,13 +107,13 @@ impl<'q> Highlighter<'q> {
         let marks = self.marks(&heard.text, &mut seen);
         let source = |mark: &Mark| (heard.source(mark.place.start), heard.source(mark.place.end));
         add(&mut highlights, Field::PayloadText, &event.payload_text, marks.iter().map(source));
-        let mut excerpt = excerpt(Field::PayloadText, &heard, &marks);
+        let mut excerpt = excerpt(Field::PayloadText, &heard.text, &marks);
         if seen.contains(&false)
             && let Some(output) = self.output(connection, files, &event)?
         {
-            let heard = spoken(&output);
-            let marks = self.marks(&heard.text, &mut seen);
-            excerpt = self::excerpt(Field::Output, &heard, &marks).or(excerpt);
+            let output = spoken::heard(&output);
+            let marks = self.marks(&output, &mut seen);
+            excerpt = self::excerpt(Field::Output, &output, &marks).or(excerpt);
         }
         Ok(FoundEvent { event, highlights, excerpt })
     }
@@ -166,8 +166,7 @@ fn stretches(text: &str, marks: impl Iterator<Item = (usize, usize)>) -> Vec<Str
 }
 
 /// The piece of a text that holds most of what was looked for, from a little before its first hit.
-fn excerpt(field: Field, heard: &Spoken<'_>, marks: &[Mark]) -> Option<Excerpt> {
-    let text: &str = &heard.text;
+fn excerpt(field: Field, text: &str, marks: &[Mark]) -> Option<Excerpt> {
     let reach = |first: usize| chars_after(text, first, EXCERPT_CHARS - EXCERPT_CHARS_BEFORE);
     let within = |first: &Mark| {
         let end = reach(first.place.start);
@@ -234,8 +233,8 @@ mod tests {
     fn an_excerpt_stands_around_most_of_what_was_looked_for() {
         let far = "x ".repeat(400);
         let json = format!("{{\"a\":\"alpha {far}\\nalpha and 承認 here {far}\"}}");
-        let heard = spoken(&json);
-        let marks = Query::read("alpha 承認").marks(&mut Tokenizer::default(), &heard.text, MARKS_MAX);
+        let heard = spoken::heard(&json);
+        let marks = Query::read("alpha 承認").marks(&mut Tokenizer::default(), &heard, MARKS_MAX);
         let found = excerpt(Field::Output, &heard, &marks).unwrap();
         assert!(found.text.contains("alpha and 承認 here") && found.cut_before && found.cut_after, "{found:?}");
         assert_eq!(found.text.chars().count(), EXCERPT_CHARS);
