@@ -31,7 +31,7 @@ pub(super) fn log(settings: &Settings, checkpoints: &[PathBuf], keys: &[String])
     let is_watched = io::stderr().is_terminal();
     let verified = store::verify(&super::store(settings), &against, |check| {
         if is_watched {
-            let _ = writeln!(io::stderr(), "looked at {} {}", check.looked_at, noun(check.name));
+            let _ = writeln!(io::stderr(), "{}: {} looked at", check.name, counted(check));
         }
     })?;
     let mut text = String::new();
@@ -168,20 +168,28 @@ fn opened(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
     Ok(Box::new(BufReader::new(File::open(path)?)))
 }
 
-fn noun(check: &str) -> &str {
-    match check {
-        "database" => "pages",
-        "tree" => "leaves",
-        "promises" => "sessions",
-        "read model" => "rows",
-        other => other,
-    }
+/// What a check looks at, and how many there were.
+fn counted(check: &Check) -> String {
+    let (one, many) = match check.name {
+        "database" => ("page", "pages"),
+        "events" => ("event", "events"),
+        "tree" => ("leaf", "leaves"),
+        "checkpoints" => ("signed", "signed"),
+        "promises" => ("session", "sessions"),
+        "artifacts" => ("file", "files"),
+        "plans" => ("version", "versions"),
+        _ => ("row", "rows"),
+    };
+    format!("{} {}", check.looked_at, if check.looked_at == 1 { one } else { many })
 }
 
-/// `PASS events (812)`, or one line a finding.
+/// One line that says what passed, or one a finding.
 fn shown(check: &Check) -> String {
     if check.findings.is_empty() {
-        return format!("PASS  {}: {} {}\n", check.name, check.looked_at, noun(check.name));
+        return match &check.skipped {
+            None => format!("PASS  {:<12} {}\n", check.name, counted(check)),
+            Some(why) => format!("SKIP  {:<12} {why}\n", check.name),
+        };
     }
     let mut text = String::new();
     for finding in &check.findings {
@@ -198,5 +206,6 @@ fn as_json(check: &Check) -> Value {
     let findings = check.findings.iter().map(|finding| json!({"event": finding.event, "what": finding.what}));
     json!({
         "name": check.name, "looked_at": check.looked_at, "findings": findings.collect::<Vec<_>>(), "more": check.more,
+        "skipped": check.skipped,
     })
 }

@@ -51,6 +51,8 @@ pub struct Check {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub more: u64,
+    /// Why it was not made, if it was not.
+    pub skipped: Option<&'static str>,
 }
 
 /// Something that is not as it was recorded.
@@ -64,7 +66,7 @@ pub struct Finding {
 
 impl Check {
     pub(super) const fn new(name: &'static str) -> Self {
-        Self { name, looked_at: 0, findings: Vec::new(), more: 0 }
+        Self { name, looked_at: 0, findings: Vec::new(), more: 0, skipped: None }
     }
 
     pub(super) fn found(&mut self, event: Option<i64>, what: impl Into<String>) {
