@@ -13,6 +13,7 @@ mod faults;
 mod gate;
 mod hang_up;
 mod identity;
+mod inbox;
 mod kills;
 mod plans;
 mod preview;
