@@ -1,5 +1,7 @@
 //! `calt plan`: check, import, show, approve, reject.
 
+use std::path::Path;
+
 use calt_api::client::{Body, CallError, Client};
 use calt_api::endpoint;
 use serde_json::Value;
@@ -18,6 +20,13 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let checked = check_text(context, &client, &text, None).await?;
             context.show(&checked, shown_check)?;
             context.talk("\nThe plan can be imported.\n");
+            Ok(())
+        }
+        PlanCommand::FromDiff { test, title } => {
+            let diff = read_plan(Path::new("-"))?;
+            let document = crate::diff::plan(&diff.text, title.as_deref(), &test)?;
+            context.show(&Value::from(document.as_str()), |_| document.clone())?;
+            context.talk("hint: calt plan check -\n");
             Ok(())
         }
         PlanCommand::Import { session, plan } => {
