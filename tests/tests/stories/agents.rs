@@ -215,3 +215,111 @@ fn every_tool_says_what_it_takes_and_gives() {
         }
     }
 }
+
+/// What the hook says to an event: its exit code and what it tells the agent.
+fn hook(scratch: Option<&Path>, event: &str) -> (i32, String) {
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/agents/refuse_native_writes.py");
+    let mut command = Command::new("python3");
+    command.arg(script).env_remove("CALT_SCRATCH").envs(scratch.map(|scratch| ("CALT_SCRATCH", scratch)));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
+    let ran = ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.stdout, "", "goose and Codex read a decision there");
+    (ran.code, ran.stderr)
+}
+
+/// An event as Claude Code and Codex write it.
+fn event(tool: &str, input: &Value) -> String {
+    json!({"session_id": "s", "cwd": "/project", "hook_event_name": "PreToolUse", "tool_name": tool,
+        "tool_input": input, "tool_use_id": "t"})
+    .to_string()
+}
+
+#[test]
+fn the_hook_refuses_native_writes_and_says_what_to_do_instead() {
+    let patch = "*** Begin Patch\n*** Update File: src/a.rs\n@@\n-a\n+b\n*** End Patch";
+    let writes = [
+        event("Write", &json!({"file_path": "/project/a", "content": "x"})),
+        event("Edit", &json!({"file_path": "/project/a", "old_string": "a", "new_string": "b"})),
+        event("NotebookEdit", &json!({"notebook_path": "/project/a.ipynb", "new_source": ""})),
+        event("apply_patch", &json!({"command": patch})),
+        json!({"event": "PreToolUse", "session_id": "s", "matcher_context": "developer__write",
+            "tool_name": "developer__write", "tool_input": {"path": "a", "content": "x"}, "working_dir": "/project"})
+        .to_string(),
+        "no JSON".to_owned(),
+        "{}".to_owned(),
+    ];
+    for write in &writes {
+        let (code, told) = hook(None, write);
+        assert_eq!(code, 2, "{write}");
+        assert!(told.starts_with("Refused: ") && told.contains("calt plan from-diff"), "{told}");
+    }
+    for read in ["Read", "Grep", "developer__tree"] {
+        assert_eq!(hook(None, &event(read, &json!({"file_path": "/project/a"}))), (0, String::new()));
+    }
+}
+
+#[test]
+fn the_hook_lets_a_shell_read_and_hand_in_and_nothing_else() {
+    let code = |command: &str| hook(None, &event("Bash", &json!({"command": command}))).0;
+    for harmless in [
+        "ls -la src",
+        "git -C /tmp/scratch diff | calt plan from-diff --test 'python -m pytest -q' | calt plan import session_1 -",
+        "calt wait session_1 --until decided --json",
+        "calt step execute session_1 change_preview --json",
+        "grep -rn 'a|b;c > d' src",
+    ] {
+        assert_eq!(code(harmless), 0, "{harmless}");
+    }
+    for writing in [
+        "echo x > a",
+        "ls; rm a",
+        "ls && rm a",
+        "cat a | tee b",
+        "cat $(rm a)",
+        "cat `rm a`",
+        "cat a\nrm a",
+        "git diff --output=a",
+        "git commit -m x",
+        "python3 -c 'open(\"a\", \"w\")'",
+        "calt plan approve session_1 1 --yes",
+        "calt --token x step approve session_1 a --yes",
+        "calt token create --name me --role owner",
+        "sed -i s/a/b/ a",
+        "'unclosed",
+        "",
+    ] {
+        assert_eq!(code(writing), 2, "{writing}");
+    }
+}
+
+#[test]
+fn the_hook_lets_writes_pass_below_the_scratch_directory_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let scratch = home.path().join("scratch");
+    std::fs::create_dir_all(&scratch).unwrap();
+    std::os::unix::fs::symlink(home.path(), scratch.join("out")).unwrap();
+    let write = |path: &Path| hook(Some(&scratch), &event("Write", &json!({"file_path": path, "content": ""}))).0;
+    assert_eq!(write(&scratch.join("src/new.rs")), 0);
+    for outside in ["../a", "out/a", "../scratch2/a", "."] {
+        assert_eq!(write(&scratch.join(outside)), 2, "{outside}");
+    }
+    let both = format!("*** Add File: {}/a\n+x\n*** Update File: /project/b\n", scratch.display());
+    assert_eq!(hook(Some(&scratch), &event("apply_patch", &json!({"command": both}))).0, 2);
+}
+
+#[test]
+fn the_settings_of_the_three_programs_are_read_as_what_they_are() {
+    let read = |name: &str| {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/agents");
+        std::fs::read_to_string(examples.join(name)).unwrap()
+    };
+    for name in ["claude-settings.json", "calt-goose/hooks/hooks.json"] {
+        let settings: Value = serde_json::from_str(&read(name)).unwrap();
+        let hook = &settings["hooks"]["PreToolUse"][0]["hooks"][0];
+        assert!(hook["command"].as_str().unwrap().contains("refuse_native_writes.py"), "{name}");
+    }
+    assert!(read("codex-config.toml").contains("[[hooks.PreToolUse.hooks]]"));
+}
