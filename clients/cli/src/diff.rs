@@ -80,8 +80,8 @@ fn parts(diff: &str) -> Result<Vec<Part>, Fault> {
             continue;
         }
         let bare = line.trim_end_matches(['\n', '\r']);
-        if bare.starts_with("diff --git ") {
-            parts.push(Part { name: bare["diff --git ".len()..].to_owned(), ..Part::default() });
+        if let Some(names) = bare.strip_prefix("diff --git ") {
+            parts.push(Part { name: names.to_owned(), ..Part::default() });
             append(&mut parts, line);
         } else if bare.starts_with("--- ") && lines.peek().is_some_and(|next| next.starts_with("+++ ")) {
             if parts.last().is_none_or(|part| part.has_hunks) {

@@ -323,3 +323,44 @@ fn the_settings_of_the_three_programs_are_read_as_what_they_are() {
     }
     assert!(read("codex-config.toml").contains("[[hooks.PreToolUse.hooks]]"));
 }
+
+#[test]
+fn the_loop_of_the_document_leads_from_a_diff_through_a_no_to_the_end() {
+    let world = World::start();
+    let (agent, ada) = (world.agent(), world.person("ada"));
+    let told = |arguments: &[&str], input: &str| {
+        let ran = fed(&world, &agent, arguments, input);
+        (ran.code, serde_json::from_str::<Value>(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}")))
+    };
+    let (_, made) = told(&["session", "create", "--goal", "mend the parser", "--json"], "");
+    let session = Session { id: made["id"].as_str().unwrap().to_owned() };
+    let id = session.id.as_str();
+    let diff = |text: &str| format!("--- /dev/null\n+++ b/notes.txt\n@@ -0,0 +1 @@\n+{text}\n");
+    let hand_in = |text: &str| {
+        let plan = fed(&world, &agent, &["plan", "from-diff"], &diff(text)).stdout;
+        assert_eq!(told(&["plan", "check", "-", "--json"], &plan).0, 0);
+        assert_eq!(told(&["plan", "import", id, "-", "--json"], &plan).0, 0);
+    };
+    let wait = |until: &str| told(&["wait", id, "--until", until, "--timeout", "0", "--json"], "");
+    hand_in("first");
+    assert_eq!(wait("decided").0, 75);
+    ada.reject_plan(&session, 1, "say it in Japanese").expect(200);
+    let (code, no) = wait("decided");
+    assert_eq!((code, &no["reasons"][0]["reason"]), (1, &json!("say it in Japanese")));
+    assert_eq!(no["next_command"], format!("calt plan import {id} PLAN"));
+    hand_in("二つ目");
+    assert_eq!(wait("decided").0, 75);
+    ada.approve_plan(&session, 2).expect(200);
+    for step in ["change_preview", "change_apply"] {
+        assert_eq!(wait("decided").0, 75);
+        ada.approve_shown(&session, step).expect(200);
+        let (code, yes) = wait("decided");
+        assert_eq!((code, &yes["next"]["action"], &yes["next"]["step"]), (0, &json!("execute_step"), &json!(step)));
+        assert_eq!(told(&["step", "execute", id, step, "--json"], "").0, 0);
+    }
+    let (code, done) = wait("done");
+    assert_eq!((code, &done["status"], &done["settled"]), (0, &json!("succeeded"), &json!(true)));
+    assert_eq!(std::fs::read_to_string(world.workspace(id).join("notes.txt")).unwrap(), "二つ目\n");
+    let approves = fed(&world, &agent, &["plan", "approve", id, "2", "--yes", "--json"], "");
+    assert_eq!(approves.code, 5, "{approves:?}");
+}

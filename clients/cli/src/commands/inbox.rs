@@ -19,6 +19,22 @@ const LINE_COLUMNS: usize = 80;
 /// Most items of a page of the inbox.
 const PAGE_ITEMS: &str = "500";
 
+/// What became of an item.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Waits,
+    Settled,
+}
+
+impl Change {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Waits => "waits",
+            Self::Settled => "settled",
+        }
+    }
+}
+
 pub(crate) async fn list(context: &Context, page: &Page) -> Result<(), Fault> {
     let client = context.client().await?;
     let found = list::list(context, &client, &endpoint::INBOX, &[], Vec::new(), page).await?;
@@ -42,7 +58,7 @@ pub(crate) async fn watch(context: &Context) -> Result<(), Fault> {
     let (items, newest) = whole(context, &client).await?;
     let mut waiting = BTreeMap::new();
     for item in items {
-        changed(context, "waits", &item)?;
+        changed(context, Change::Waits, &item)?;
         waiting.insert(render::word(&item["session_id"]), item);
     }
     let mut stream = client.stream(&endpoint::ALL_EVENTS, &[], Some(newest)).await?;
@@ -55,10 +71,10 @@ pub(crate) async fn watch(context: &Context) -> Result<(), Fault> {
             continue;
         }
         if let Some(before) = waiting.remove(session) {
-            changed(context, "settled", &before)?;
+            changed(context, Change::Settled, &before)?;
         }
         if let Some(now) = now {
-            changed(context, "waits", now)?;
+            changed(context, Change::Waits, now)?;
             waiting.insert(session.to_owned(), now.clone());
         }
     }
@@ -81,14 +97,14 @@ async fn whole(context: &Context, client: &Client) -> Result<(Vec<Value>, u64), 
     }
 }
 
-fn changed(context: &Context, change: &str, item: &Value) -> Result<(), Fault> {
+fn changed(context: &Context, change: Change, item: &Value) -> Result<(), Fault> {
     if context.json() {
-        let line = json!({"change": change, "item": item}).to_string();
+        let line = json!({"change": change.word(), "item": item}).to_string();
         return render::out(&calt_api::visible::escape_json(&line));
     }
     match change {
-        "waits" => render::out(&shown(item)),
-        _ => {
+        Change::Waits => render::out(&shown(item)),
+        Change::Settled => {
             let settled = format!("settled: {} {}", render::word(&item["session_id"]), short(item));
             render::out(&clip(&settled, LINE_COLUMNS))
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use calt_api::Next;
 use calt_api::client::Client;
 use calt_api::endpoint;
 use serde_json::{Value, json};
@@ -52,8 +53,11 @@ async fn look(context: &Context, client: &Client, session: &str) -> Result<Value
         }
     }
     let waits = render::items(&inbox["items"]).first().cloned().unwrap_or_default();
-    let next = serde_json::from_value(shown["next"].clone()).ok();
-    let next_command = next.and_then(|next| hint::command(&next, Some(session)));
+    let next_command = match serde_json::from_value(shown["next"].clone()).ok() {
+        // Who waits hands in, and does not decide.
+        Some(Next::ImportPlan { .. }) => Some(format!("calt plan import {session} PLAN")),
+        next => next.and_then(|next| hint::command(&next, Some(session))),
+    };
     Ok(json!({
         "session_id": session, "status": shown["status"], "plan_version": shown["plan_version"],
         "waits": waits, "reasons": reasons, "next": shown["next"], "next_command": next_command,
