@@ -73,8 +73,15 @@ impl Store {
 }
 
 fn waiting(connection: &Connection, wanted: &InboxPlace, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
-    let of_one = if wanted.session.is_some() { "AND sessions.id = ?3" } else { "AND ?3 IS NULL" };
-    let sql = format!(
+    let after = wanted.cursor.map_or(0, |cursor| cursor.0);
+    let place = params![after, limit, wanted.session.as_ref().map(SessionId::as_str)];
+    let sql = statement(wanted.session.is_some());
+    Ok(connection.prepare_cached(&sql)?.query_map(place, read)?.collect::<Result<_, _>>()?)
+}
+
+fn statement(is_of_one: bool) -> String {
+    let of_one = if is_of_one { "AND sessions.id = ?3" } else { "AND ?3 IS NULL" };
+    format!(
         "SELECT sessions.id, sessions.goal, sessions.ref, sessions.plan_version, plans.title, sessions.waits_for,
                 sessions.waits_step, steps.title, steps.risk,
                 (SELECT COUNT(*) FROM steps AS open WHERE open.plan_id = plans.id AND open.status = 'pending'),
@@ -85,10 +92,7 @@ fn waiting(connection: &Connection, wanted: &InboxPlace, limit: u32) -> Result<V
          LEFT JOIN steps ON steps.plan_id = plans.id AND steps.step_key = sessions.waits_step
          WHERE sessions.waits_for IS NOT NULL AND sessions.waits_since > ?1 {of_one}
          ORDER BY sessions.waits_since LIMIT ?2"
-    );
-    let after = wanted.cursor.map_or(0, |cursor| cursor.0);
-    let place = params![after, limit, wanted.session.as_ref().map(SessionId::as_str)];
-    Ok(connection.prepare_cached(&sql)?.query_map(place, read)?.collect::<Result<_, _>>()?)
+    )
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
@@ -106,4 +110,24 @@ fn read(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
         since_event: EventId(row.get(10)?),
         since: parsed(row, 11, Timestamp::parse)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session that does not wait costs the inbox nothing, however many there are.
+    #[test]
+    fn every_table_is_reached_by_an_index_and_nothing_is_sorted() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../../read_model/read_model.sql")).unwrap();
+        connection.execute_batch("CREATE TABLE events (id INTEGER PRIMARY KEY, created_at TEXT) STRICT").unwrap();
+        for (is_of_one, index) in [(false, "sessions_waiting"), (true, "sqlite_autoindex_sessions_1")] {
+            let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", statement(is_of_one))).unwrap();
+            let lines = explained.query_map(params![0, 10, None::<&str>], |row| row.get("detail")).unwrap();
+            let lines: Vec<String> = lines.collect::<Result<_, _>>().unwrap();
+            assert!(lines[0].starts_with("SEARCH sessions USING INDEX") && lines[0].contains(index), "{lines:?}");
+            assert!(!lines.iter().any(|line| line.contains("SCAN") || line.contains("TEMP B-TREE")), "{lines:?}");
+        }
+    }
 }
