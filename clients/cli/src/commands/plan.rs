@@ -1,10 +1,11 @@
 //! `calt plan`: check, import, show, approve, reject.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use calt_api::client::{Body, CallError, Client};
 use calt_api::endpoint;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PlanText, decision, read_plan};
 use crate::arguments::PlanCommand;
@@ -25,8 +26,11 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
         PlanCommand::FromDiff { test, title } => {
             let diff = read_plan(Path::new("-"))?;
             let document = crate::diff::plan(&diff.text, title.as_deref(), &test)?;
-            context.show(&Value::from(document.as_str()), |_| document.clone())?;
-            context.talk("hint: calt plan check -\n");
+            context.show(&json!({ "plan": document }), |_| document.clone())?;
+            // In a pipe the next command stands behind it already.
+            if std::io::stdout().is_terminal() {
+                context.talk("hint: git diff | calt plan from-diff | calt plan check -\n");
+            }
             Ok(())
         }
         PlanCommand::Import { session, plan } => {
