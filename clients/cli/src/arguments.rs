@@ -56,6 +56,25 @@ pub(crate) struct Shared {
 pub(crate) enum Command {
     /// Show a plan, ask, execute it step by step, and print the record
     Run(RunArguments),
+    /// List what waits for somebody, oldest first, over all sessions
+    Inbox {
+        /// Go on: print what begins to wait, and what was settled
+        #[arg(long, conflicts_with_all = ["limit", "cursor"])]
+        watch: bool,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Wait until a session is decided or done; exit code 0: yes, 1: no, 75: still waiting
+    Wait {
+        /// The session
+        session: String,
+        /// Until nothing of it waits for a person, or until it has ended
+        #[arg(long, value_enum)]
+        until: Until,
+        /// Give up after this many seconds, at most 100
+        #[arg(long, value_name = "SECONDS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(0..=100))]
+        timeout: u64,
+    },
     /// Make, list, show and stop sessions
     #[command(subcommand)]
     Session(SessionCommand),
@@ -113,6 +132,15 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Until {
+    /// Nothing of it waits for a person's yes or no
+    Decided,
+    /// It has succeeded, was stopped, or needs a new plan
+    Done,
 }
 
 /// Safety profiles.

@@ -6,6 +6,7 @@ mod decision;
 mod doctor;
 mod explain;
 mod guide;
+mod inbox;
 mod list;
 mod logs;
 mod plan;
@@ -17,6 +18,7 @@ mod step;
 mod token;
 mod tools;
 mod undo;
+mod wait;
 mod wizard;
 
 use std::path::Path;
@@ -38,6 +40,9 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
     runtime.block_on(async {
         match command {
             Command::Run(arguments) => run::run(context, arguments).await,
+            Command::Inbox { watch: true, .. } => inbox::watch(context).await,
+            Command::Inbox { watch: false, page } => inbox::list(context, &page).await,
+            Command::Wait { session, until, timeout } => wait::run(context, &session, until, timeout).await,
             Command::Session(command) => session::run(context, command).await,
             Command::Plan(command) => plan::run(context, command).await,
             Command::Step(command) => step::run(context, command).await,

@@ -13,6 +13,8 @@ const EXIT_GATE: u8 = Code::StepNotApproved.family().exit();
 const EXIT_REACH: u8 = Code::DaemonUnreachable.family().exit();
 const EXIT_MACHINE: u8 = Code::StorageUnavailable.family().exit();
 const EXIT_BUG: u8 = Code::Internal.family().exit();
+/// `wait` gave up, and nothing is wrong: `EX_TEMPFAIL` of sysexits.
+const EXIT_STILL_WAITING: u8 = 75;
 /// What a shell reports of a command that SIGINT ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -37,6 +39,8 @@ pub(crate) enum Fault {
     Interrupted { message: String, hint: String },
     /// Something that should not be.
     Bug(String),
+    /// The time to wait is over.
+    StillWaiting { message: String, hint: String },
     /// Some check failed, and what was printed says which.
     Found,
     /// The reader of our output has seen enough: no failure.
@@ -73,6 +77,7 @@ impl Fault {
             Self::Machine { .. } => EXIT_MACHINE,
             Self::Work { .. } | Self::Found => EXIT_WORK_FAILED,
             Self::Interrupted { .. } => EXIT_INTERRUPTED,
+            Self::StillWaiting { .. } => EXIT_STILL_WAITING,
             Self::Bug(_) => EXIT_BUG,
             Self::Unread => 0,
             Self::Printed(fault) => fault.exit(),
@@ -90,6 +95,7 @@ impl Fault {
             Self::Machine { .. } => json!({"code": "machine"}),
             Self::Work { next, .. } => json!({"code": "work_failed", "next": next}),
             Self::Interrupted { .. } => json!({"code": "interrupted"}),
+            Self::StillWaiting { .. } => json!({"code": "still_waiting"}),
             Self::Bug(_) => json!({"code": Code::Internal.as_str()}),
             Self::Found | Self::Unread | Self::Printed(_) => return None,
         };
@@ -117,6 +123,7 @@ impl Fault {
             | Self::Machine { .. }
             | Self::Work { .. }
             | Self::Interrupted { .. }
+            | Self::StillWaiting { .. }
             | Self::Bug(_) => String::new(),
         };
         let message = self.message();
@@ -143,6 +150,7 @@ impl Fault {
             | Self::Machine { message }
             | Self::Work { message, .. }
             | Self::Interrupted { message, .. }
+            | Self::StillWaiting { message, .. }
             | Self::Bug(message) => message.clone(),
             Self::Found | Self::Unread => String::new(),
             Self::Printed(fault) => fault.message(),
@@ -154,7 +162,10 @@ impl Fault {
             Self::Problem(problem) => hint::of_problem(problem),
             Self::Plan { name, .. } => Some(format!("calt plan check {}", hint::quoted(name))),
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Gate { hint, .. } | Self::Reach { hint, .. } | Self::Interrupted { hint, .. } => Some(hint.clone()),
+            Self::Gate { hint, .. }
+            | Self::Reach { hint, .. }
+            | Self::Interrupted { hint, .. }
+            | Self::StillWaiting { hint, .. } => Some(hint.clone()),
             Self::Work { next, .. } => next.as_ref().and_then(|next| hint::command(next, None)),
             Self::Machine { .. } | Self::Bug(_) => Some("calt doctor".to_owned()),
             Self::Found | Self::Unread => None,

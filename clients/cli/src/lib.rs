@@ -9,6 +9,7 @@ mod ask;
 mod autostart;
 mod commands;
 mod context;
+mod diff;
 mod fault;
 mod found;
 mod hint;

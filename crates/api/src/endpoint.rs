@@ -79,6 +79,7 @@ macro_rules! endpoints {
 endpoints! {
     CREATE_SESSION = post "/api/v1/sessions" "Makes a session.";
     LIST_SESSIONS = get "/api/v1/sessions" "Lists sessions, newest first.";
+    INBOX = get "/api/v1/inbox" "Lists what waits for somebody, oldest first, over all sessions.";
     SHOW_SESSION = get "/api/v1/sessions/{session}" "Shows one session and what would lead on.";
     IMPORT_PLAN = post "/api/v1/sessions/{session}/plans/import" "Takes in a plan version, as JSON or YAML.";
     CHECK_PLAN = post "/api/v1/plans/check" "Checks a plan without importing it, and returns every problem.";

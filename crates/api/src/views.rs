@@ -1,9 +1,11 @@
 //! The shapes that cross the wire. In replies an absent value is `null`, never left out.
 
+mod inbox;
 mod replies;
 mod requests;
 mod undo;
 
+pub use inbox::*;
 pub use replies::*;
 pub use requests::*;
 pub use undo::*;

@@ -3,6 +3,7 @@
 mod evolve;
 mod seal;
 mod status;
+mod waiting;
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,6 +15,7 @@ use crate::principal::PrincipalId;
 
 pub use seal::{StepSeal, inputs_digest, step_digest};
 pub use status::{SessionStatus, StepStatus};
+pub use waiting::WaitsFor;
 
 /// The log says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,9 +4,9 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
-    HealthView, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RunView, SandboxView,
-    SearchPage, SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView,
-    UndoReply, UndoRequest,
+    HealthView, InboxItemView, InboxPage, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView,
+    RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated,
+    TokenView, ToolView, UndoReply, UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -164,6 +164,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
     match *endpoint {
         at::CREATE_SESSION | at::SHOW_SESSION => Gives::View(reference::<SessionView>()),
         at::LIST_SESSIONS => Gives::View(page::<SessionView>()),
+        at::INBOX => Gives::View(reference::<InboxPage>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
         at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
@@ -223,6 +224,7 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
     ];
     let own: &[Query] = match *endpoint {
         at::LIST_SESSIONS => &[("status", Type::String, "Only sessions with this status.")],
+        at::INBOX => &[("session", Type::String, "Only what waits in this session.")],
         at::SESSION_EVENTS => &[("after", Type::Integer, "Only events with a greater `seq`. The same as `cursor`.")],
         at::ALL_EVENTS => &[("after", Type::Integer, "Only events with a greater `id`. The same as `cursor`.")],
         at::SEARCH_SESSION_EVENTS | at::SEARCH_ALL_EVENTS => &[
@@ -432,6 +434,8 @@ fn schemas() -> ComponentsBuilder {
         EventView,
         ExecuteReply,
         HealthView,
+        InboxItemView,
+        InboxPage,
         PlanCheckReply,
         PlanDecided,
         PlanView,

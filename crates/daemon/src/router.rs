@@ -11,7 +11,7 @@ use calt_api::Trouble;
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
-use crate::handlers::{artifacts, events, health, plans, record, runs, search, sessions, steps, tokens, tools};
+use crate::handlers::{artifacts, events, health, inbox, plans, record, runs, search, sessions, steps, tokens, tools};
 use crate::reply::Refused;
 use crate::{docs, gate};
 
@@ -46,6 +46,7 @@ pub fn router(app: App) -> Router {
         .serve(at::EXPORT_RECORD, record::export)
         .serve(at::LIST_CHECKPOINTS, record::checkpoints)
         .serve(at::SIGN_CHECKPOINT, record::sign)
+        .serve(at::INBOX, inbox::list)
         .serve(at::LIST_TOOLS, tools::list)
         .serve(at::TOOL_PERMISSIONS, tools::permissions)
         .serve(at::SANDBOX, tools::sandbox)

@@ -34,9 +34,13 @@ CREATE TABLE sessions (
     workspace      TEXT    NOT NULL,
     created_by     TEXT    NOT NULL,
     created_at     TEXT    NOT NULL,
-    updated_at     TEXT    NOT NULL
+    updated_at     TEXT    NOT NULL,
+    waits_for      TEXT,   -- plan_approval, step_approval, risk_confirmation, new_plan; NULL: for nobody
+    waits_step     TEXT,   -- the step it waits at
+    waits_since    INTEGER -- the id of the event that made it wait
 ) STRICT;
 CREATE INDEX sessions_by_status ON sessions (status, created_event);
+CREATE INDEX sessions_waiting ON sessions (waits_since) WHERE waits_for IS NOT NULL;
 CREATE INDEX sessions_by_workspace ON sessions (workspace) WHERE workspace <> '{"kind":"own"}';
 
 CREATE TABLE plans (

@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::append::{Chance, insert_event, seal, text_hash};
 use crate::error::StoreError;
 use crate::log;
-use crate::projection::{self, Standing};
+use crate::projection::{self, Standing, Waiting};
 use crate::sessions::Sessions;
 
 /// What became of a command, once it is durable.
@@ -113,6 +113,7 @@ fn session_request(
         return Ok(Ok(committed(decision, None).0));
     }
     let before = session.as_ref().map(Standing::of);
+    let mut waiting = Waiting::before(session.as_ref());
     let by = Signature::of(&command.caller, &command.claim);
     let first = overlay.tally.frontier.size() as i64 + 1;
     let (committed, events) = committed(decision, Some(first));
@@ -122,7 +123,10 @@ fn session_request(
         let seq = evolved.as_ref().map_or(1, |session| session.seq() + 1);
         let envelope = envelope(around, &by, (EventId(id_number), Some((id, seq))), facts, event)?;
         match log::evolve(evolved.take(), &envelope) {
-            Ok(next) => evolved = Some(next),
+            Ok(next) => {
+                waiting.after(envelope.id, &next);
+                evolved = Some(next);
+            }
             // Nothing of this request was written. Its session was used up and is read again.
             Err(corrupt) => return Ok(Err(corrupt.into())),
         }
@@ -135,6 +139,7 @@ fn session_request(
         projection::project(around.connection, envelope, &session, masked_plan(command))?;
     }
     projection::session_changed(around.connection, &session, before, &facts.now.to_string())?;
+    waiting.note(around.connection, id)?;
     overlay.taken.insert(id.clone(), Some(session));
     Ok(Ok(committed))
 }

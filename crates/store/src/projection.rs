@@ -3,6 +3,7 @@
 mod plan;
 mod rebuild;
 mod run;
+mod waiting;
 
 use calt_core::event::{DecisionFact, Envelope, Fact};
 use calt_core::id::{SessionId, StepId};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use rebuild::{rebuild, rebuild_one, write_log_state};
+pub(crate) use waiting::Waiting;
 
 use crate::error::StoreError;
 

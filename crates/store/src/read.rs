@@ -1,9 +1,11 @@
 //! What can be asked of the read model.
 
+mod inbox;
 mod metrics;
 mod questions;
 mod rows;
 
+pub use inbox::{Inbox, InboxPlace, InboxRow};
 pub use metrics::Counts;
 pub use rows::{ApprovalRow, ArtifactRow, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun};
 

@@ -13,7 +13,7 @@ pub(crate) const APPLICATION_ID: i64 = 0x6361_6c74;
 /// `application_id` of a backup: "calb".
 pub(crate) const BACKUP_ID: i64 = 0x6361_6c62;
 /// Form of the read model; another one than the file's means that it is made again.
-const READ_MODEL_VERSION: i64 = 2;
+const READ_MODEL_VERSION: i64 = 3;
 /// Form of the search index and of its tokens.
 const INDEX_VERSION: i64 = 2;
 

@@ -1,6 +1,7 @@
 //! Stories: one file a promise, against the real binary.
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on panics")]
 
+mod agents;
 mod api_of_the_earlier_calt;
 mod attacks;
 mod backup;
@@ -13,6 +14,7 @@ mod faults;
 mod gate;
 mod hang_up;
 mod identity;
+mod inbox;
 mod kills;
 mod plans;
 mod preview;

@@ -65,6 +65,15 @@ pub(crate) enum PlanCommand {
         /// The plan, YAML or JSON; `-` reads standard input
         plan: PathBuf,
     },
+    /// Turn a diff on standard input into a plan on standard output: a preview, an apply, and tests
+    FromDiff {
+        /// Add a step that runs this command, such as `python -m pytest -q`; may be given more than once
+        #[arg(long, value_name = "CMD")]
+        test: Vec<String>,
+        /// The plan's title [default: the names of the files]
+        #[arg(long)]
+        title: Option<String>,
+    },
     /// Hand a plan to a session
     Import {
         /// The session

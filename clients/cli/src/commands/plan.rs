@@ -1,8 +1,11 @@
 //! `calt plan`: check, import, show, approve, reject.
 
+use std::io::IsTerminal as _;
+use std::path::Path;
+
 use calt_api::client::{Body, CallError, Client};
 use calt_api::endpoint;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PlanText, decision, read_plan};
 use crate::arguments::PlanCommand;
@@ -18,6 +21,16 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let checked = check_text(context, &client, &text, None).await?;
             context.show(&checked, shown_check)?;
             context.talk("\nThe plan can be imported.\n");
+            Ok(())
+        }
+        PlanCommand::FromDiff { test, title } => {
+            let diff = read_plan(Path::new("-"))?;
+            let document = crate::diff::plan(&diff.text, title.as_deref(), &test)?;
+            context.show(&json!({ "plan": document }), |_| document.clone())?;
+            // In a pipe the next command stands behind it already.
+            if std::io::stdout().is_terminal() {
+                context.talk("hint: git diff | calt plan from-diff | calt plan check -\n");
+            }
             Ok(())
         }
         PlanCommand::Import { session, plan } => {

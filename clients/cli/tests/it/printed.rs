@@ -158,6 +158,22 @@ fn what_is_not_there_and_who_may_not() {
 }
 
 #[test]
+fn the_inbox_says_what_waits_and_the_command_that_leads_on() {
+    let world = world();
+    let session = world.calt(&["session", "create", "--json"]);
+    let session: Value = serde_json::from_str(&session.stdout).unwrap();
+    let id = session["id"].as_str().unwrap();
+    let mut text = printed(&world, "inbox");
+    printed(&world, &format!("plan import {id} plan.yaml"));
+    text.push_str(&printed(&world, "inbox"));
+    text.push_str(&printed(&world, &format!("wait {id} --until decided --timeout 0")));
+    printed(&world, &format!("plan reject {id} 1 --reason まだ早い"));
+    text.push_str(&printed(&world, "inbox"));
+    text.push_str(&printed(&world, &format!("wait {id} --until decided")));
+    assert_snapshot!(text);
+}
+
+#[test]
 fn an_agent_is_told_that_somebody_else_decides() {
     let world = world();
     let agent = world.agent().token().to_owned();

@@ -7,7 +7,7 @@ use calt_core::merkle::Frontier;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
-use super::{project, session_changed};
+use super::{Waiting, project, session_changed};
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::{log, schema};
@@ -45,16 +45,19 @@ pub(crate) fn rebuild_one(connection: &Connection, files: &Files, session: &Sess
 fn rebuild_session(connection: &Connection, files: &Files, id: &SessionId) -> Result<(), StoreError> {
     let mut state = None;
     let mut updated_at = String::new();
+    let mut waiting = Waiting::before(None);
     log::each_event_of(connection, id, |event| {
         let session = log::evolve(state.take(), &event)?;
         let masked = masked_plan_on_disk(files, &event);
         project(connection, &event, &session, masked.as_ref())?;
         updated_at = event.created_at.to_string();
+        waiting.after(event.id, &session);
         state = Some(session);
         Ok(())
     })?;
     if let Some(session) = &state {
         session_changed(connection, session, None, &updated_at)?;
+        waiting.note(connection, id)?;
     }
     Ok(())
 }

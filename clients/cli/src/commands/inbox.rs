@@ -1,0 +1,184 @@
+//! `calt inbox`: what waits, oldest first, each with the command that leads on.
+
+use std::collections::BTreeMap;
+
+use calt_api::client::Client;
+use calt_api::endpoint;
+use calt_api::visible::clip;
+use serde_json::{Value, json};
+
+use super::list;
+use crate::arguments::Page;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::hint;
+use crate::render::{self, Sheet};
+
+/// Widest line of text; a command is never cut.
+const LINE_COLUMNS: usize = 80;
+/// Most items of a page of the inbox.
+const PAGE_ITEMS: &str = "500";
+
+/// What became of an item.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Waits,
+    Settled,
+}
+
+impl Change {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Waits => "waits",
+            Self::Settled => "settled",
+        }
+    }
+}
+
+pub(crate) async fn list(context: &Context, page: &Page) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let found = list::list(context, &client, &endpoint::INBOX, &[], Vec::new(), page).await?;
+    context.show(&found, |found| {
+        let mut sheet = Sheet::default();
+        for item in render::items(&found["items"]) {
+            sheet.add(&shown(item));
+        }
+        sheet.done()
+    })?;
+    if render::items(&found["items"]).is_empty() {
+        context.talk("Nothing waits.\n");
+    }
+    list::more(context, &found);
+    Ok(())
+}
+
+/// Prints what waits, and from then on what begins to wait and what was settled.
+pub(crate) async fn watch(context: &Context) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let (items, newest) = whole(context, &client).await?;
+    let mut waiting = BTreeMap::new();
+    for item in items {
+        changed(context, Change::Waits, &item)?;
+        waiting.insert(render::word(&item["session_id"]), item);
+    }
+    let mut stream = client.stream(&endpoint::ALL_EVENTS, &[], Some(newest)).await?;
+    while let Some((_, event)) = stream.next().await? {
+        let Some(session) = event["session_id"].as_str() else { continue };
+        let page: Value = context.fetch(&client, &endpoint::INBOX, &[], &[("session", session)]).await?;
+        let now = render::items(&page["items"]).first();
+        let before = waiting.get(session);
+        if now.map(|item| &item["since_event"]) == before.map(|item: &Value| &item["since_event"]) {
+            continue;
+        }
+        if let Some(before) = waiting.remove(session) {
+            changed(context, Change::Settled, &before)?;
+        }
+        if let Some(now) = now {
+            changed(context, Change::Waits, now)?;
+            waiting.insert(session.to_owned(), now.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The whole inbox, and the event after which to follow. What changes between two pages is told by later events.
+async fn whole(context: &Context, client: &Client) -> Result<(Vec<Value>, u64), Fault> {
+    let (mut items, mut newest, mut cursor) = (Vec::new(), None, None::<String>);
+    loop {
+        let mut query = vec![("limit", PAGE_ITEMS)];
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let page: Value = context.fetch(client, &endpoint::INBOX, &[], &query).await?;
+        items.extend(render::items(&page["items"]).iter().cloned());
+        newest = newest.or_else(|| page["newest_event"].as_u64());
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok((items, newest.unwrap_or_default()));
+        }
+    }
+}
+
+fn changed(context: &Context, change: Change, item: &Value) -> Result<(), Fault> {
+    if context.json() {
+        let line = json!({"change": change.word(), "item": item}).to_string();
+        return render::out(&calt_api::visible::escape_json(&line));
+    }
+    match change {
+        Change::Waits => render::out(&shown(item)),
+        Change::Settled => {
+            let settled = format!("settled: {} {}", render::word(&item["session_id"]), short(item));
+            render::out(&clip(&settled, LINE_COLUMNS))
+        }
+    }
+}
+
+/// An item: since when and for whom, what it is about, and the next command.
+fn shown(item: &Value) -> String {
+    let roles: Vec<_> = render::items(&item["roles"]).iter().map(render::word).collect();
+    let mut sheet = Sheet::default();
+    sheet.line(format_args!("{}  {}", render::time(&item["since"]), render::word(&item["session_id"])));
+    sheet.line(format_args!("  {}", clip(&what(item), LINE_COLUMNS - 2)));
+    sheet.line(format_args!("  for {}", roles.join(", ")));
+    if let Some(title) = title(item) {
+        sheet.line(format_args!("  {}", clip(&title, LINE_COLUMNS - 2)));
+    }
+    if let Some(command) = command(item) {
+        sheet.line(format_args!("  {command}"));
+    }
+    sheet.done()
+}
+
+/// What waits, in words.
+pub(crate) fn what(item: &Value) -> String {
+    let (version, step) = (render::word(&item["plan_version"]), render::word(&item["step_id"]));
+    match item["waits_for"].as_str().unwrap_or_default() {
+        "plan_approval" => format!("plan v{version} waits for a yes or a no"),
+        "step_approval" => match item["pending_steps"].as_u64() {
+            Some(open) if open > 1 => format!("step {step} waits for a yes or a no, and {} after it", open - 1),
+            Some(_) | None => format!("step {step} waits for a yes or a no"),
+        },
+        "risk_confirmation" => format!("step {step} is approved; its high risk is to be confirmed"),
+        "new_plan" => format!("plan v{version} cannot go on; a new version is needed"),
+        other => other.to_owned(),
+    }
+}
+
+/// What waited, in two words.
+fn short(item: &Value) -> String {
+    item["step_id"].as_str().map_or_else(
+        || format!("plan v{}", render::word(&item["plan_version"])),
+        |_| format!("step {}", render::word(&item["step_id"])),
+    )
+}
+
+fn title(item: &Value) -> Option<String> {
+    let named = |name: &str| item[name].as_str().filter(|text| !text.is_empty());
+    let title = named("title").or_else(|| named("goal"))?;
+    let whole = named("step_title").map_or_else(|| title.to_owned(), |step| format!("{title} › {step}"));
+    Some(calt_api::visible::visible_line(&whole).into_owned())
+}
+
+/// The command that leads on from an item.
+pub(crate) fn command(item: &Value) -> Option<String> {
+    let next = serde_json::from_value(item["next"].clone()).ok()?;
+    hint::command(&next, item["session_id"].as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calt_api::visible::columns;
+
+    #[test]
+    fn an_item_fits_80_columns_and_ends_with_its_command() {
+        for title in ["words ".repeat(40), "議事録を承認する".repeat(20)] {
+            let item = json!({"session_id": "session_01a213e5225f70ee", "waits_for": "step_approval",
+                "step_id": "write", "step_title": title, "title": title, "pending_steps": 3, "plan_version": 1,
+                "roles": ["approver", "owner"], "since": "2026-11-25T19:16:39.000000Z",
+                "next": {"action": "approve_step", "session": "session_01a213e5225f70ee", "step": "write",
+                    "digest": null}});
+            let shown = shown(&item);
+            assert!(shown.lines().all(|line| columns(line) <= LINE_COLUMNS), "{shown}");
+            assert!(shown.ends_with("\n  calt step approve session_01a213e5225f70ee write\n"), "{shown}");
+        }
+    }
+}

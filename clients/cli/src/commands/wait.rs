@@ -1,0 +1,127 @@
+//! `calt wait SESSION`: until it is decided or done, told by its event stream.
+
+use std::time::Duration;
+
+use calt_api::Next;
+use calt_api::client::Client;
+use calt_api::endpoint;
+use serde_json::{Value, json};
+
+use super::inbox;
+use crate::arguments::Until;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::hint;
+use crate::render::{self, Sheet};
+
+/// Most reasons that are looked up; the newest come first.
+const REASONS_MAX: &str = "20";
+
+pub(crate) async fn run(context: &Context, session: &str, until: Until, seconds: u64) -> Result<(), Fault> {
+    let client = context.client().await?;
+    // What happens after this number wakes us; what happened before it shows in the first look.
+    let query = [("q", ""), ("limit", "1")];
+    let newest: Value = context.fetch(&client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
+    let seq = newest["items"][0]["seq"].as_u64();
+    let mut stream = client.stream(&endpoint::SESSION_EVENTS, &[session], seq).await?;
+    let settled = async {
+        loop {
+            let standing = look(context, &client, session).await?;
+            if is_settled(&standing, until)? || stream.next().await?.is_none() {
+                return Ok::<_, Fault>(standing);
+            }
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(seconds), settled).await;
+    let standing = match waited {
+        Ok(standing) => standing?,
+        Err(_) => look(context, &client, session).await?,
+    };
+    answer(context, session, &standing, until)
+}
+
+/// Where the session stands, what waits, why somebody said no or a step failed, and what leads on.
+async fn look(context: &Context, client: &Client, session: &str) -> Result<Value, Fault> {
+    let inbox: Value = context.fetch(client, &endpoint::INBOX, &[], &[("session", session)]).await?;
+    let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let mut reasons = Vec::new();
+    if shown["needs_replan"] == Value::Bool(true) {
+        for event_type in ["plan_rejected", "step_rejected", "step_failed", "step_interrupted"] {
+            let query = [("q", ""), ("event_type", event_type), ("limit", REASONS_MAX)];
+            let page: Value = context.fetch(client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
+            reasons.extend(render::items(&page["items"]).iter().filter_map(|event| reason(event, &shown)));
+        }
+    }
+    let waits = render::items(&inbox["items"]).first().cloned().unwrap_or_default();
+    let next_command = match serde_json::from_value(shown["next"].clone()).ok() {
+        // Who waits hands in, and does not decide.
+        Some(Next::ImportPlan { .. }) => Some(format!("calt plan import {session} PLAN")),
+        next => next.and_then(|next| hint::command(&next, Some(session))),
+    };
+    Ok(json!({
+        "session_id": session, "status": shown["status"], "plan_version": shown["plan_version"],
+        "waits": waits, "reasons": reasons, "next": shown["next"], "next_command": next_command,
+    }))
+}
+
+/// Why the newest plan does not go on, as the event says it.
+fn reason(event: &Value, session: &Value) -> Option<Value> {
+    let payload: Value = serde_json::from_str(event["payload_text"].as_str()?).unwrap_or_default();
+    let facts = &event["facts"];
+    (facts["version"] == session["plan_version"]).then(|| {
+        json!({
+            "event_type": event["event_type"], "step_id": facts["step"], "by": event["principal"],
+            "reason": payload["reason"].as_str().or_else(|| payload["error"].as_str()),
+        })
+    })
+}
+
+/// Whether there is nothing left to wait for.
+fn is_settled(standing: &Value, until: Until) -> Result<bool, Fault> {
+    let status = standing["status"].as_str().unwrap_or_default();
+    if status == "pending" {
+        let session = render::word(&standing["session_id"]);
+        let hint = Some(format!("calt plan import {session} PLAN"));
+        return Err(Fault::Usage { message: format!("session {session} has no plan to wait for"), hint });
+    }
+    Ok(match until {
+        Until::Decided => standing["waits"].is_null() || standing["waits"]["waits_for"] == "new_plan",
+        Until::Done => ["succeeded", "failed", "cancelled"].contains(&status),
+    })
+}
+
+fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> Result<(), Fault> {
+    let is_settled = is_settled(standing, until)?;
+    let status = standing["status"].as_str().unwrap_or_default();
+    let said_no = ["failed", "cancelled"].contains(&status);
+    let mut told = standing.clone();
+    told["settled"] = json!(is_settled);
+    context.show(&told, |_| {
+        let mut sheet = Sheet::default();
+        sheet.line(format_args!("{session}: {status}"));
+        if !standing["waits"].is_null() {
+            sheet.line(inbox::what(&standing["waits"]));
+        }
+        for reason in render::items(&standing["reasons"]) {
+            let of = reason["step_id"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
+            let (kind, why) = (render::word(&reason["event_type"]), render::word(&reason["reason"]));
+            sheet.line(format_args!("{kind}{of} by {}: {why}", render::word(&reason["by"])));
+        }
+        sheet.done()
+    })?;
+    let next = standing["next"].clone();
+    let fault = if !is_settled {
+        let word = if until == Until::Done { "done" } else { "decided" };
+        let hint = format!("calt wait {session} --until {word}");
+        Fault::StillWaiting { message: format!("session {session} is not {word} yet"), hint }
+    } else if said_no {
+        let next = serde_json::from_value(next).ok();
+        Fault::Work { message: format!("session {session} is {status}"), next }
+    } else {
+        if let Some(next) = standing["next_command"].as_str() {
+            context.talk(&format!("hint: {next}\n"));
+        }
+        return Ok(());
+    };
+    if context.json() { Err(Fault::Printed(Box::new(fault))) } else { Err(fault) }
+}
