@@ -10,6 +10,7 @@ mod helper;
 mod init;
 mod kept;
 mod landing;
+mod private;
 mod processes;
 mod remove;
 mod report;
@@ -81,6 +82,7 @@ impl Sandbox {
         let boxes = Boxes::new(settings.helper.clone());
         let report = SandboxReport { tier: Tier::None, layers: Vec::new() };
         let mut sandbox = Self { boxes, settings, report };
+        private::sweep(sandbox.user());
         sandbox.report = sandbox.self_test();
         sandbox
     }
@@ -148,7 +150,8 @@ impl Sandbox {
 
     /// Builds both boxes of a tier, and lets a probe try to get out of them.
     fn probe(&self, tier: Tier) -> Result<(), String> {
-        let directory = run::Private::make(self.user()).map_err(|error| format!("no directory to try in: {error}"))?;
+        let directory =
+            private::Private::make(self.user()).map_err(|error| format!("no directory to try in: {error}"))?;
         let workspace = Workspace::open(directory.path()).map_err(|error| error.to_string())?;
         let limits =
             Limits { deadline: Instant::now() + Duration::from_secs(SELF_TEST_SECONDS_MAX), cancel: Cancel::new() };

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,8 +15,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::kept::Kept;
+use super::private::Private;
 use super::processes;
-use super::remove::remove_tree;
 use super::root::HOME;
 use super::spec::{RunAs, Spec, Status, TERMINATE};
 use super::warm::Boxes;
@@ -329,44 +328,4 @@ fn drain(pipe: &mut Option<File>, chunk: &mut [u8], mut take: impl FnMut(&[u8]))
         }
     }
     Ok(true)
-}
-
-/// A directory that is removed with all it holds.
-pub(super) struct Private {
-    path: PathBuf,
-}
-
-impl Private {
-    /// Makes one that only the command's user can enter.
-    pub(super) fn make(user: User) -> io::Result<Self> {
-        use std::sync::atomic::{AtomicU64, Ordering};
-        static MADE: AtomicU64 = AtomicU64::new(0);
-        loop {
-            let number = MADE.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("calt-box-{}-{number}", std::process::id()));
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => {
-                    let made = Self { path: path.canonicalize()? };
-                    if user.daemon_is_root {
-                        let RunAs { uid, gid } = user.as_command;
-                        std::os::unix::fs::chown(&made.path, Some(uid), Some(gid))?;
-                    }
-                    return Ok(made);
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        // Where the daemon is late the run's first process has removed it.
-        let _ = remove_tree(&self.path);
-    }
 }
