@@ -126,6 +126,7 @@ codes! {
     EventNotFound "event_not_found" 404 Missing ["list_sessions"] "There is no such event.";
     ToolNotFound "tool_not_found" 404 Missing ["list_tools"] "There is no such tool.";
     TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
+    PersonNotFound "person_not_found" 404 Missing ["list_persons"] "There is nobody of that name.";
     PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";
     TokenMissing "token_missing" 401 Reach ["give_token"] "No bearer token was sent.";
     TokenInvalid "token_invalid" 401 Reach ["give_token"] "The token is unknown, revoked or expired.";

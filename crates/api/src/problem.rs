@@ -170,7 +170,8 @@ impl From<&Refusal> for Problem {
             | Refusal::ArtifactRedacted { .. }
             | Refusal::EventNotFound { .. }
             | Refusal::ToolNotFound { .. }
-            | Refusal::TokenNotFound { .. } => missing(refusal),
+            | Refusal::TokenNotFound { .. }
+            | Refusal::PersonNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
             | Refusal::PlanNotApproved { .. }
@@ -245,6 +246,9 @@ fn missing(refusal: &Refusal) -> Parts {
         }
         Refusal::EventNotFound { event } => (Code::EventNotFound, json!({"event": event}), Some(Next::ListSessions)),
         Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
+        Refusal::PersonNotFound { person } => {
+            (Code::PersonNotFound, json!({"person": person}), Some(Next::ListPersons))
+        }
         Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),
     }

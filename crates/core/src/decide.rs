@@ -5,6 +5,7 @@
 
 mod approval;
 mod ending;
+mod people;
 mod planning;
 mod redaction;
 pub mod roster;

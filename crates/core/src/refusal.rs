@@ -29,6 +29,8 @@ pub enum Refusal {
     ToolNotFound { tool: String },
     #[error("token `{token}` was not found")]
     TokenNotFound { token: String },
+    #[error("person `{person}` was not found")]
+    PersonNotFound { person: String },
     #[error("the plan has {} problem{}: {}", problems.len(), if problems.len() == 1 { "" } else { "s" }, first_problem(problems))]
     PlanInvalid { problems: Vec<PlanProblem> },
     #[error("{what} is not valid: {reason}")]
@@ -109,6 +111,7 @@ impl Refusal {
             Self::EventNotFound { .. } => "event_not_found",
             Self::ToolNotFound { .. } => "tool_not_found",
             Self::TokenNotFound { .. } => "token_not_found",
+            Self::PersonNotFound { .. } => "person_not_found",
             Self::PlanInvalid { .. } => "plan_invalid",
             Self::InputInvalid { .. } => "input_invalid",
             Self::PlanVersionExists { .. } => "plan_version_exists",

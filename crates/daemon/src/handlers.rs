@@ -3,6 +3,7 @@
 pub(crate) mod artifacts;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod persons;
 pub(crate) mod plans;
 pub(crate) mod record;
 pub(crate) mod runs;

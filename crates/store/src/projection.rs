@@ -64,6 +64,7 @@ pub(crate) fn project(
         | Fact::SessionSucceeded { .. }
         | Fact::DaemonStarted { .. }
         | Fact::PersonAdded { .. }
+        | Fact::PersonRemoved { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
         | Fact::AccessRefused { .. }

@@ -14,6 +14,7 @@ mod gate;
 mod hang_up;
 mod identity;
 mod kills;
+mod people;
 mod plans;
 mod preview;
 mod problems;

@@ -127,6 +127,7 @@ const fn story(code: Code) -> Story {
             Below("tests/tests/stories/redaction.rs", "a_plan_goes_only_once_it_cannot_run_and_its_files_go_with_it")
         }
         Code::ToolNotFound => Answered(|world| world.owner().get("/api/v1/tools/nope/permissions")),
+        Code::PersonNotFound => Answered(|world| world.owner().post_nothing("/api/v1/persons/nope/remove")),
         Code::TokenNotFound => Answered(|world| world.owner().post_nothing("/api/v1/tokens/tok_nope/revoke")),
         Code::PathNotFound => Answered(|world| world.owner().get("/api/v1/nothing")),
         Code::TokenMissing => Answered(|world| world.request("GET", "/api/v1/tools", &[], None)),

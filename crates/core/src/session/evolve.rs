@@ -97,6 +97,7 @@ impl Session {
             Fact::SessionSucceeded { version } => self.succeeded(*version),
             Fact::DaemonStarted { .. }
             | Fact::PersonAdded { .. }
+            | Fact::PersonRemoved { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
