@@ -111,6 +111,8 @@ codes! {
     AlreadyRan "already_ran" 409 Gate ["show_session"] "The step ran already; one approval, one run.";
     AlreadyDecided "already_decided" 409 Gate ["show_session"] "Somebody else decided already.";
     PlanInUse "plan_in_use" 409 Gate ["import_plan"] "The plan version can still run; its text cannot go yet.";
+    SelfApproval "self_approval" 409 Gate ["ask_approver"] "The owner demands that somebody else than the proposer approves.";
+    AssuranceTooLow "assurance_too_low" 409 Gate ["approve_plan", "approve_step"] "The owner demands more than this decision came with: a person who was shown it and asked.";
     NeedsReplan "needs_replan" 409 Gate ["import_plan"] "After a failure or a no, only a new plan version leads on.";
     SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
     PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";

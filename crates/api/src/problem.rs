@@ -175,6 +175,8 @@ impl From<&Refusal> for Problem {
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
             | Refusal::PlanNotApproved { .. }
+            | Refusal::SelfApproval { .. }
+            | Refusal::AssuranceTooLow { .. }
             | Refusal::NeedsReplan { .. }
             | Refusal::PlanInUse { .. }
             | Refusal::SessionClosed { .. }
@@ -268,6 +270,18 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::PlanNotApproved { session, version } => {
             let next = Next::ApprovePlan { session: session.to_string(), version: *version };
             (Code::PlanNotApproved, json!({"session": session, "version": version}), Some(next))
+        }
+        Refusal::SelfApproval { session, version, step, proposer } => {
+            let args = json!({"session": session, "version": version, "step": step, "proposer": proposer});
+            (Code::SelfApproval, args, Some(Next::AskApprover))
+        }
+        Refusal::AssuranceTooLow { session, version, step } => {
+            let args = json!({"session": session, "version": version, "step": step});
+            let next = match step {
+                Some(step) => Next::ApproveStep { session: session.to_string(), step: step.to_string(), digest: None },
+                None => Next::ApprovePlan { session: session.to_string(), version: *version },
+            };
+            (Code::AssuranceTooLow, args, Some(next))
         }
         Refusal::NeedsReplan { session, version } => {
             let next = Next::ImportPlan { session: session.to_string(), version: Some(version + 1) };

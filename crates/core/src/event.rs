@@ -189,6 +189,9 @@ pub struct DecisionFact {
     pub shown_at: Option<Timestamp>,
     /// Until when the decision holds.
     pub valid_until: Option<Timestamp>,
+    /// The owner's own rules that it had to meet, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// By what act a decision was made.

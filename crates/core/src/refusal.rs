@@ -65,6 +65,10 @@ pub enum Refusal {
     AlreadyRan { session: SessionId, step: StepId, run: Option<RunId> },
     #[error("{what} was already decided by `{by}`")]
     AlreadyDecided { session: SessionId, what: String, by: PrincipalId },
+    #[error("plan v{version} was proposed by `{proposer}`: somebody else must approve it and its steps")]
+    SelfApproval { session: SessionId, version: u32, step: Option<StepId>, proposer: PrincipalId },
+    #[error("an unattended yes is not taken here: somebody must see it and be asked")]
+    AssuranceTooLow { session: SessionId, version: u32, step: Option<StepId> },
     #[error("session needs replan before execution")]
     NeedsReplan { session: SessionId, version: u32 },
     #[error("session `{session}` is {status} and stays so")]
@@ -129,6 +133,8 @@ impl Refusal {
             Self::RunInProgress { .. } => "run_in_progress",
             Self::AlreadyRan { .. } => "already_ran",
             Self::AlreadyDecided { .. } => "already_decided",
+            Self::SelfApproval { .. } => "self_approval",
+            Self::AssuranceTooLow { .. } => "assurance_too_low",
             Self::NeedsReplan { .. } => "needs_replan",
             Self::SessionClosed { .. } => "session_closed",
             Self::NotAllowed { .. } => "not_allowed",

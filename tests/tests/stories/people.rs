@@ -130,6 +130,82 @@ fn a_token_without_a_name_gets_one() {
     assert_eq!(world.calt(&["token", "create"]).code, 2);
 }
 
+#[test]
+fn where_the_owner_demands_it_somebody_else_approves() {
+    let world = World::with(&[("CALT__POLICY__SELF_APPROVAL", "false")]);
+    let (owner, ann) = (world.owner(), world.person("ann"));
+    let session = owner.propose(&plan(1, &[look("a")]));
+    let refused = |reply: calt_tests::Reply| {
+        let problem = reply.expect(409).json();
+        assert_eq!(
+            (problem["code"].as_str(), problem["args"]["proposer"].as_str()),
+            (Some("self_approval"), Some("owner")),
+            "{problem}"
+        );
+    };
+    refused(owner.approve_plan(&session, 1));
+    ann.approve_plan(&session, 1).expect(200);
+    refused(owner.approve(&session, "a"));
+    ann.approve(&session, "a").expect(200);
+    // A no needs nobody else.
+    owner.reject(&session, "a", "not this").expect(200);
+    assert_eq!(rules(&world), ["policy.self_approval = false"; 2]);
+}
+
+#[test]
+fn where_the_owner_demands_it_a_flag_is_no_yes() {
+    let world = World::with(&[("CALT__POLICY__UNATTENDED", "false")]);
+    let owner = world.owner();
+    let session = owner.propose(&plan(1, &[look("a")]));
+    let approve = |place: &str, how: &str| {
+        owner.post(&format!("/api/v1/sessions/{}/{place}/approve", session.id), &json!({"how": how}))
+    };
+    for place in ["plans/1", "steps/a"] {
+        let problem = approve(place, "flag").expect(409).json();
+        assert_eq!(problem["code"], "assurance_too_low", "{problem}");
+        approve(place, "prompt").expect(200);
+    }
+    let ran = world.calt(&["plan", "approve", &session.id, "1", "--yes"]);
+    assert_eq!(ran.code, 0, "what is approved already stays so: {}", ran.stderr);
+    let other = owner.propose(&plan(1, &[look("a")]));
+    let ran = world.calt(&["plan", "approve", &other.id, "1", "--yes"]);
+    let hint = format!("hint: calt plan approve {} 1", other.id);
+    assert!(ran.code == 3 && ran.stderr.contains(&hint), "{}", ran.stderr);
+    assert_eq!(rules(&world), ["policy.unattended = false"; 2]);
+}
+
+#[test]
+fn without_a_demand_the_record_names_no_rule() {
+    let world = World::start();
+    let owner = world.owner();
+    let session = owner.propose(&plan(1, &[look("a")]));
+    owner.approve_plan(&session, 1).expect(200);
+    owner.approve(&session, "a").expect(200);
+    assert_eq!(rules(&world), [""; 0]);
+}
+
+#[test]
+fn doctor_says_which_programs_could_approve() {
+    let world = World::start();
+    let said = || {
+        let ran = world.calt(&["doctor", "--json"]);
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+        let lines = report["lines"].as_array().unwrap().clone();
+        lines.into_iter().find(|line| line["what"].as_str().unwrap().contains("could approve now"))
+    };
+    let line = said().unwrap();
+    assert!(line["verdict"] == "WARN" && line["what"].as_str().unwrap().contains("/owner.token"), "{line}");
+    std::fs::rename(world.data_root().join("owner.token"), world.home().join("elsewhere")).unwrap();
+    assert_eq!(said(), None);
+}
+
+/// The rules that approvals name, in the order of the log.
+fn rules(world: &World) -> Vec<String> {
+    let page = world.owner().get("/api/v1/events?limit=500").expect(200).json();
+    let rules = page["items"].as_array().unwrap().iter().map(|event| &event["facts"]["decision"]["rule"]);
+    rules.filter_map(|rule| rule.as_str().map(str::to_owned)).collect()
+}
+
 fn event_types(world: &World) -> Vec<String> {
     let page = world.owner().get("/api/v1/events?limit=500").expect(200).json();
     page["items"].as_array().unwrap().iter().map(|event| event["event_type"].as_str().unwrap().to_owned()).collect()

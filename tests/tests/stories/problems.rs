@@ -87,6 +87,10 @@ const fn story(code: Code) -> Story {
             let session = approved(world);
             world.someone("bob", "approver").approve_plan(&session, 1)
         }),
+        Code::SelfApproval => {
+            Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_somebody_else_approves")
+        }
+        Code::AssuranceTooLow => Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_a_flag_is_no_yes"),
         Code::NeedsReplan => Answered(|world| {
             let session = approved(world);
             world.owner().reject(&session, "a", "not this").expect(200);
@@ -274,6 +278,7 @@ fn a_command_is_refused_where_no_box_holds() {
         next_run: RunId(1),
         next_artifact: ArtifactId(1),
         tier: Tier::None,
+        demands: calt_core::policy::Demands::default(),
         step: Some(StepFacts {
             version: 1,
             plan: state.plan_digest().unwrap(),
