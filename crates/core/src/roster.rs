@@ -100,16 +100,7 @@ impl Roster {
                     return Err(Corrupt::new(format!("principal `{principal}` was added twice")));
                 }
             }
-            Fact::PersonRemoved { principal } => {
-                let known = self.principals.get_mut(principal).filter(|known| known.removed_at.is_none());
-                let Some(known) = known else {
-                    return Err(Corrupt::new(format!("principal `{principal}` was removed and is not there")));
-                };
-                known.removed_at = Some(at);
-                for token in self.tokens.values_mut().filter(|token| token.principal == *principal) {
-                    token.revoked_at.get_or_insert(at);
-                }
-            }
+            Fact::PersonRemoved { principal } => self.removed(principal, at)?,
             Fact::TokenCreated { token, principal, hash, expires_at } => {
                 if self.principals.get(principal).is_none_or(|known| known.removed_at.is_some()) {
                     return Err(Corrupt::new(format!("token `{token}` names `{principal}`, who is not there")));
@@ -156,5 +147,18 @@ impl Roster {
             | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)
+    }
+
+    /// Every credential ends with its principal.
+    fn removed(&mut self, principal: &PrincipalId, at: Timestamp) -> Result<(), Corrupt> {
+        let known = self.principals.get_mut(principal).filter(|known| known.removed_at.is_none());
+        let Some(known) = known else {
+            return Err(Corrupt::new(format!("principal `{principal}` was removed and is not there")));
+        };
+        known.removed_at = Some(at);
+        for token in self.tokens.values_mut().filter(|token| token.principal == *principal) {
+            token.revoked_at.get_or_insert(at);
+        }
+        Ok(())
     }
 }
