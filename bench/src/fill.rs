@@ -253,6 +253,7 @@ impl Producer<'_> {
             next_run: RunId(0),
             next_artifact: ArtifactId(0),
             tier: Tier::Full,
+            demands: calt_core::policy::Demands::default(),
             step,
             home: None,
         };

@@ -9,8 +9,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
-    ArtifactsCommand, LogsCommand, Page, PlanCommand, SessionCommand, StepCommand, TokenCommand, ToolsCommand,
-    WizardCommand,
+    ArtifactsCommand, LogsCommand, Page, PersonCommand, PlanCommand, SessionCommand, StepCommand, TokenCommand,
+    ToolsCommand, WizardCommand,
 };
 pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
 pub use record::{OfflineCommand, RecordPlace};
@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Tools(ToolsCommand),
     /// Verify, export, back up, restore and repair the record
     Record(RecordArguments),
+    /// Add, list and remove people
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),

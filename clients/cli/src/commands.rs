@@ -9,6 +9,7 @@ mod guide;
 mod inbox;
 mod list;
 mod logs;
+mod person;
 mod plan;
 mod quickstart;
 mod record;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Artifacts(command) => artifacts::run(context, command).await,
             Command::Tools(command) => tools::run(context, command).await,
             Command::Record(arguments) => record::run(context, arguments.command).await,
+            Command::Person(command) => person::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
             Command::Undo { session, run } => undo::run(context, &session, run).await,

@@ -159,8 +159,8 @@ mod tests {
         let (said, command) = refused(&["calt", "plan", "approve", "s"]);
         assert_eq!(said, "the following required arguments were not provided: <VERSION>");
         assert_eq!(command, "calt plan approve");
-        let (said, command) = refused(&["calt", "sesion", "list"]);
-        assert_eq!(said, "unrecognized subcommand 'sesion'; tip: a similar subcommand exists: 'session'");
+        let (said, command) = refused(&["calt", "artifcts", "list"]);
+        assert_eq!(said, "unrecognized subcommand 'artifcts'; tip: a similar subcommand exists: 'artifacts'");
         assert_eq!(command, "calt");
     }
 

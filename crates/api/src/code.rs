@@ -111,6 +111,8 @@ codes! {
     AlreadyRan "already_ran" 409 Gate ["show_session"] "The step ran already; one approval, one run.";
     AlreadyDecided "already_decided" 409 Gate ["show_session"] "Somebody else decided already.";
     PlanInUse "plan_in_use" 409 Gate ["import_plan"] "The plan version can still run; its text cannot go yet.";
+    SelfApproval "self_approval" 409 Gate ["ask_approver"] "The owner demands that somebody else than the proposer approves.";
+    AssuranceTooLow "assurance_too_low" 409 Gate ["approve_plan", "approve_step"] "The owner demands more than this decision came with: a person who was shown it and asked.";
     NeedsReplan "needs_replan" 409 Gate ["import_plan"] "After a failure or a no, only a new plan version leads on.";
     SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
     PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";
@@ -126,6 +128,7 @@ codes! {
     EventNotFound "event_not_found" 404 Missing ["list_sessions"] "There is no such event.";
     ToolNotFound "tool_not_found" 404 Missing ["list_tools"] "There is no such tool.";
     TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
+    PersonNotFound "person_not_found" 404 Missing ["list_persons"] "There is nobody of that name.";
     PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";
     TokenMissing "token_missing" 401 Reach ["give_token"] "No bearer token was sent.";
     TokenInvalid "token_invalid" 401 Reach ["give_token"] "The token is unknown, revoked or expired.";

@@ -112,6 +112,9 @@ endpoints! {
     CREATE_TOKEN = post "/api/v1/tokens" "Makes a token; it is shown this once.";
     LIST_TOKENS = get "/api/v1/tokens" "Lists tokens by their public names.";
     REVOKE_TOKEN = post "/api/v1/tokens/{token}/revoke" "Takes a token back.";
+    ADD_PERSON = post "/api/v1/persons" "Adds a person.";
+    LIST_PERSONS = get "/api/v1/persons" "Lists people, agents and surfaces.";
+    REMOVE_PERSON = post "/api/v1/persons/{person}/remove" "Removes a person; their tokens end with it.";
     HEALTH = get "/healthz" "Says that the daemon is alive.";
     READY = get "/readyz" "Says whether the daemon can write its log.";
     METRICS = get "/metrics" "Gives figures in Prometheus' text format.";

@@ -42,6 +42,8 @@ pub enum Next {
     GiveToken,
     /// See which tokens there are.
     ListTokens,
+    /// See which people there are.
+    ListPersons,
     /// Give a reason.
     GiveReason,
     /// Mend the request: `detail` says what is wrong with it, `docs/api.md` how the call looks.

@@ -170,10 +170,13 @@ impl From<&Refusal> for Problem {
             | Refusal::ArtifactRedacted { .. }
             | Refusal::EventNotFound { .. }
             | Refusal::ToolNotFound { .. }
-            | Refusal::TokenNotFound { .. } => missing(refusal),
+            | Refusal::TokenNotFound { .. }
+            | Refusal::PersonNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
             | Refusal::PlanNotApproved { .. }
+            | Refusal::SelfApproval { .. }
+            | Refusal::AssuranceTooLow { .. }
             | Refusal::NeedsReplan { .. }
             | Refusal::PlanInUse { .. }
             | Refusal::SessionClosed { .. }
@@ -245,6 +248,9 @@ fn missing(refusal: &Refusal) -> Parts {
         }
         Refusal::EventNotFound { event } => (Code::EventNotFound, json!({"event": event}), Some(Next::ListSessions)),
         Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
+        Refusal::PersonNotFound { person } => {
+            (Code::PersonNotFound, json!({"person": person}), Some(Next::ListPersons))
+        }
         Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),
     }
@@ -264,6 +270,18 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::PlanNotApproved { session, version } => {
             let next = Next::ApprovePlan { session: session.to_string(), version: *version };
             (Code::PlanNotApproved, json!({"session": session, "version": version}), Some(next))
+        }
+        Refusal::SelfApproval { session, version, step, proposer } => {
+            let args = json!({"session": session, "version": version, "step": step, "proposer": proposer});
+            (Code::SelfApproval, args, Some(Next::AskApprover))
+        }
+        Refusal::AssuranceTooLow { session, version, step } => {
+            let args = json!({"session": session, "version": version, "step": step});
+            let next = match step {
+                Some(step) => Next::ApproveStep { session: session.to_string(), step: step.to_string(), digest: None },
+                None => Next::ApprovePlan { session: session.to_string(), version: *version },
+            };
+            (Code::AssuranceTooLow, args, Some(next))
         }
         Refusal::NeedsReplan { session, version } => {
             let next = Next::ImportPlan { session: session.to_string(), version: Some(version + 1) };

@@ -5,6 +5,7 @@
 
 mod approval;
 mod ending;
+mod people;
 mod planning;
 mod redaction;
 pub mod roster;
@@ -22,7 +23,7 @@ use crate::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use crate::isolation::Tier;
 use crate::permit::Permit;
 use crate::plan::Plan;
-use crate::policy::{self, Act};
+use crate::policy::{self, Act, Demands};
 use crate::principal::{Caller, Claim};
 use crate::reference::Unresolved;
 use crate::refusal::Refusal;
@@ -256,6 +257,8 @@ pub struct Facts {
     pub next_artifact: ArtifactId,
     /// How much of a box this machine holds up.
     pub tier: Tier,
+    /// What the owner demands of approvals.
+    pub demands: Demands,
     /// What was gathered about the step in question.
     pub step: Option<StepFacts>,
     /// What was gathered about the workspace of another session, for a session that would go on there.
@@ -353,7 +356,7 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
     match &command.action {
         Action::CreateSession(create) => planning::create_session(Some(session), create, facts),
         Action::ImportPlan(import) => planning::import_plan(session, import),
-        Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict),
+        Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict, facts),
         Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict),
         Action::ApproveStep { step, verdict } => approval::approve_step(session, command, step, verdict, facts),
         Action::RejectStep { step, verdict } => approval::reject_step(session, command, step, verdict, facts),

@@ -189,6 +189,9 @@ pub struct DecisionFact {
     pub shown_at: Option<Timestamp>,
     /// Until when the decision holds.
     pub valid_until: Option<Timestamp>,
+    /// The owner's own rules that it had to meet, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// By what act a decision was made.
@@ -339,6 +342,13 @@ pub enum Fact {
         principal: PrincipalId,
         kind: PrincipalKind,
         role: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        display: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        discord: Option<String>,
+    },
+    PersonRemoved {
+        principal: PrincipalId,
     },
     TokenCreated {
         token: String,
@@ -352,6 +362,8 @@ pub enum Fact {
     AccessRefused {
         reason: String,
         count: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PrincipalId>,
     },
     CheckpointSigned {
         size: u64,
@@ -418,6 +430,7 @@ impl Fact {
             Self::SessionSucceeded { .. } => "session_succeeded",
             Self::DaemonStarted { .. } => "daemon_started",
             Self::PersonAdded { .. } => "person_added",
+            Self::PersonRemoved { .. } => "person_removed",
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
             Self::AccessRefused { .. } => "access_refused",

@@ -151,6 +151,7 @@ impl<'e> Told<'e> {
             | Fact::ArtifactSaved { .. }
             | Fact::DaemonStarted { .. }
             | Fact::PersonAdded { .. }
+            | Fact::PersonRemoved { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }

@@ -63,6 +63,31 @@ impl Act {
     }
 }
 
+/// What the owner demands of approvals beyond the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demands {
+    /// Whether who proposed a plan may approve it and its steps.
+    pub self_approval: bool,
+    /// Whether a yes given beforehand by a flag counts.
+    pub unattended: bool,
+}
+
+impl Default for Demands {
+    fn default() -> Self {
+        Self { self_approval: true, unattended: true }
+    }
+}
+
+impl Demands {
+    /// The rules in force as the configuration names them; `None` when nothing more is demanded.
+    pub fn words(self) -> Option<String> {
+        let other_person = (!self.self_approval).then_some("policy.self_approval = false");
+        let a_look = (!self.unattended).then_some("policy.unattended = false");
+        let rules: Vec<_> = other_person.into_iter().chain(a_look).collect();
+        (!rules.is_empty()).then(|| rules.join(", "))
+    }
+}
+
 /// The table. A relay acts with the role of the person it speaks for; its own role only makes and imports.
 pub const fn allows(role: Role, act: Act) -> bool {
     match role {

@@ -29,6 +29,8 @@ pub enum Refusal {
     ToolNotFound { tool: String },
     #[error("token `{token}` was not found")]
     TokenNotFound { token: String },
+    #[error("person `{person}` was not found")]
+    PersonNotFound { person: String },
     #[error("the plan has {} problem{}: {}", problems.len(), if problems.len() == 1 { "" } else { "s" }, first_problem(problems))]
     PlanInvalid { problems: Vec<PlanProblem> },
     #[error("{what} is not valid: {reason}")]
@@ -63,6 +65,10 @@ pub enum Refusal {
     AlreadyRan { session: SessionId, step: StepId, run: Option<RunId> },
     #[error("{what} was already decided by `{by}`")]
     AlreadyDecided { session: SessionId, what: String, by: PrincipalId },
+    #[error("plan v{version} was proposed by `{proposer}`: somebody else must approve it and its steps")]
+    SelfApproval { session: SessionId, version: u32, step: Option<StepId>, proposer: PrincipalId },
+    #[error("an unattended yes is not taken here: somebody must see it and be asked")]
+    AssuranceTooLow { session: SessionId, version: u32, step: Option<StepId> },
     #[error("session needs replan before execution")]
     NeedsReplan { session: SessionId, version: u32 },
     #[error("session `{session}` is {status} and stays so")]
@@ -109,6 +115,7 @@ impl Refusal {
             Self::EventNotFound { .. } => "event_not_found",
             Self::ToolNotFound { .. } => "tool_not_found",
             Self::TokenNotFound { .. } => "token_not_found",
+            Self::PersonNotFound { .. } => "person_not_found",
             Self::PlanInvalid { .. } => "plan_invalid",
             Self::InputInvalid { .. } => "input_invalid",
             Self::PlanVersionExists { .. } => "plan_version_exists",
@@ -126,6 +133,8 @@ impl Refusal {
             Self::RunInProgress { .. } => "run_in_progress",
             Self::AlreadyRan { .. } => "already_ran",
             Self::AlreadyDecided { .. } => "already_decided",
+            Self::SelfApproval { .. } => "self_approval",
+            Self::AssuranceTooLow { .. } => "assurance_too_low",
             Self::NeedsReplan { .. } => "needs_replan",
             Self::SessionClosed { .. } => "session_closed",
             Self::NotAllowed { .. } => "not_allowed",

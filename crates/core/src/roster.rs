@@ -19,8 +19,14 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// What it may do.
     pub role: Role,
+    /// The name it is shown by.
+    pub display: Option<String>,
+    /// The Discord account that proves it in a chat.
+    pub discord: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
+    /// When it was removed.
+    pub removed_at: Option<Timestamp>,
 }
 
 /// A credential: a token that proves a principal. The token itself is never kept.
@@ -63,6 +69,11 @@ impl Roster {
         self.principals.get(id)
     }
 
+    /// Finds whom a Discord account proves. A removed person's account proves nobody.
+    pub fn discord(&self, account: &str) -> Option<&Principal> {
+        self.principals.values().find(|known| known.removed_at.is_none() && known.discord.as_deref() == Some(account))
+    }
+
     /// Finds a token by its public name.
     pub fn token(&self, id: &str) -> Option<&Token> {
         self.tokens.get(id)
@@ -74,15 +85,25 @@ impl Roster {
     /// [`Corrupt`] when the fact cannot follow what came before.
     pub fn evolve(mut self, fact: &Fact, at: Timestamp) -> Result<Self, Corrupt> {
         match fact {
-            Fact::PersonAdded { principal, kind, role } => {
-                let added = Principal { id: principal.clone(), kind: *kind, role: *role, created_at: at };
-                if self.principals.insert(principal.clone(), added).is_some() {
+            Fact::PersonAdded { principal, kind, role, display, discord } => {
+                let added = Principal {
+                    id: principal.clone(),
+                    kind: *kind,
+                    role: *role,
+                    display: display.clone(),
+                    discord: discord.clone(),
+                    created_at: at,
+                    removed_at: None,
+                };
+                let before = self.principals.insert(principal.clone(), added);
+                if before.is_some_and(|before| before.removed_at.is_none()) {
                     return Err(Corrupt::new(format!("principal `{principal}` was added twice")));
                 }
             }
+            Fact::PersonRemoved { principal } => self.removed(principal, at)?,
             Fact::TokenCreated { token, principal, hash, expires_at } => {
-                if !self.principals.contains_key(principal) {
-                    return Err(Corrupt::new(format!("token `{token}` names `{principal}`, who was never added")));
+                if self.principals.get(principal).is_none_or(|known| known.removed_at.is_some()) {
+                    return Err(Corrupt::new(format!("token `{token}` names `{principal}`, who is not there")));
                 }
                 let created = Token {
                     id: token.clone(),
@@ -126,5 +147,18 @@ impl Roster {
             | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)
+    }
+
+    /// Every credential ends with its principal.
+    fn removed(&mut self, principal: &PrincipalId, at: Timestamp) -> Result<(), Corrupt> {
+        let known = self.principals.get_mut(principal).filter(|known| known.removed_at.is_none());
+        let Some(known) = known else {
+            return Err(Corrupt::new(format!("principal `{principal}` was removed and is not there")));
+        };
+        known.removed_at = Some(at);
+        for token in self.tokens.values_mut().filter(|token| token.principal == *principal) {
+            token.revoked_at.get_or_insert(at);
+        }
+        Ok(())
     }
 }

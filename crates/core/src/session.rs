@@ -92,6 +92,8 @@ pub(crate) enum Cause {
 pub(crate) struct Current {
     pub(crate) version: u32,
     pub(crate) digest: Digest,
+    /// Who handed it in.
+    pub(crate) proposer: PrincipalId,
     pub(crate) steps: Vec<Step>,
     index: HashMap<StepId, usize>,
     /// First step that is neither succeeded nor skipped.

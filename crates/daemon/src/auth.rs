@@ -78,21 +78,21 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
 }
 
-/// Refused accesses since the last report, by reason.
+/// Refused accesses since the last report, by reason and by whom a credential proved.
 #[derive(Debug, Default)]
-pub(crate) struct RefusedAccesses(Mutex<BTreeMap<&'static str, u64>>);
+pub(crate) struct RefusedAccesses(Mutex<BTreeMap<(&'static str, Option<PrincipalId>), u64>>);
 
 impl RefusedAccesses {
     /// Counts one.
-    pub(crate) fn count(&self, reason: &'static str) {
-        *self.0.lock().expect("no holder of this lock panics").entry(reason).or_default() += 1;
+    pub(crate) fn count(&self, reason: &'static str, by: Option<PrincipalId>) {
+        *self.0.lock().expect("no holder of this lock panics").entry((reason, by)).or_default() += 1;
     }
 
-    /// Writes what was counted into the log, one event a reason; nothing when nothing was.
+    /// Writes what was counted into the log, one event a reason and principal; nothing when nothing was.
     pub(crate) async fn report(&self, engine: &Engine) {
         let counted = std::mem::take(&mut *self.0.lock().expect("no holder of this lock panics"));
-        for (reason, count) in counted {
-            let action = RosterAction::AccessRefused { reason: reason.to_owned(), count };
+        for ((reason, by), count) in counted {
+            let action = RosterAction::AccessRefused { reason: reason.to_owned(), count, by };
             if let Err(fault) = engine.submit_roster(action).await {
                 tracing::warn!(count, "refused accesses (`{reason}`) could not be recorded: {fault}");
             }

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Response, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use calt_api::Trouble;
+use calt_engine::core::principal::Caller;
 use futures_util::FutureExt as _;
 
 use crate::app::App;
@@ -27,10 +28,18 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
     let method = request.method().clone();
     let endpoint = request.extensions().get::<MatchedPath>().cloned();
     let response = match admit(&app, &mut request) {
-        Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => Refused::internal("a handler panicked").into_response(),
-        },
+        Ok(()) => {
+            let by = request.extensions().get::<Caller>().map(|caller| caller.principal.clone());
+            let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+                Ok(response) => response,
+                Err(_) => Refused::internal("a handler panicked").into_response(),
+            };
+            // What a known caller may not do and tried is in the log, whoever refused it.
+            if response.status() == StatusCode::FORBIDDEN {
+                app.refused.count("not_allowed", by);
+            }
+            response
+        }
         Err(refused) => refused.into_response(),
     };
     let path = endpoint.as_ref().map(MatchedPath::as_str);
@@ -40,7 +49,7 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
 
 fn admit(app: &App, request: &mut Request) -> Result<(), Refused> {
     if !names_us(app, request.headers(), request.uri()) {
-        app.refused.count("host_not_allowed");
+        app.refused.count("host_not_allowed", None);
         return Err(Trouble::HostNotAllowed.into());
     }
     if is_open(request.uri().path()) {
@@ -52,11 +61,11 @@ fn admit(app: &App, request: &mut Request) -> Result<(), Refused> {
             Ok(())
         }
         Err(NotProven::Missing) => {
-            app.refused.count("token_missing");
+            app.refused.count("token_missing", None);
             Err(Trouble::TokenMissing.into())
         }
         Err(NotProven::Invalid) => {
-            app.refused.count("token_invalid");
+            app.refused.count("token_invalid", None);
             Err(Trouble::TokenInvalid.into())
         }
     }
@@ -99,6 +108,7 @@ mod tests {
             database: root.path().join("calt.sqlite3"),
             data_root: root.path().to_owned(),
             python: None,
+            demands: calt_engine::core::policy::Demands::default(),
             isolation: calt_engine::tools::Isolation::default(),
             checkpoint_file: None,
             secrets: Vec::new(),

@@ -4,6 +4,7 @@ pub(crate) mod artifacts;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod inbox;
+pub(crate) mod persons;
 pub(crate) mod plans;
 pub(crate) mod record;
 pub(crate) mod runs;

@@ -3,10 +3,10 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply, ExecuteRequest,
-    HealthView, InboxItemView, InboxPage, Page, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView,
-    RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated,
-    TokenView, ToolView, UndoReply, UndoRequest,
+    AddPerson, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply,
+    ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
+    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView,
+    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -128,9 +128,14 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
-        at::CREATE_TOKEN | at::LIST_TOKENS | at::REVOKE_TOKEN | at::SIGN_CHECKPOINT | at::REDACT_EVENT => {
-            Some(Act::Administer)
-        }
+        at::ADD_PERSON
+        | at::LIST_PERSONS
+        | at::REMOVE_PERSON
+        | at::CREATE_TOKEN
+        | at::LIST_TOKENS
+        | at::REVOKE_TOKEN
+        | at::SIGN_CHECKPOINT
+        | at::REDACT_EVENT => Some(Act::Administer),
         _ => Some(Act::Read),
     }
 }
@@ -150,10 +155,11 @@ fn takes(endpoint: &Endpoint) -> Takes {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
+        at::STOP_SESSION | at::REMOVE_PERSON | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
+        at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         at::REDACT_EVENT => Takes::Body(named::<RedactRequest>(), Required::True),
         _ => Takes::Nothing,
@@ -180,6 +186,8 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::LIST_TOOLS => Gives::View(page::<ToolView>()),
         at::TOOL_PERMISSIONS => Gives::View(reference::<ToolView>()),
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
+        at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
+        at::LIST_PERSONS => Gives::View(page::<PersonView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
@@ -238,7 +246,7 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
             ),
             ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
-        at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_CHECKPOINTS => &[],
+        at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_PERSONS | at::LIST_CHECKPOINTS => &[],
         at::IMPORT_PLAN => {
             return vec![
                 ("source", Type::String, "The surface the client says it is."),
@@ -427,7 +435,7 @@ fn schemas() -> ComponentsBuilder {
             <$view>::schemas(&mut $found);
         )* };
     }
-    views![requests: CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
+    views![requests: AddPerson, CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
     views![
         replies: ArtifactView,
         CheckpointView,
@@ -448,6 +456,7 @@ fn schemas() -> ComponentsBuilder {
         StepDetailView,
         Stopped,
         TokenCreated,
+        PersonView,
         TokenView,
         ToolView,
         UndoReply,

@@ -11,7 +11,9 @@ use calt_api::Trouble;
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
-use crate::handlers::{artifacts, events, health, inbox, plans, record, runs, search, sessions, steps, tokens, tools};
+use crate::handlers::{
+    artifacts, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools,
+};
 use crate::reply::Refused;
 use crate::{docs, gate};
 
@@ -50,6 +52,9 @@ pub fn router(app: App) -> Router {
         .serve(at::LIST_TOOLS, tools::list)
         .serve(at::TOOL_PERMISSIONS, tools::permissions)
         .serve(at::SANDBOX, tools::sandbox)
+        .serve(at::ADD_PERSON, persons::add)
+        .serve(at::LIST_PERSONS, persons::list)
+        .serve(at::REMOVE_PERSON, persons::remove)
         .serve(at::CREATE_TOKEN, tokens::create)
         .serve(at::LIST_TOKENS, tokens::list)
         .serve(at::REVOKE_TOKEN, tokens::revoke)

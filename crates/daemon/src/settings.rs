@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use calt_engine::core::isolation::Tier;
+use calt_engine::core::policy::Demands;
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use crate::Options;
 use crate::limits::IDLE_SECONDS_DEFAULT;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 15] = [
+pub(crate) const KEYS: [&str; 17] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
     "isolation.tier_max",
     "log.level",
+    "policy.self_approval",
+    "policy.unattended",
     "record.checkpoint_file",
     "server.allow_remote",
     "server.allowed_hosts",
@@ -102,6 +105,7 @@ pub(crate) struct Settings {
     pub(crate) tier_max: Tier,
     pub(crate) run_as: Option<(u32, u32)>,
     pub(crate) tests_without_namespaces: bool,
+    pub(crate) demands: Demands,
     report: Vec<Setting>,
 }
 
@@ -172,6 +176,10 @@ impl Settings {
         let tier_max = tier_max.ok_or_else(|| invalid("isolation.tier_max", "it is full, kernel-filter or none"))?;
         let run_as = pick.optional("isolation.run_as")?.map(|text| user("isolation.run_as", &text)).transpose()?;
         let tests_without_namespaces = pick.value("isolation.tests_without_namespaces", false, Value::into_bool)?;
+        let demands = Demands {
+            self_approval: pick.value("policy.self_approval", true, Value::into_bool)?,
+            unattended: pick.value("policy.unattended", true, Value::into_bool)?,
+        };
         let report = pick.report;
         Ok(Self {
             host,
@@ -188,6 +196,7 @@ impl Settings {
             tier_max,
             run_as,
             tests_without_namespaces,
+            demands,
             report,
         })
     }

@@ -216,6 +216,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
             ..Isolation::default()
         },
         checkpoint_file: settings.checkpoint_file.clone(),
+        demands: settings.demands,
         secrets: settings.token.iter().cloned().collect(),
         config_sha256: Digest::of_bytes(settings.canonical().as_bytes()),
         binary_sha256: own_digest,

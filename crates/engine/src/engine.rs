@@ -8,6 +8,7 @@ use calt_core::checkpoint::SigningKey;
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
 use calt_core::moment::{Moment, pass};
+use calt_core::policy::Demands;
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
@@ -41,6 +42,8 @@ pub struct EngineConfig {
     pub data_root: PathBuf,
     /// The python to run tests with, when it is not python3 on the fixed path.
     pub python: Option<calt_tools::Interpreter>,
+    /// What the owner demands of approvals.
+    pub demands: Demands,
     /// What the owner says about isolation.
     pub isolation: Isolation,
     /// A file to which every signed checkpoint is appended.
@@ -118,6 +121,7 @@ pub(crate) struct Inner {
     /// The key that signs checkpoints; empty while the log only reads.
     pub(crate) record_key: OnceLock<SigningKey>,
     pub(crate) checkpoint_file: Option<PathBuf>,
+    demands: Demands,
     /// Ends what the engine does by itself.
     pub(crate) closing: CancellationToken,
     /// One turn: whoever takes back looks who else is on a workspace and opens a session there, one after the other.
@@ -158,6 +162,7 @@ impl Engine {
                 run_slots: Arc::new(Semaphore::new(RUNS_MAX)),
                 record_key: OnceLock::new(),
                 checkpoint_file: config.checkpoint_file,
+                demands: config.demands,
                 closing: CancellationToken::new(),
                 taking_back: Semaphore::new(1),
                 plans: Mutex::new(PlanCache::default()),
@@ -329,6 +334,7 @@ impl Engine {
             next_run: RunId(0),
             next_artifact: ArtifactId(0),
             tier: self.tier(),
+            demands: self.inner.demands,
             step: None,
             home: None,
         }

@@ -31,5 +31,5 @@ pub use gather::StepDetail;
 pub use plans::{CheckReport, CheckedStep};
 pub use run::RunOutcome;
 pub use sessions::{DecisionWords, NewSession, PlanVerdict, StepVerdict};
-pub use tokens::{NewToken, TokenMade};
+pub use tokens::{NewPerson, NewToken, TokenMade};
 pub use undo::UndoPlan;

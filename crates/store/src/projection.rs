@@ -66,6 +66,7 @@ pub(crate) fn project(
         | Fact::SessionSucceeded { .. }
         | Fact::DaemonStarted { .. }
         | Fact::PersonAdded { .. }
+        | Fact::PersonRemoved { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
         | Fact::AccessRefused { .. }

@@ -297,7 +297,12 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("session_stopped", "The session was stopped for good.", "run"),
     ("session_succeeded", "Every step succeeded or was skipped.", "version"),
     ("daemon_started", "The daemon started.", "version, binary_sha256, tier, config_sha256"),
-    ("person_added", "A principal was added.", "principal, kind, role"),
+    (
+        "person_added",
+        "A principal was added. `display` and `discord` stand only where they were given.",
+        "principal, kind, role, display?, discord?",
+    ),
+    ("person_removed", "A principal was removed; its tokens ended with it.", "principal"),
     (
         "token_created",
         "A token was made. The token itself is nowhere in the log.",
@@ -314,7 +319,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "The data root was filled from a backup: how many events it held, their root, when it was made.",
         "events, root, made_at, files, workspaces",
     ),
-    ("access_refused", "Callers were refused; counted by reason, at most once a minute.", "reason, count"),
+    (
+        "access_refused",
+        "Callers were refused; counted by reason and by whom the token proved, at most once a minute.",
+        "reason, count, by?",
+    ),
     ("checkpoint_signed", "The daemon signed what the log was after `size` events.", "size, root, peaks[], key, note"),
     ("record_exported", "Somebody took the record of a session away, up to its event `last_seq`.", "session, last_seq"),
 ];
@@ -346,7 +355,7 @@ fn outermost(facts: &str) -> Vec<String> {
         depth += i32::from(*letter == '[') - i32::from(*letter == ']');
         depth == 0 && *letter != ']'
     });
-    kept.collect::<String>().split(", ").map(str::to_owned).collect()
+    kept.collect::<String>().split(", ").map(|name| name.trim_end_matches('?').to_owned()).collect()
 }
 
 /// The types the program reads, from what it says when it is given another one.
@@ -392,8 +401,10 @@ fn events() {
     let seen = owner.get("/api/v1/events?limit=500").expect(200).json();
     for event in seen["items"].as_array().unwrap() {
         let (_, _, facts) = EVENTS.iter().find(|(known, ..)| event["event_type"] == *known).unwrap();
-        let named: BTreeSet<_> = top_level(facts).collect();
-        let real: BTreeSet<_> = event["facts"].as_object().unwrap().keys().map(String::as_str).collect();
+        let named: BTreeSet<_> = top_level(facts).filter(|name| !name.ends_with('?')).collect();
+        let optional: BTreeSet<_> = top_level(facts).filter_map(|name| name.strip_suffix('?')).collect();
+        let real = event["facts"].as_object().unwrap().keys().map(String::as_str);
+        let real: BTreeSet<_> = real.filter(|name| !optional.contains(name)).collect();
         assert_eq!(named, real, "{event}");
     }
 }

@@ -16,6 +16,7 @@ mod hang_up;
 mod identity;
 mod inbox;
 mod kills;
+mod people;
 mod plans;
 mod preview;
 mod problems;

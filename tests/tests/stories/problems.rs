@@ -87,6 +87,10 @@ const fn story(code: Code) -> Story {
             let session = approved(world);
             world.someone("bob", "approver").approve_plan(&session, 1)
         }),
+        Code::SelfApproval => {
+            Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_somebody_else_approves")
+        }
+        Code::AssuranceTooLow => Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_a_flag_is_no_yes"),
         Code::NeedsReplan => Answered(|world| {
             let session = approved(world);
             world.owner().reject(&session, "a", "not this").expect(200);
@@ -127,6 +131,7 @@ const fn story(code: Code) -> Story {
             Below("tests/tests/stories/redaction.rs", "a_plan_goes_only_once_it_cannot_run_and_its_files_go_with_it")
         }
         Code::ToolNotFound => Answered(|world| world.owner().get("/api/v1/tools/nope/permissions")),
+        Code::PersonNotFound => Answered(|world| world.owner().post_nothing("/api/v1/persons/nope/remove")),
         Code::TokenNotFound => Answered(|world| world.owner().post_nothing("/api/v1/tokens/tok_nope/revoke")),
         Code::PathNotFound => Answered(|world| world.owner().get("/api/v1/nothing")),
         Code::TokenMissing => Answered(|world| world.request("GET", "/api/v1/tools", &[], None)),
@@ -273,6 +278,7 @@ fn a_command_is_refused_where_no_box_holds() {
         next_run: RunId(1),
         next_artifact: ArtifactId(1),
         tier: Tier::None,
+        demands: calt_core::policy::Demands::default(),
         step: Some(StepFacts {
             version: 1,
             plan: state.plan_digest().unwrap(),

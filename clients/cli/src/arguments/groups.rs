@@ -245,12 +245,16 @@ pub(crate) enum ToolsCommand {
 pub(crate) enum TokenCommand {
     /// Make a token; it is shown this once
     Create {
-        /// Whom it proves
-        #[arg(long)]
-        name: String,
+        /// Whom it proves, made when nobody has that name; without it a name of calt's own
+        #[arg(long, conflicts_with = "person")]
+        name: Option<String>,
+        /// The person whom it proves, who is there already
+        #[arg(long = "for", value_name = "PERSON")]
+        person: Option<String>,
         /// What it may do
-        #[arg(long, value_parser = ["viewer", "agent", "approver", "relay", "owner"])]
-        role: String,
+        #[arg(long, required_unless_present = "person",
+            value_parser = ["viewer", "agent", "approver", "relay", "owner"])]
+        role: Option<String>,
         /// When it ends, RFC 3339
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
@@ -263,6 +267,31 @@ pub(crate) enum TokenCommand {
         /// The token's public name
         #[arg(value_name = "TOKEN")]
         public_name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Add a person
+    Add {
+        /// The name
+        name: String,
+        /// What they may do
+        #[arg(long, default_value = "approver", value_parser = ["approver", "viewer", "owner"])]
+        role: String,
+        /// The name they are shown by
+        #[arg(long, value_name = "TEXT")]
+        display: Option<String>,
+        /// The id of their Discord account
+        #[arg(long, value_name = "ID")]
+        discord: Option<String>,
+    },
+    /// List people, agents and surfaces
+    List,
+    /// Remove a person; their tokens end with it
+    Remove {
+        /// The name
+        name: String,
     },
 }
 

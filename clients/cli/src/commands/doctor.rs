@@ -14,6 +14,9 @@ use crate::place::{self, Sourced};
 use crate::render::{self, Sheet};
 use crate::table::{padded, rows, table};
 
+/// Where the daemon keeps the owner's token, below the data root.
+const OWNER_TOKEN_FILE: &str = "owner.token";
+
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -127,11 +130,23 @@ fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::p
         }
         Ok(_) => report.pass(format!("the data root {path} is yours alone")),
     }
+    about_own_programs(report, &root.value);
     if context.base_url().is_none() {
         let runs = autostart::find(&root.value).is_some();
         report.pass(if runs { "a daemon runs" } else { "no daemon ran; one is started now" });
     }
     report.setting("data root", path, &root.from);
+}
+
+/// Which programs of this user could say yes in the owner's name, as things are now.
+fn about_own_programs(report: &mut Report, root: &Path) {
+    let token = root.join(OWNER_TOKEN_FILE);
+    if std::fs::File::open(&token).is_ok() {
+        report.warn(
+            format!("every program of this user could approve now: it can read the owner's token in {}", shown(&token)),
+            "run agents as another user, with a token of role agent: calt token create --role agent",
+        );
+    }
 }
 
 /// What the command line itself was told.

@@ -11,8 +11,8 @@ use crate::render;
 pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
-        TokenCommand::Create { name, role, expires } => {
-            let body = json!({"name": name, "role": role, "expires_at": expires});
+        TokenCommand::Create { name, person, role, expires } => {
+            let body = json!({"name": name, "person": person, "role": role, "expires_at": expires});
             let made: Value = client.send(&endpoint::CREATE_TOKEN, &[], &body).await?;
             context.talk("This is the only time the token is shown:\n");
             context.show(&made, |made| format!("{}\n", render::word(&made["token"])))?;

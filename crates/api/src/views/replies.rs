@@ -531,6 +531,28 @@ reply! {
 }
 
 reply! {
+    /// A person, an agent or a surface.
+    PersonView {
+        /// The name.
+        name: String,
+        /// `person`, `agent`, `surface` or `daemon`.
+        kind: String,
+        /// What they may do.
+        role: String,
+        /// The name they are shown by.
+        display: Option<String>,
+        /// The Discord account that is theirs.
+        discord: Option<String>,
+        /// Tokens that are neither revoked nor past their end.
+        tokens: u64,
+        /// RFC 3339, UTC.
+        created_at: String,
+        /// When they were removed.
+        removed_at: Option<String>,
+    }
+}
+
+reply! {
     /// A token that was made. It is shown this once.
     TokenCreated {
         /// Its public name.

@@ -127,12 +127,34 @@ request! {
 request! {
     /// A new token.
     CreateToken {
-        /// Whom it proves: `[A-Za-z0-9_.@-]{1,64}`; made when nobody has that name.
-        name: String,
-        /// `agent`, `viewer`, `approver`, `relay` or `owner`.
-        role: String,
+        /// Whom it proves: `[A-Za-z0-9_.@-]{1,64}`; made when nobody has that name. Left out: a name of calt's own.
+        name: Option<String>,
+        /// The person whom it proves, who exists already; instead of `name`.
+        person: Option<String>,
+        /// `agent`, `viewer`, `approver`, `relay` or `owner`. With `person` it may be left out.
+        role: Option<String>,
         /// When it ends, RFC 3339.
         expires_at: Option<String>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+    }
+}
+
+request! {
+    /// A new person.
+    AddPerson {
+        /// The name: `[A-Za-z0-9_.@-]{1,64}`.
+        name: String,
+        /// `approver` (default), `viewer` or `owner`.
+        role: Option<String>,
+        /// The name they are shown by; at most 100 characters.
+        display: Option<String>,
+        /// The id of their Discord account, 1 to 20 digits.
+        discord: Option<String>,
         /// The surface the client says it is.
         source: Option<String>,
         /// The message that caused the call.

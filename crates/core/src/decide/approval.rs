@@ -19,6 +19,7 @@ pub(super) fn approve_plan(
     command: &Command,
     version: u32,
     verdict: &Verdict,
+    facts: &Facts,
 ) -> Result<Decision, Refusal> {
     let digest = newest_plan(session, version, verdict)?;
     match session.stage() {
@@ -29,7 +30,9 @@ pub(super) fn approve_plan(
         Stage::NeedsReplan(..) => return Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
         Stage::Drafting | Stage::Stopped(_) => return Err(closed(session)),
     }
-    let fact = Fact::PlanApproved { version, decision: decision_fact(command, verdict, digest) };
+    demanded(session, command, None, verdict, facts)?;
+    let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
+    let fact = Fact::PlanApproved { version, decision };
     let approved = decision_event(fact, format!("plan v{version} approved"), command, verdict);
     Ok(Decision::accept(decided(version, None, verdict), vec![approved]))
 }
@@ -85,8 +88,9 @@ pub(super) fn approve_step(
             return Err(decided_already(session, Some(step), version, by));
         }
     }
-    let fact =
-        Fact::StepApproved { version, step: step.clone(), covers, decision: decision_fact(command, verdict, digest) };
+    demanded(session, command, Some(step), verdict, facts)?;
+    let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
+    let fact = Fact::StepApproved { version, step: step.clone(), covers, decision };
     let approved = decision_event(fact, format!("step {step} approved"), command, verdict);
     Ok(Decision::accept(decided(version, Some(step), verdict), vec![approved]))
 }
@@ -132,6 +136,25 @@ pub(super) fn skip_step(
         events.push(super::ending::session_succeeded(version));
     }
     Ok(Decision::accept(decided(version, Some(step), verdict), events))
+}
+
+/// What the owner demands of a yes beyond the right to say it.
+fn demanded(
+    session: &Session,
+    command: &Command,
+    step: Option<&StepId>,
+    verdict: &Verdict,
+    facts: &Facts,
+) -> Result<(), Refusal> {
+    let Some(plan) = session.current() else { return Err(closed(session)) };
+    let (id, version, step) = (session.id().clone(), plan.version, step.cloned());
+    if !facts.demands.self_approval && plan.proposer == command.caller.principal {
+        return Err(Refusal::SelfApproval { session: id, version, step, proposer: plan.proposer.clone() });
+    }
+    if !facts.demands.unattended && verdict.how == Some(How::Flag) {
+        return Err(Refusal::AssuranceTooLow { session: id, version, step });
+    }
+    Ok(())
 }
 
 /// The newest plan's digest, when `version` names it and the client showed it.
@@ -360,6 +383,7 @@ fn decision_fact(command: &Command, verdict: &Verdict, digest: Digest) -> Decisi
         view_cut: verdict.view_cut,
         shown_at: verdict.shown_at,
         valid_until: None,
+        rule: None,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, Redaction, event, redaction, require};
+use super::{Answer, Decision, Facts, Redaction, event, people, redaction, require};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
 use crate::id::SessionId;
 use crate::merkle::Frontier;
 use crate::policy::Act;
-use crate::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
+use crate::principal::{Caller, Claim, PrincipalId, Role};
 use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::time::Timestamp;
@@ -41,6 +41,22 @@ pub enum RosterAction {
         /// When it ends.
         expires_at: Option<Timestamp>,
     },
+    /// Add a person.
+    AddPerson {
+        /// The name.
+        person: PrincipalId,
+        /// What they may do.
+        role: Role,
+        /// The name they are shown by, masked.
+        display: Option<String>,
+        /// The Discord account that is theirs.
+        discord: Option<String>,
+    },
+    /// Remove a person, an agent or a surface, and every credential with it.
+    RemovePerson {
+        /// The name.
+        person: PrincipalId,
+    },
     /// Take a token back.
     RevokeToken {
         /// Its public name.
@@ -61,6 +77,8 @@ pub enum RosterAction {
         reason: String,
         /// How often since the last such event.
         count: u64,
+        /// Who it was, where a credential proved somebody.
+        by: Option<PrincipalId>,
     },
     /// The daemon: it signed a checkpoint.
     SignCheckpoint {
@@ -106,6 +124,10 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
         RosterAction::CreateToken { token, hash, principal, role, expires_at } => {
             create_token(roster, (token, *hash), principal, *role, *expires_at, facts)
         }
+        RosterAction::AddPerson { person, role, display, discord } => {
+            people::add(roster, person, *role, (display.as_deref(), discord.as_deref()))
+        }
+        RosterAction::RemovePerson { person } => people::remove(roster, &command.caller, person),
         RosterAction::RevokeToken { token } => revoke_token(roster, token),
         RosterAction::DaemonStarted { version, binary_sha256, config_sha256 } => {
             let fact = Fact::DaemonStarted {
@@ -116,9 +138,10 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             };
             Ok(recorded(fact, format!("daemon {version} started")))
         }
-        RosterAction::AccessRefused { reason, count } => {
-            let fact = Fact::AccessRefused { reason: reason.clone(), count: *count };
-            Ok(recorded(fact, format!("access refused {count} times: {reason}")))
+        RosterAction::AccessRefused { reason, count, by } => {
+            let fact = Fact::AccessRefused { reason: reason.clone(), count: *count, by: by.clone() };
+            let whom = by.as_ref().map_or_else(String::new, |by| format!(" to {by}"));
+            Ok(recorded(fact, format!("access refused{whom} {count} times: {reason}")))
         }
         RosterAction::SignCheckpoint { tree, key, note } => sign_checkpoint(tree, key, note),
         RosterAction::ExportRecord { session, last_seq } => {
@@ -137,9 +160,11 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 /// People and credentials are the owner's; what the daemon says of itself only it may say.
 const fn act_of(action: &RosterAction) -> Act {
     match action {
-        RosterAction::CreateToken { .. } | RosterAction::RevokeToken { .. } | RosterAction::RedactPayload(_) => {
-            Act::Administer
-        }
+        RosterAction::AddPerson { .. }
+        | RosterAction::RemovePerson { .. }
+        | RosterAction::CreateToken { .. }
+        | RosterAction::RevokeToken { .. }
+        | RosterAction::RedactPayload(_) => Act::Administer,
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }
@@ -176,21 +201,8 @@ fn create_token(
                 reason: format!("it has the role `{}`, not `{role}`", known.role),
             });
         }
-        Some(_) => {}
-        None => {
-            let kind = match role {
-                Role::Agent => PrincipalKind::Agent,
-                Role::Relay => PrincipalKind::Surface,
-                Role::Viewer | Role::Approver | Role::Owner | Role::Daemon => PrincipalKind::Person,
-            };
-            let fact = Fact::PersonAdded { principal: principal.clone(), kind, role };
-            events.push(event(
-                fact,
-                None,
-                format!("{role} {principal} added"),
-                &json!({"principal": principal, "role": role}),
-            ));
-        }
+        Some(known) if known.removed_at.is_none() => {}
+        Some(_) | None => events.push(people::added(principal, role, (None, None))),
     }
     let fact = Fact::TokenCreated { token: token.to_owned(), principal: principal.clone(), hash, expires_at };
     let payload = json!({"id": token, "principal": principal, "role": role, "expires_at": expires_at});
@@ -224,7 +236,7 @@ fn revoke_token(roster: &Roster, token: &str) -> Result<Decision, Refusal> {
     Ok(recorded(Fact::TokenRevoked { token: token.to_owned() }, format!("token {token} revoked")))
 }
 
-fn recorded(fact: Fact, summary: String) -> Decision {
+pub(super) fn recorded(fact: Fact, summary: String) -> Decision {
     let payload = fact.facts();
     Decision::accept(Answer::Recorded, vec![event(fact, None, summary, &payload)])
 }

@@ -20,6 +20,7 @@ pub const EVENT_TYPES: &[&str] = &[
     "session_succeeded",
     "daemon_started",
     "person_added",
+    "person_removed",
     "token_created",
     "token_revoked",
     "access_refused",

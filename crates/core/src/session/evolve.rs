@@ -68,7 +68,9 @@ impl Session {
     fn apply(&mut self, event: &Envelope) -> Followed {
         match &event.fact {
             Fact::SessionCreated { .. } => Err("a session is created once"),
-            Fact::PlanImported { version, digest, steps, .. } => self.plan_imported(*version, *digest, steps),
+            Fact::PlanImported { version, digest, steps, .. } => {
+                self.plan_imported((*version, *digest), &event.principal, steps)
+            }
             Fact::PlanApproved { version, decision } => self.plan_approved(*version, decision.digest, &event.principal),
             Fact::PlanRejected { version, decision } => self.plan_rejected(*version, decision.digest, &event.principal),
             Fact::StepApproved { version, step, covers, decision } => {
@@ -97,6 +99,7 @@ impl Session {
             Fact::SessionSucceeded { version } => self.succeeded(*version),
             Fact::DaemonStarted { .. }
             | Fact::PersonAdded { .. }
+            | Fact::PersonRemoved { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
             | Fact::AccessRefused { .. }
@@ -106,7 +109,7 @@ impl Session {
         }
     }
 
-    fn plan_imported(&mut self, version: u32, digest: Digest, steps: &[StepFact]) -> Followed {
+    fn plan_imported(&mut self, (version, digest): (u32, Digest), by: &PrincipalId, steps: &[StepFact]) -> Followed {
         if self.plan_version().is_some_and(|newest| version <= newest) {
             return Err("versions only grow");
         }
@@ -130,7 +133,15 @@ impl Session {
         }
         let steps =
             steps.iter().map(|planned| Step { planned: planned.clone(), progress: Progress::Pending }).collect();
-        self.stage = Stage::AwaitingPlanApproval(Current { version, digest, steps, index, next: 0, running: None });
+        self.stage = Stage::AwaitingPlanApproval(Current {
+            version,
+            digest,
+            proposer: by.clone(),
+            steps,
+            index,
+            next: 0,
+            running: None,
+        });
         Ok(())
     }
 

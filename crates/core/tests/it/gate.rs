@@ -282,3 +282,34 @@ fn a_long_session_is_taken_in_no_slower_than_a_short_one() {
     }
     assert!(weights[1..].windows(2).all(|pair| pair[1] - pair[0] == 64), "{weights:?}");
 }
+
+#[test]
+fn the_proposer_of_the_version_at_hand_is_who_may_not_approve_it() {
+    let mut world = World::strict();
+    world.demands.self_approval = false;
+    let act = |world: &mut World, who, version| world.act(who, Action::ImportPlan(imported(version)));
+    act(&mut world, Who::Ann, 1).done();
+    assert_eq!(world.approve_plan(Who::Ann).code(), "self_approval");
+    // Another version, another proposer.
+    act(&mut world, Who::Olga, 2).done();
+    assert_eq!(world.approve_plan(Who::Olga).code(), "self_approval");
+    world.approve_plan(Who::Ann).done();
+    assert_eq!(world.approve(Who::Olga, "a").code(), "self_approval");
+    let approved = world.approve(Who::Ann, "a");
+    let Some(Fact::StepApproved { decision, .. }) = approved.facts.first() else { panic!("{}", approved.words()) };
+    assert_eq!(decision.rule.as_deref(), Some("policy.self_approval = false"));
+}
+
+fn imported(version: u32) -> calt_core::decide::ImportPlan {
+    let Action::ImportPlan(import) = import(plan(version, &[look("a")])) else { panic!("an import imports") };
+    import
+}
+
+#[test]
+fn what_was_recorded_before_there_were_more_facts_reads_as_it_did() {
+    let facts = serde_json::json!({"principal": "ann", "kind": "person", "role": "approver"});
+    let read = Fact::read("person_added", facts.clone()).unwrap();
+    assert_eq!(read.facts(), facts);
+    let facts = serde_json::json!({"reason": "token_missing", "count": 3});
+    assert_eq!(Fact::read("access_refused", facts.clone()).unwrap().facts(), facts);
+}

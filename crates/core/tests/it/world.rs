@@ -94,6 +94,7 @@ pub(crate) struct World {
     pub(crate) log: Vec<Envelope>,
     pub(crate) session: Option<Session>,
     pub(crate) tier: Tier,
+    pub(crate) demands: calt_core::policy::Demands,
     pub(crate) plan: Option<Arc<Plan>>,
     /// The workspace: texts by path.
     pub(crate) texts: BTreeMap<String, String>,
@@ -117,6 +118,7 @@ impl World {
             log: Vec::new(),
             session: None,
             tier: Tier::Full,
+            demands: calt_core::policy::Demands::default(),
             plan: None,
             texts: BTreeMap::from([("a.txt".to_owned(), "one\n".to_owned())]),
             outputs: HashMap::new(),
@@ -178,6 +180,7 @@ impl World {
             next_run: RunId(self.next_run),
             next_artifact: ArtifactId(self.next_run),
             tier: self.tier,
+            demands: self.demands,
             step: step.and_then(|step| self.gathered(step)),
             home: None,
         }

@@ -21,15 +21,33 @@ pub(crate) async fn create(
     Json(body): Json<CreateToken>,
 ) -> Result<View<TokenCreated>, Refused> {
     let fits = "a name is 1 to 64 of letters, digits and `_-.@`";
-    let principal = PrincipalId::parse(&body.name).ok_or_else(|| Refused::invalid("`name`", fits))?;
-    let role = word("`role`", Some(body.role), Role::Viewer, ROLES)?;
+    let named = |what: &str, text: &Option<String>| match text {
+        Some(text) => PrincipalId::parse(text).map(Some).ok_or_else(|| Refused::invalid(what, fits)),
+        None => Ok(None),
+    };
+    let (name, person) = (named("`name`", &body.name)?, named("`person`", &body.person)?);
+    if name.is_some() && person.is_some() {
+        return Err(Refused::invalid("`name`", "`person` names whom the token proves"));
+    }
+    let known = person.as_ref().map(|person| {
+        let roster = app.engine.roster();
+        let known = roster.principal(person).filter(|known| known.removed_at.is_none());
+        known
+            .map(|known| known.role)
+            .ok_or_else(|| Refused::from(Refusal::PersonNotFound { person: person.to_string() }))
+    });
+    let role = match (known.transpose()?, body.role) {
+        (Some(role), None) => role,
+        (_, Some(role)) => word("`role`", Some(role), Role::Viewer, ROLES)?,
+        (None, None) => return Err(Refused::invalid("`role`", &format!("it is one of {ROLES}"))),
+    };
     let expires_at = timestamp("`expires_at`", body.expires_at.as_deref())?;
-    let new = NewToken { principal: principal.clone(), role, expires_at };
+    let new = NewToken { principal: name.or(person), role, expires_at };
     let made = app.engine.create_token(by.claiming(body.source, body.user_id, body.message_id), new).await?;
     Ok(View(TokenCreated {
         id: made.id,
         token: made.token,
-        principal: principal.to_string(),
+        principal: made.principal.to_string(),
         role: role.to_string(),
         expires_at: expires_at.map(|at| at.to_string()),
     }))

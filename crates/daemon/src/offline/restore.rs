@@ -92,6 +92,7 @@ fn record(place: &RestorePlace) -> Result<(), OfflineFault> {
         next_run: RunId(0),
         next_artifact: ArtifactId(0),
         tier: Tier::None,
+        demands: calt_engine::core::policy::Demands::default(),
         step: None,
         home: None,
     };

@@ -65,6 +65,7 @@ impl World {
             database: root.path().join("calt.sqlite3"),
             data_root: root.path().to_owned(),
             python: None,
+            demands: calt_engine::core::policy::Demands::default(),
             isolation: calt_engine::tools::Isolation::default(),
             checkpoint_file: None,
             secrets: Vec::new(),

@@ -49,6 +49,7 @@ pub fn facts() -> Facts {
         next_run: RunId(0),
         next_artifact: ArtifactId(0),
         tier: Tier::Full,
+        demands: calt_core::policy::Demands::default(),
         step: None,
         home: None,
     }

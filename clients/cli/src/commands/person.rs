@@ -1,0 +1,45 @@
+//! `calt person`: add, list, remove.
+
+use calt_api::endpoint;
+use serde_json::{Value, json};
+
+use crate::arguments::PersonCommand;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::render;
+
+pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(), Fault> {
+    let client = context.client().await?;
+    match command {
+        PersonCommand::Add { name, role, display, discord } => {
+            let body = json!({"name": name, "role": role, "display": display, "discord": discord});
+            let added: Value = client.send(&endpoint::ADD_PERSON, &[], &body).await?;
+            let said =
+                |added: &Value| format!("{} {} added\n", render::word(&added["role"]), render::word(&added["name"]));
+            context.show(&added, said)?;
+            context.talk(&format!("hint: calt token create --for {name}\n"));
+            Ok(())
+        }
+        PersonCommand::List => {
+            let page: Value = context.fetch(&client, &endpoint::LIST_PERSONS, &[], &[]).await?;
+            context.show(&page, |page| {
+                render::table(
+                    render::items(&page["items"]),
+                    &[
+                        ("NAME", "name"),
+                        ("KIND", "kind"),
+                        ("ROLE", "role"),
+                        ("DISPLAY", "display"),
+                        ("DISCORD", "discord"),
+                        ("TOKENS", "tokens"),
+                        ("REMOVED", "removed_at"),
+                    ],
+                )
+            })
+        }
+        PersonCommand::Remove { name } => {
+            let removed: Value = client.send(&endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
+            context.show(&removed, |_| format!("{name} removed; their tokens no longer open anything\n"))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! People: added and removed by the owner.
+
+use axum::extract::State;
+use calt_api::views::{AddPerson, Page, PersonView, StopRequest};
+use calt_engine::NewPerson;
+use calt_engine::core::principal::{PrincipalId, Role};
+use calt_engine::core::roster::{Principal, Roster};
+use calt_engine::core::{Refusal, Timestamp};
+
+use super::{Administrator, At, ListQuery, word};
+use crate::app::App;
+use crate::body::{Json, OptionalJson, Params};
+use crate::reply::{Refused, View};
+
+const ROLES: &str = "approver, viewer, owner";
+
+/// `POST /persons`.
+pub(crate) async fn add(
+    State(app): State<App>,
+    Administrator(by): Administrator,
+    Json(body): Json<AddPerson>,
+) -> Result<View<PersonView>, Refused> {
+    let fits = "a name is 1 to 64 of letters, digits and `_-.@`";
+    let name = PrincipalId::parse(&body.name).ok_or_else(|| Refused::invalid("`name`", fits))?;
+    let role = word("`role`", body.role, Role::Approver, ROLES)?;
+    let new = NewPerson { name: name.clone(), role, display: body.display, discord: body.discord };
+    app.engine.add_person(by.claiming(body.source, body.user_id, body.message_id), new).await?;
+    one(&app, &name)
+}
+
+/// `GET /persons`.
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Administrator,
+    Params(query): Params<ListQuery>,
+) -> Result<View<Page<PersonView>>, Refused> {
+    let roster = app.engine.roster();
+    query.page(roster.principals().map(|known| shown(&roster, known))).map(View)
+}
+
+/// `POST /persons/{person}/remove`.
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Administrator(by): Administrator,
+    At(person): At<String>,
+    OptionalJson(body): OptionalJson<StopRequest>,
+) -> Result<View<PersonView>, Refused> {
+    let name = PrincipalId::parse(&person).ok_or_else(|| Refused::from(Refusal::PersonNotFound { person }))?;
+    app.engine.remove_person(by.claiming(body.source, body.user_id, body.message_id), name.clone()).await?;
+    one(&app, &name)
+}
+
+fn one(app: &App, name: &PrincipalId) -> Result<View<PersonView>, Refused> {
+    let roster = app.engine.roster();
+    let known = roster.principal(name).map(|known| shown(&roster, known));
+    known.map(View).ok_or_else(|| Refusal::PersonNotFound { person: name.to_string() }.into())
+}
+
+fn shown(roster: &Roster, known: &Principal) -> PersonView {
+    let now = calt_engine::latest();
+    let is_live = |end: Option<Timestamp>| end.is_none_or(|end| now < end);
+    let tokens = roster
+        .tokens()
+        .filter(|token| token.principal == known.id && token.revoked_at.is_none() && is_live(token.expires_at));
+    PersonView {
+        name: known.id.to_string(),
+        kind: super::plans::plain(&known.kind),
+        role: known.role.to_string(),
+        display: known.display.clone(),
+        discord: known.discord.clone(),
+        tokens: tokens.count() as u64,
+        created_at: known.created_at.to_string(),
+        removed_at: known.removed_at.map(|at| at.to_string()),
+    }
+}
