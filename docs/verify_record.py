@@ -175,6 +175,7 @@ def read_note(note, key):
     need(len(lines) >= 4 and lines[1].isascii() and lines[1].isdigit() and str(int(lines[1])) == lines[1],
          "the checkpoint has another form")
     name, key_id, public = key
+    need(signatures.count("\n") == 1, "the checkpoint bears more than one signature")
     for line in signatures[:-1].split("\n"):
         parts = line.split(" ")
         need(len(parts) == 3 and parts[0] == "\u2014", "a signature has another form")
@@ -221,7 +222,7 @@ def named_file(event):
 
 def verify(lines, pinned=None):
     """Reads the lines of a record; gives what to tell of one that is proven."""
-    header, events, files, named, end, absent, cleared = None, 0, 0, [], None, [], []
+    header, events, files, named, end, absent, cleared, redacted = None, 0, 0, [], None, [], [], set()
     last_id, closing = 0, None
     for line in lines:
         need(line.endswith(b"\n"), "the last line has no end: the file is cut")
@@ -250,7 +251,9 @@ def verify(lines, pinned=None):
                 need(event["session_id"] == header["session"] and event["seq"] == events,
                      "event %d is not number %d of the session" % (event["id"], events))
             if event["salt"] is None:
-                cleared.append("note: the text of event %d was removed before the export" % event["id"])
+                cleared.append(event["id"])
+            if event["event_type"] == "payload_redacted":
+                redacted.add(event["facts"]["event"])
             named.extend(filter(None, [named_file(event)]))
         elif has_keys(value, ["file"]):
             file = value["file"]
@@ -266,7 +269,10 @@ def verify(lines, pinned=None):
             need(canonical(end) == canonical({"events": events, "files": files}), "the last line counts other events or files")
     need(end is not None, "the last line is missing: the file is cut")
     need(closing is not None, "no record_exported closes the events")
-    notes = cleared + ["note: not in the file: %s `%s`" % (kind, name) for kind, name, _ in absent + named]
+    for number in cleared:
+        need(number in redacted, "the text of event %d was removed, and no event says so" % number)
+    notes = ["note: the text of event %d was removed before the export" % number for number in cleared]
+    notes += ["note: not in the file: %s `%s`" % (kind, name) for kind, name, _ in absent + named]
     return ["PASS %d events and %d files of %s, signed over %d events by %s"
             % (events, files, header["session"], size, header["key"])] + notes
 

@@ -121,6 +121,11 @@ impl SignedCheckpoint {
         if proven { Ok(&self.unproven) } else { Err(NoteFault::Signature) }
     }
 
+    /// How many signatures it bears, valid or not.
+    pub const fn signatures(&self) -> usize {
+        self.signatures.len()
+    }
+
     /// What it claims, unproven: for a sentence that says whose key would be needed.
     pub const fn claim(&self) -> &Checkpoint {
         &self.unproven

@@ -177,6 +177,14 @@ impl ExportReader {
             what: broken.to_string(),
             event: Some(broken.event),
         })?;
+        // Within a session a text goes only by an event of that session, which lies in the file.
+        let redacted = |id: &EventId| {
+            events.iter().any(|event| matches!(&event.fact, Fact::PayloadRedacted { event } if event == id))
+        };
+        if let Some(id) = self.cleared.iter().find(|id| !redacted(id)) {
+            let what = format!("the text of event {id} was removed, and no event says so");
+            return Err(ExportFault { line: self.line, what, event: Some(*id) });
+        }
         let absent = self.absent.into_iter().chain(self.named.iter().map(NamedFile::words)).collect();
         Ok(ExportSummary {
             session: header.session.clone(),
@@ -205,6 +213,9 @@ impl ExportReader {
         }
         let note = SignedCheckpoint::parse(line["checkpoint"].as_str().unwrap_or_default());
         let note = note.map_err(|what| self.fault(format!("its checkpoint: {what}")))?;
+        if note.signatures() != 1 {
+            return Err(self.fault("its checkpoint bears more than one signature".to_owned()));
+        }
         let checkpoint = note.verify(&own).map_err(|what| self.fault(format!("its checkpoint: {what}")))?.clone();
         if line["origin"].as_str() != Some(&checkpoint.origin) || own.name() != checkpoint.origin {
             return Err(self.fault("its checkpoint is the one of another log".to_owned()));

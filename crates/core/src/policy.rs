@@ -23,6 +23,8 @@ pub enum Act {
     StopOwnSession,
     /// Stop anyone's session.
     StopAnySession,
+    /// Take the record of a session away in a file; the log says so.
+    ExportRecord,
     /// Add and remove people, tokens and workspaces.
     Administer,
     /// End runs, record what was found at start, and say what the daemon says of itself.
@@ -31,7 +33,7 @@ pub enum Act {
 
 impl Act {
     /// Every act, in the order they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Read,
         Self::CreateStrictSession,
         Self::CreateDevSession,
@@ -41,6 +43,7 @@ impl Act {
         Self::ConfirmHighRisk,
         Self::StopOwnSession,
         Self::StopAnySession,
+        Self::ExportRecord,
         Self::Administer,
         Self::EndRuns,
     ];
@@ -57,6 +60,7 @@ impl Act {
             Self::ConfirmHighRisk => "confirm high risk",
             Self::StopOwnSession => "stop a session of its own",
             Self::StopAnySession => "stop a session of somebody else",
+            Self::ExportRecord => "take the record of a session away",
             Self::Administer => "add or remove people, tokens and workspaces",
             Self::EndRuns => "end a run or speak for the daemon",
         }

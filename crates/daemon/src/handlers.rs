@@ -72,6 +72,8 @@ rights! {
     Executor = Execute;
     /// A caller who may stop sessions, at least their own.
     Stopper = StopOwnSession;
+    /// A caller who may take a record away.
+    Exporter = ExportRecord;
     /// A caller who may administer.
     Administrator = Administer;
 }

@@ -128,6 +128,7 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
+        at::EXPORT_RECORD => Some(Act::ExportRecord),
         at::ADD_PERSON
         | at::LIST_PERSONS
         | at::REMOVE_PERSON

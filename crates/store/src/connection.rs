@@ -35,6 +35,7 @@ pub(crate) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     }
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
+         PRAGMA trusted_schema = OFF;
          PRAGMA foreign_keys = ON;
          PRAGMA mmap_size = 0;
          PRAGMA temp_store = MEMORY;
@@ -58,7 +59,8 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags())?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(
-        "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON;",
+        "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;
+         PRAGMA query_only = ON;",
     )?;
     connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(connection)

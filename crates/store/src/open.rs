@@ -85,6 +85,7 @@ pub(crate) fn open(config: &StoreConfig) -> Result<Opened, OpenError> {
     let mut report = OpenReport::default();
     pass(Moment::DatabaseOpened);
     bring_up_to_date(&mut connection, &files, &mut report).map_err(|error| open_error(path, error))?;
+    refuse_foreign(&connection).map_err(|error| open_error(path, error))?;
     let tally = checked_tally(&connection, &files, &mut report).map_err(|error| open_error(path, error))?;
     report.events = tally.frontier.size();
     report.is_new = report.events == 0;
@@ -156,6 +157,14 @@ pub(crate) fn open_error(path: &Path, error: StoreError) -> OpenError {
         other @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Behind { .. } | StoreError::Busy) => {
             OpenError::Database { path: path.to_owned(), reason: other.to_string() }
         }
+    }
+}
+
+/// What somebody else put into the database could show another log than the one that is verified.
+fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
+    match schema::foreign(connection, "")?.into_iter().next() {
+        Some(foreign) => Err(StoreError::Corrupt(foreign)),
+        None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use calt_core::digest::Digesting;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::{OpenError, StoreError};
@@ -65,6 +66,69 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What a database holds that this program did not put there, or lacks or has otherwise; one fragment each.
+///
+/// A view in the place of a table, or a trigger beside it, could show one thing to who verifies and another to who
+/// reads. `beside` makes what a backup has besides. Of a database whose derived tables have another form only the
+/// log's own part is looked at.
+pub(crate) fn foreign(connection: &Connection, beside: &str) -> Result<Vec<String>, StoreError> {
+    let stale = stale(connection)?;
+    let is_current = !stale.read_model && !stale.index;
+    let found = objects(connection)?;
+    if is_current && beside.is_empty() && digest_of(&found) == OBJECTS_SHA256 {
+        return Ok(Vec::new());
+    }
+    let mut own = Connection::open_in_memory()?;
+    migrate(&mut own)?;
+    create_read_model(&own)?;
+    create_index(&own)?;
+    own.execute_batch(beside)?;
+    let wanted = objects(&own)?;
+    let counts = |object: &&Object| is_current || LOG_TABLES.contains(&object.of.as_str());
+    let is_in = |object: &Object, list: &[Object]| list.contains(object);
+    let added = found.iter().filter(counts).filter(|object| !is_in(object, &wanted));
+    let lacking = wanted.iter().filter(counts).filter(|object| {
+        // One that stands there in another form was named above.
+        !found.iter().any(|other| (&other.kind, &other.name) == (&object.kind, &object.name))
+    });
+    let mut said: Vec<String> =
+        added.map(|object| format!("the {} `{}` is not calt's", object.kind, object.name)).collect();
+    said.extend(lacking.map(|object| format!("the {} `{}` is missing", object.kind, object.name)));
+    Ok(said)
+}
+
+/// The tables that are not derived.
+const LOG_TABLES: [&str; 2] = ["events", "derived"];
+/// SHA-256 over the objects of a database of ours as [`digest_of`] takes it; a test keeps it right.
+const OBJECTS_SHA256: &str = "0c2e5d9292d8f8fec21fedf52885014204938ab4c337dd48d8bfdd0099d70464";
+
+/// A row of `sqlite_schema`.
+#[derive(PartialEq, Eq)]
+struct Object {
+    kind: String,
+    name: String,
+    of: String,
+    sql: Option<String>,
+}
+
+fn objects(connection: &Connection) -> Result<Vec<Object>, StoreError> {
+    // What `ANALYZE` writes is no harm, and the names are the library's own.
+    let mut statement = connection.prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat*' ORDER BY type, name",
+    )?;
+    let rows = statement
+        .query_map([], |row| Ok(Object { kind: row.get(0)?, name: row.get(1)?, of: row.get(2)?, sql: row.get(3)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn digest_of(objects: &[Object]) -> String {
+    let mut digest = Digesting::default();
+    for Object { kind, name, of, sql } in objects {
+        digest.update(format!("{kind}\0{name}\0{of}\0{}\0", sql.as_deref().unwrap_or_default()).as_bytes());
+    }
+    digest.finish().to_string()
+}
+
 /// Says which derived tables are missing or of another form.
 pub(crate) fn stale(connection: &Connection) -> Result<Stale, StoreError> {
     let version = |name: &str| {
@@ -105,4 +169,52 @@ fn table_exists(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
         .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [name], |_| Ok(()))
         .optional()
         .map(|found| found.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh() -> Connection {
+        let mut own = Connection::open_in_memory().unwrap();
+        migrate(&mut own).unwrap();
+        create_read_model(&own).unwrap();
+        create_index(&own).unwrap();
+        own
+    }
+
+    #[test]
+    fn the_digest_is_the_one_of_a_fresh_database() {
+        assert_eq!(digest_of(&objects(&fresh()).unwrap()), OBJECTS_SHA256);
+        assert_eq!(foreign(&fresh(), "").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_ours_is_named() {
+        for (sql, said) in [
+            (
+                "CREATE TABLE kept (a); CREATE TRIGGER spy AFTER UPDATE ON events BEGIN SELECT 1; END",
+                "the trigger `spy` is not calt's",
+            ),
+            ("DROP TRIGGER events_are_never_deleted", "the trigger `events_are_never_deleted` is missing"),
+            (
+                "DROP VIEW v_session_failure_reasons; CREATE VIEW v_session_failure_reasons AS SELECT 1",
+                "the view `v_session_failure_reasons` is not calt's",
+            ),
+            ("DROP INDEX events_that_sign", "the index `events_that_sign` is missing"),
+            (
+                "PRAGMA legacy_alter_table = ON; DROP TRIGGER events_are_dense; ALTER TABLE events RENAME TO hidden; CREATE VIEW events AS SELECT * FROM hidden",
+                "the view `events` is not calt's",
+            ),
+        ] {
+            let connection = fresh();
+            connection.execute_batch(sql).unwrap();
+            let found = foreign(&connection, "").unwrap();
+            assert!(found.contains(&said.to_owned()), "{sql}: {found:?}");
+        }
+        let backup = fresh();
+        backup.execute_batch("CREATE TABLE backup (one)").unwrap();
+        assert!(foreign(&backup, "CREATE TABLE backup (one)").unwrap().is_empty());
+        assert_eq!(foreign(&backup, "CREATE TABLE backup (two)").unwrap(), ["the table `backup` is not calt's"]);
+    }
 }

@@ -53,6 +53,19 @@ pub struct SearchQuery {
     pub cursor: Option<EventId>,
 }
 
+/// Whether the index finds an event by the words of its type and its summary.
+pub(crate) fn finds(connection: &Connection, event: &EventRow) -> Result<bool, StoreError> {
+    let query = Query::read(&format!("{} {}", event.event_type, event.summary));
+    if query.is_empty() {
+        return Ok(true);
+    }
+    // The very words: what begins like them would be a walk over the whole index each time.
+    let expression = query.expression(|word| Ok(Some(vec![word.to_owned()])))?;
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM events_fts WHERE events_fts MATCH ?1 AND rowid = ?2")?;
+    Ok(statement.exists(params![expression, event.id.0])?)
+}
+
 /// One page, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchPage {

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod files;
+mod index;
 pub(crate) mod leaf;
 mod leaves;
 mod looking;

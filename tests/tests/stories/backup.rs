@@ -214,12 +214,10 @@ fn a_run_without_an_end_in_the_backup_is_ended_by_the_restored_daemon() {
     let session = half_done(&world);
     world.kill();
     // As a backup finds it that is made between the start of a run and its end.
-    writable(&world)
-        .execute_batch(
-            "DROP TRIGGER events_are_never_deleted;
-             DELETE FROM events WHERE id > (SELECT MAX(id) FROM events WHERE event_type = 'step_started');",
-        )
-        .unwrap();
+    crate::tamper::without_triggers(
+        &writable(&world),
+        "DELETE FROM events WHERE id > (SELECT MAX(id) FROM events WHERE event_type = 'step_started');",
+    );
     std::fs::remove_file(world.data_root().join("calt.sqlite3.head")).unwrap();
     assert_eq!(world.calt(&["record", "rebuild"]).code, 0);
     let (file, _) = backup_of(&world, &[]);

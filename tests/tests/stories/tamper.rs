@@ -141,11 +141,21 @@ fn a_bit_changed_anywhere_in_a_record_shows() {
 
 /// Changes the log by SQL, with the triggers gone.
 fn tamper(world: &World, sql: &str) {
-    let connection = Connection::open(world.data_root().join("calt.sqlite3")).unwrap();
-    connection
-        .execute_batch("DROP TRIGGER events_are_dense; DROP TRIGGER events_are_never_deleted; DROP TRIGGER events_are_never_changed")
-        .unwrap();
+    without_triggers(&Connection::open(world.data_root().join("calt.sqlite3")).unwrap(), sql);
+}
+
+/// Changes something with the triggers gone, and puts those back: else they would be missed.
+pub(crate) fn without_triggers(connection: &Connection, sql: &str) {
+    let mut found = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap();
+    let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let found: Vec<(String, String)> = rows.map(Result::unwrap).collect();
+    for (name, _) in &found {
+        connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
     connection.execute_batch(sql).unwrap();
+    for (_, sql) in &found {
+        connection.execute_batch(sql).unwrap();
+    }
 }
 
 /// The daemon serves what is there, and writes nothing.
@@ -320,4 +330,98 @@ fn a_copy_that_nobody_can_write_to_is_verified_all_the_same() {
         world.wake();
         world.owner().propose(&plan(1, &[look("a")]));
     }
+}
+
+#[test]
+fn what_somebody_else_put_into_the_database_is_named_and_no_daemon_starts_on_it() {
+    for (sql, named) in [
+        ("CREATE TABLE kept (a); CREATE TRIGGER spy AFTER UPDATE ON events BEGIN INSERT INTO kept VALUES (old.summary); END", "the trigger `spy` is not calt's"),
+        ("DROP TRIGGER events_are_never_deleted", "the trigger `events_are_never_deleted` is missing"),
+        (
+            "DROP TRIGGER events_are_dense; DROP TRIGGER events_are_never_deleted; DROP TRIGGER events_are_never_changed;
+             PRAGMA legacy_alter_table = ON; ALTER TABLE events RENAME TO hidden; CREATE VIEW events AS SELECT * FROM hidden",
+            "the view `events` is not calt's",
+        ),
+    ] {
+        let world = World::start();
+        world.owner().session();
+        world.end();
+        Connection::open(world.data_root().join("calt.sqlite3")).unwrap().execute_batch(sql).unwrap();
+        let verified = world.calt(&["record", "verify"]);
+        assert_eq!(verified.code, 6, "{}{}", verified.stdout, verified.stderr);
+        assert!(verified.stdout.contains(named), "{}", verified.stdout);
+        let started = world.calt(&["daemon", "--port", "0"]);
+        assert_eq!(started.code, 69, "{}{}", started.stdout, started.stderr);
+        assert!(started.stderr.contains("damaged"), "{}", started.stderr);
+    }
+}
+
+#[test]
+fn an_index_that_was_emptied_is_named_and_made_again() {
+    let world = World::start();
+    world.owner().session();
+    world.end();
+    assert_eq!(world.calt(&["record", "verify"]).code, 0);
+    let database = Connection::open(world.data_root().join("calt.sqlite3")).unwrap();
+    database
+        .execute_batch(
+            "DELETE FROM events_fts_idx; DELETE FROM events_fts_data WHERE id > 10;
+             UPDATE events_fts_data SET block = x'00000000000000' WHERE id = 10;",
+        )
+        .unwrap();
+    drop(database);
+    let verified = world.calt(&["record", "verify"]);
+    assert_eq!(verified.code, 6, "{}", verified.stdout);
+    assert!(verified.stdout.contains("FAIL  index"), "{}", verified.stdout);
+    assert_eq!(world.calt(&["record", "rebuild-index"]).code, 0);
+    assert_eq!(world.calt(&["record", "verify"]).code, 0);
+}
+
+#[test]
+fn a_record_stripped_of_its_texts_is_refused_by_both_verifiers() {
+    let world = World::start();
+    let session = long_session(&world);
+    let path = exported(&world, &session, "whole.calt-record");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.retain(|line| line.get("file").is_none());
+    for line in &mut lines {
+        if let Some(event) = line.get_mut("event") {
+            (event["salt"], event["summary"], event["payload_text"]) = (serde_json::Value::Null, "".into(), "".into());
+        }
+        if let Some(end) = line.get_mut("end") {
+            end["files"] = 0.into();
+        }
+    }
+    let stripped: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let path = world.home().join("stripped.calt-record");
+    std::fs::write(&path, stripped).unwrap();
+    let (code, said) = calt_verifies(&world, &path, &[]);
+    assert_eq!(code, 6, "{said}");
+    assert!(said.contains("was removed, and no event says so"), "{said}");
+    let (code, said) = python(&[path.to_str().unwrap()]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("was removed, and no event says so"), "{said}");
+}
+
+#[test]
+fn a_checkpoint_file_that_is_a_pipe_holds_up_nobody() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let world = World::with(&[("CALT__RECORD__CHECKPOINT_FILE", pipe.to_str().unwrap())]);
+    let signed = world.owner().post("/api/v1/checkpoints", &serde_json::json!({})).expect(200);
+    assert!(signed.json()["note"].as_str().unwrap().starts_with("calt/"), "{}", signed.text());
+    assert!(world.daemon_log().contains("could not be written"), "{}", world.daemon_log());
+}
+
+#[test]
+fn a_viewer_takes_no_record_away() {
+    let world = World::start();
+    let session = world.owner().session();
+    let path = format!("/api/v1/sessions/{}/export", session.id);
+    for role in ["viewer", "agent"] {
+        assert_eq!(world.someone(role, role).post_nothing(&path).line(), "403 not_allowed → ask_approver");
+    }
+    world.person("ada").post_nothing(&path).expect(200);
 }

@@ -169,8 +169,8 @@ const fn act_of(action: &RosterAction) -> Act {
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }
         | RosterAction::Restored { .. } => Act::EndRuns,
-        // What goes into the file is what a reader can read.
-        RosterAction::ExportRecord { .. } => Act::Read,
+        // What goes into the file is what a reader can read, but each time adds to the log.
+        RosterAction::ExportRecord { .. } => Act::ExportRecord,
     }
 }
 

@@ -9,7 +9,7 @@ use calt_engine::store::CheckpointRow;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use super::{Administrator, At, By, ListQuery, Reader, cursor, page_size, read, session_id};
+use super::{Administrator, At, Exporter, ListQuery, Reader, cursor, page_size, read, session_id};
 use crate::app::App;
 use crate::body::{Json, OptionalJson, Params};
 use crate::reply::{Refused, View};
@@ -62,8 +62,7 @@ pub(crate) async fn redact(
 /// `POST /sessions/{session}/export`: made while it is sent, so that a long record takes no more memory than a short one.
 pub(crate) async fn export(
     State(app): State<App>,
-    _: Reader,
-    by: By,
+    Exporter(by): Exporter,
     At(session): At<String>,
     OptionalJson(body): OptionalJson<StopRequest>,
 ) -> Result<Response<Body>, Refused> {

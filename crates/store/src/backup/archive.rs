@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Files between two words on the progress.
 const FILES_BETWEEN_WORDS: u64 = 64;
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE backup (
     one        INTEGER PRIMARY KEY CHECK (one = 1),
     format     INTEGER NOT NULL,

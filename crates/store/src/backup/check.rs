@@ -6,8 +6,10 @@ use calt_core::merkle::Frontier;
 use rusqlite::Connection;
 
 use super::archive::{self, Kind};
+use super::restore::safe;
 use super::{BackupError, Contents, Progress};
 use crate::error::StoreError;
+use crate::schema;
 use crate::verify::leaf::{self, leaf_columns};
 
 /// Events between two words on the progress.
@@ -36,6 +38,11 @@ pub(super) fn check(
     if found != "ok" {
         return Err(damaged(found));
     }
+    // Before anything of it is believed: a view could give other rows to each who asks.
+    let foreign = schema::foreign(connection, archive::TABLES).map_err(|error| unreadable(error.into()))?;
+    if let Some(foreign) = foreign.into_iter().next() {
+        return Err(damaged(foreign));
+    }
     let contents = archive::contents(connection, path).map_err(unreadable)?;
     let frontier = checked_log(connection, progress).map_err(|error| unreadable(error.into()))?;
     if (frontier.size(), frontier.root()) != (contents.events, contents.root) {
@@ -44,6 +51,7 @@ pub(super) fn check(
     let mut files = 0;
     archive::each(connection, |archived| {
         files += u64::from(archived.kind == Kind::File);
+        safe(&archived.path)?;
         if archived.kind == Kind::Directory || archive::is_whole(connection, &archived, |_| Ok::<_, StoreError>(()))? {
             return Ok(());
         }

@@ -20,6 +20,10 @@ use crate::{repair, schema};
 
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// The permission bits that are restored.
+const MODE_BITS: u32 = 0o777;
+/// `O_NOFOLLOW`.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
 /// A place that was filled from a checked backup and is not yet anybody's data root.
 #[derive(Debug)]
@@ -85,6 +89,7 @@ fn open_backup(path: &Path) -> Result<Connection, BackupError> {
     let not_a_backup = |_| BackupError::NotABackup { path: path.to_owned() };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(not_a_backup)?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF").map_err(not_a_backup)?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(not_a_backup);
     if number("PRAGMA application_id")? != schema::BACKUP_ID {
         return Err(BackupError::NotABackup { path: path.to_owned() });
@@ -207,7 +212,7 @@ impl RestorePlace {
 const SESSION_PATH_PARTS: usize = 2;
 
 /// A path of a backup, if it lies in a session's directory and cannot lead out of it.
-fn safe(path: &Path) -> Result<&Path, BackupError> {
+pub(super) fn safe(path: &Path) -> Result<&Path, StoreError> {
     let mut parts = path.components();
     let is_below = parts.next() == Some(Component::Normal("sessions".as_ref()))
         && matches!(parts.next(), Some(Component::Normal(id)) if id.to_str().and_then(SessionId::parse).is_some())
@@ -215,7 +220,7 @@ fn safe(path: &Path) -> Result<&Path, BackupError> {
     if is_below {
         return Ok(path);
     }
-    Err(StoreError::Corrupt(format!("`{}` in the backup is not a path of a session", path.display())).into())
+    Err(StoreError::Corrupt(format!("`{}` in the backup is not a path of a session", path.display())))
 }
 
 fn write_file(source: &Connection, archived: &Archived, path: &Path) -> Result<(), BackupError> {
@@ -249,7 +254,10 @@ fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), BackupError> {
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(at(path))
+    // By a handle that is no link's: what a backup says must not reach a file of somebody else's. No mode of it
+    // makes a program run as its owner either.
+    let opened = OpenOptions::new().read(true).custom_flags(NO_LINK).open(path).map_err(at(path))?;
+    opened.set_permissions(Permissions::from_mode(mode & MODE_BITS)).map_err(at(path))
 }
 
 fn remove(directory: &Path) -> Result<(), BackupError> {

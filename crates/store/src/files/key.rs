@@ -9,6 +9,8 @@ use super::{FILE_MODE, Files, sync, write};
 
 /// The key's file in the data root. It is in no backup.
 const KEY_FILE: &str = "record.key";
+/// `O_NONBLOCK` and `O_NOFOLLOW`: a pipe that nobody reads must not hold up whoever signs.
+const AT_ONCE: i32 = rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
 /// Bytes of a seed.
 const SEED_BYTES: usize = 32;
 /// Longest key file that is read, in bytes: the digits, and a line's end.
@@ -52,7 +54,10 @@ impl Files {
 /// # Errors
 /// What the file system says.
 pub fn append_note(path: &Path, note: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).custom_flags(AT_ONCE).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
     file.write_all(format!("{note}\n").as_bytes())?;
     file.sync_all()
 }

@@ -35,7 +35,9 @@ fn opened(path: &Path, how: &str) -> Result<Looking, OpenError> {
     let connection = Connection::open_with_flags(&uri, flags | OpenFlags::SQLITE_OPEN_URI).map_err(failed)?;
     schema::recognise(&connection, path)?;
     connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = FILE;")
+        .execute_batch(
+            "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = FILE;",
+        )
         .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
         .map_err(failed)?;
     let uri = if how == "mode=rw" { format!("file:{}?mode=ro", escaped(path)) } else { uri };

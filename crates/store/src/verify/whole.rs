@@ -5,10 +5,11 @@ use calt_core::digest::Digest;
 use calt_core::id::EventId;
 use rusqlite::Connection;
 
-use super::{files, leaves, looking, promises, replay};
+use super::{files, index, leaves, looking, promises, replay};
 use crate::error::{OpenError, StoreError};
 use crate::files::Files;
 use crate::open::{StoreConfig, open_error};
+use crate::schema;
 
 /// Findings told of one check; more are only counted.
 const FINDINGS_TOLD_MAX: usize = 20;
@@ -108,6 +109,7 @@ pub fn verify(
     let (artifacts, plans) = files::look(connection, &files, &seen.named).map_err(database)?;
     done(artifacts);
     done(plans);
+    done(index::look(&connection).map_err(database)?);
     done(replay::look(&looking.uri, &files).map_err(database)?);
     Ok(Verification { events, root, checks })
 }
@@ -122,6 +124,10 @@ fn pages(connection: &Connection) -> Check {
     check.looked_at = connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap_or(0) as u64;
     match looked {
         Ok(rows) => rows.into_iter().filter(|row| row != "ok").for_each(|row| check.found(None, row)),
+        Err(error) => check.found(None, error.to_string()),
+    }
+    match schema::foreign(connection, "") {
+        Ok(found) => found.into_iter().for_each(|what| check.found(None, what)),
         Err(error) => check.found(None, error.to_string()),
     }
     check

@@ -2,7 +2,7 @@
 //! checkpoint that does not, or, when everything was forged with the log's own key, by a checkpoint kept elsewhere.
 
 mod beside;
-mod forger;
+pub(crate) mod forger;
 mod starting;
 
 use calt_core::checkpoint::SignedCheckpoint;

@@ -31,6 +31,44 @@ const SESSIONS: usize = 4;
 /// Steps that run in each.
 const STEPS: usize = 12;
 
+/// A database whose triggers are gone, and come back when it is let go: else they would be missed.
+pub(crate) struct Untriggered {
+    connection: Connection,
+    triggers: Vec<String>,
+}
+
+impl Untriggered {
+    pub(crate) fn open(database: &Path) -> Self {
+        let connection = Connection::open(database).unwrap();
+        let found: Vec<(String, String)> = {
+            let mut found = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap();
+            let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        for (name, _) in &found {
+            connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
+        let triggers = found.into_iter().map(|(_, sql)| sql).collect();
+        Self { connection, triggers }
+    }
+}
+
+impl std::ops::Deref for Untriggered {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Drop for Untriggered {
+    fn drop(&mut self) {
+        for sql in &self.triggers {
+            self.connection.execute_batch(sql).unwrap();
+        }
+    }
+}
+
 /// A log at rest, with the files beside it.
 pub(crate) struct Log {
     directory: tempfile::TempDir,
@@ -84,16 +122,9 @@ impl Log {
         self.directory.path()
     }
 
-    /// The database, with the triggers gone.
-    pub(crate) fn connection(&self) -> Connection {
-        let connection = Connection::open(self.config().database).unwrap();
-        connection
-            .execute_batch(
-                "DROP TRIGGER IF EXISTS events_are_dense; DROP TRIGGER IF EXISTS events_are_never_deleted;
-                 DROP TRIGGER IF EXISTS events_are_never_changed;",
-            )
-            .unwrap();
-        connection
+    /// The database, with the triggers gone for as long as it is held.
+    pub(crate) fn connection(&self) -> Untriggered {
+        Untriggered::open(&self.config().database)
     }
 
     pub(crate) fn number(&self, sql: &str) -> i64 {
