@@ -172,13 +172,12 @@ fn opened(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
 fn counted(check: &Check) -> String {
     let (one, many) = match check.name {
         "database" => ("page", "pages"),
-        "events" => ("event", "events"),
+        "events" | "index" => ("event", "events"),
         "tree" => ("leaf", "leaves"),
         "checkpoints" => ("signed", "signed"),
         "promises" => ("session", "sessions"),
         "artifacts" => ("file", "files"),
         "plans" => ("version", "versions"),
-        "index" => ("event", "events"),
         _ => ("row", "rows"),
     };
     format!("{} {}", check.looked_at, if check.looked_at == 1 { one } else { many })

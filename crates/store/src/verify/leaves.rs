@@ -201,7 +201,11 @@ impl Walk {
         rows::each(database, last, |Looked { row, wrong, redacts }| {
             self.leaves.looked_at += 1;
             if row.id != after + 1 {
-                let what = format!("events {} to {} are missing before it", after + 1, row.id - 1);
+                let what = if row.id == after + 2 {
+                    "it is missing".to_owned()
+                } else {
+                    format!("it and all up to event {} are missing", row.id - 1)
+                };
                 self.leaves.found(Some(after + 1), what);
             }
             after = row.id;

@@ -14,7 +14,7 @@ use super::spec::RunAs;
 const PREFIX: &str = "calt-box-";
 /// How old one must be before another daemon takes it away: five times as long as a command may take. A daemon that
 /// shares the directory and not the process numbers, as between containers, may still be at work in a younger one.
-const STALE_AFTER: Duration = Duration::from_secs(600);
+const STALE_AFTER: Duration = Duration::from_mins(10);
 
 /// A directory that is removed with all it holds.
 pub(super) struct Private {
