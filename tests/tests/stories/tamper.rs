@@ -393,7 +393,7 @@ fn a_record_stripped_of_its_texts_is_refused_by_both_verifiers() {
             end["files"] = 0.into();
         }
     }
-    let stripped: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let stripped = lines.iter().map(serde_json::Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
     let path = world.home().join("stripped.calt-record");
     std::fs::write(&path, stripped).unwrap();
     let (code, said) = calt_verifies(&world, &path, &[]);
