@@ -104,7 +104,7 @@ mod tests {
         for path in [&old, &young] {
             std::fs::create_dir_all(path.join("below")).unwrap();
         }
-        let before = std::time::SystemTime::now() - STALE_AFTER * 2;
+        let before = std::fs::metadata(&young).unwrap().modified().unwrap() - STALE_AFTER * 2;
         std::fs::File::open(&old).unwrap().set_modified(before).unwrap();
         sweep(user);
         assert_eq!((old.exists(), young.exists()), (false, true));
