@@ -5,6 +5,7 @@
 
 use calt_core::digest::Digest;
 use calt_core::event::SALT_BYTES;
+use calt_core::export::LEAF_KEYS;
 use calt_core::merkle;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -21,22 +22,6 @@ macro_rules! leaf_columns {
 }
 pub(crate) use leaf_columns;
 
-/// The names of the leaf's columns, which are its keys.
-const KEYS: [&str; 13] = [
-    "created_at",
-    "event_type",
-    "facts",
-    "id",
-    "message_id",
-    "principal",
-    "run_id",
-    "schema",
-    "seq",
-    "session_id",
-    "source",
-    "text_hash",
-    "user_id",
-];
 const EVENT_TYPE: usize = 1;
 const FACTS: usize = 2;
 const ID: usize = 3;
@@ -122,7 +107,7 @@ fn wrong_with(row: &Row<'_>, leaf: Digest, scratch: &mut Vec<u8>) -> rusqlite::R
 /// The leaf a row has with these facts, as `append::seal` makes it.
 fn leaf_with(row: &Row<'_>, facts: &[u8], scratch: &mut Vec<u8>) -> rusqlite::Result<Result<Digest, WrongRow>> {
     scratch.clear();
-    for (column, key) in KEYS.iter().enumerate() {
+    for (column, key) in LEAF_KEYS.iter().enumerate() {
         scratch.push(if column == 0 { b'{' } else { b',' });
         scratch.push(b'"');
         scratch.extend_from_slice(key.as_bytes());
