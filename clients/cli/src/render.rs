@@ -305,7 +305,8 @@ pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
 
 /// One event in one line, for a stream that knows no other.
 pub(crate) fn event(event: &Value, of: EventsOf) -> String {
-    let widths = [5, 25, 24, 10, 0];
+    // What has no column of its own comes last and is not cut.
+    let widths = [5, 25, 24, 10].into_iter().chain(std::iter::repeat(0));
     let cells = event_row(event, of).into_iter().zip(widths).map(|(cell, width)| padded(&cell, width));
     cells.collect::<Vec<_>>().join("  ")
 }

@@ -268,3 +268,29 @@ fn a_search_in_all_sessions_names_the_session_of_each_event() {
     let screen = terminal.waits_for("exit 0", 1);
     assert_eq!(screen.matches(&id).count(), 1, "{screen}");
 }
+
+#[test]
+fn a_text_goes_only_after_it_was_seen_and_a_yes() {
+    let world = World::start();
+    let owner = world.owner();
+    let session = owner.session_with(&serde_json::json!({"goal": "an old name"}));
+    owner.stop(&session).expect(200);
+    let event: i64 = world
+        .database()
+        .query_row("SELECT id FROM events WHERE event_type = 'session_created'", [], |row| row.get(0))
+        .unwrap();
+    let text = || -> String {
+        let sql = "SELECT payload_text FROM events WHERE id = ?1";
+        world.database().query_row(sql, [event], |row| row.get(0)).unwrap()
+    };
+    let command = ["record", "redact", &event.to_string(), "--reason", "gone"];
+    for (answer, is_there) in [("n", true), ("y", false)] {
+        let terminal = Terminal::run(&world, 80, &command);
+        let shown = terminal.waits_for("[n]o: ", 1);
+        assert!(shown.contains("session created"), "{shown}");
+        terminal.types(answer);
+        let end = terminal.waits_for("exit ", 1);
+        assert!(end.contains("exit 0"), "{end}");
+        assert_eq!(text().contains("an old name"), is_there, "{end}");
+    }
+}

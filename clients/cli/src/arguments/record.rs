@@ -60,6 +60,9 @@ pub(crate) enum AskedCommand {
         /// Why; it is kept in the log
         #[arg(long)]
         reason: String,
+        /// Do not ask; without a terminal nobody is asked
+        #[arg(long)]
+        yes: bool,
     },
     /// Sign a checkpoint over the log as it is and print it, to keep where nobody can change it
     Checkpoint {

@@ -9,8 +9,10 @@ use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use crate::arguments::{AskedCommand, RecordCommand};
+use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::render::EventsOf;
 use crate::{hint, render};
 
 /// Bytes at the end of an exported record in which its last line stands.
@@ -20,7 +22,7 @@ pub(crate) async fn run(context: &Context, command: RecordCommand) -> Result<(),
     match command {
         RecordCommand::Offline(_) => Err(Fault::Bug("the record was asked for and not handed over".to_owned())),
         RecordCommand::Asked(AskedCommand::Export { session, output }) => export(context, &session, output).await,
-        RecordCommand::Asked(AskedCommand::Redact { event, reason }) => redact(context, event, &reason).await,
+        RecordCommand::Asked(AskedCommand::Redact { event, reason, yes }) => redact(context, event, &reason, yes).await,
         RecordCommand::Asked(AskedCommand::Checkpoint { last }) => checkpoint(context, last).await,
     }
 }
@@ -45,8 +47,22 @@ async fn checkpoint(context: &Context, last: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn redact(context: &Context, event: u64, reason: &str) -> Result<(), Fault> {
+async fn redact(context: &Context, event: u64, reason: &str, sure: bool) -> Result<(), Fault> {
     let client = context.client().await?;
+    if let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !sure) {
+        // What goes is seen first: it never comes back.
+        let before = event.saturating_sub(1).to_string();
+        let query = [("after", before.as_str()), ("limit", "1")];
+        let page = context.fetch(&client, &endpoint::ALL_EVENTS, &[], &query).await?;
+        if let Some(found) = page["items"].get(0).filter(|found| found["id"].as_u64() == Some(event)) {
+            context.talk(&render::events(std::slice::from_ref(found), EventsOf::All));
+            let answer = terminal.yes("\nIts text goes for good, out of the log and the files. Is that meant?").await?;
+            if answer != Some(true) {
+                context.talk("Nothing was changed.\n");
+                return Ok(());
+            }
+        }
+    }
     let body = json!({"reason": reason, "source": context.source()});
     let gone: Value = client.send(&endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
     context
