@@ -62,6 +62,7 @@ impl Engine {
         self.store().writable()?;
         let key =
             self.inner.record_key.get().ok_or_else(|| Fault::Internal("there is no key to sign with".to_owned()))?;
+        let _turn = self.inner.signing.acquire().await.map_err(|error| Fault::Internal(error.to_string()))?;
         let (tree, newest) = self.tree_and_newest().await?;
         // A checkpoint that was signed while events came does not cover those between its size and itself.
         let covered = newest.as_ref().is_some_and(|newest| newest.size + 1 >= newest.event.0 as u64);
@@ -85,8 +86,8 @@ impl Engine {
 
     async fn tree_and_newest(&self) -> Result<(Frontier, Option<CheckpointRow>), Fault> {
         let store = self.store().clone();
-        let read = move || Ok((store.tree()?, store.checkpoints(Some(1), None)?.into_iter().next()));
-        Ok(blocking(move || -> Result<_, StoreError> { read() }).await??)
+        let read = move || Ok::<_, StoreError>((store.tree()?, store.checkpoints(Some(1), None)?.into_iter().next()));
+        Ok(blocking(read).await??)
     }
 
     /// Records that somebody takes a session's record away, and signs a checkpoint that covers it.

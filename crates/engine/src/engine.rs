@@ -124,6 +124,8 @@ pub(crate) struct Inner {
     demands: Demands,
     /// Ends what the engine does by itself.
     pub(crate) closing: CancellationToken,
+    /// One turn: what is signed last is over all that came before it was asked for.
+    pub(crate) signing: Semaphore,
     /// One turn: whoever takes back looks who else is on a workspace and opens a session there, one after the other.
     pub(crate) taking_back: Semaphore,
     plans: Mutex<PlanCache>,
@@ -164,6 +166,7 @@ impl Engine {
                 checkpoint_file: config.checkpoint_file,
                 demands: config.demands,
                 closing: CancellationToken::new(),
+                signing: Semaphore::new(1),
                 taking_back: Semaphore::new(1),
                 plans: Mutex::new(PlanCache::default()),
             }),

@@ -425,3 +425,24 @@ fn a_viewer_takes_no_record_away() {
     }
     world.person("ada").post_nothing(&path).expect(200);
 }
+
+#[test]
+fn records_taken_away_at_once_are_each_covered_by_their_checkpoint() {
+    let world = World::start();
+    let session = long_session(&world);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (command, session) = (world.command(), &session);
+            let path = world.home().join(format!("{number}.calt-record"));
+            scope.spawn(move || {
+                let mut command = command;
+                let taken = command.args(["record", "export", &session.id, "-o"]).arg(&path).output().unwrap();
+                assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+            });
+        }
+    });
+    for number in 0..8 {
+        let (code, said) = calt_verifies(&world, &world.home().join(format!("{number}.calt-record")), &[]);
+        assert_eq!(code, 0, "{said}");
+    }
+}
