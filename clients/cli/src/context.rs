@@ -184,7 +184,7 @@ fn local_port(base: &str) -> Option<u16> {
 }
 
 /// The locale of what is shown, as POSIX ranks the variables.
-fn locale() -> Option<String> {
+pub(crate) fn locale() -> Option<String> {
     ["LC_ALL", "LC_MESSAGES", "LANG"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())

@@ -2,9 +2,10 @@
 
 use calt_api::client::CallError;
 use calt_api::code::EXIT_WORK_FAILED;
-use calt_api::{Code, Next, Problem};
+use calt_api::{Code, Language, Next, Problem};
 use serde_json::{Value, json};
 
+use crate::context::locale;
 use crate::{hint, render};
 
 /// The exit code of wrong usage.
@@ -126,7 +127,21 @@ impl Fault {
             | Self::StillWaiting { .. }
             | Self::Bug(_) => String::new(),
         };
-        let message = self.message();
+        let message = match self {
+            Self::Problem(problem) => problem.said_in(language()),
+            Self::Plan { .. }
+            | Self::Usage { .. }
+            | Self::Gate { .. }
+            | Self::Reach { .. }
+            | Self::Machine { .. }
+            | Self::Work { .. }
+            | Self::Interrupted { .. }
+            | Self::StillWaiting { .. }
+            | Self::Bug(_)
+            | Self::Found
+            | Self::Unread
+            | Self::Printed(_) => self.message(),
+        };
         let message = calt_api::visible::visible_line(&message);
         match self.hint() {
             Some(hint) => {
@@ -172,6 +187,11 @@ impl Fault {
             Self::Printed(fault) => fault.hint(),
         }
     }
+}
+
+/// The language of the person who reads this.
+fn language() -> Language {
+    locale().map_or(Language::English, |locale| Language::of_locale(&locale))
 }
 
 #[cfg(test)]
