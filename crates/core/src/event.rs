@@ -383,6 +383,11 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    LossAccepted {
+        events: u64,
+        missing: u64,
+        root: Digest,
+    },
     PayloadRedacted {
         event: EventId,
     },
@@ -437,6 +442,7 @@ impl Fact {
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
             Self::Restored { .. } => "restored",
+            Self::LossAccepted { .. } => "loss_accepted",
             Self::PayloadRedacted { .. } => "payload_redacted",
         }
     }

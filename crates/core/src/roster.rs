@@ -144,6 +144,7 @@ impl Roster {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::LossAccepted { .. }
             | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)

@@ -109,6 +109,15 @@ pub enum RosterAction {
         /// Whether workspaces were among them.
         workspaces: bool,
     },
+    /// The daemon's own place: somebody took the log as it is, without events that were acknowledged.
+    AcceptLoss {
+        /// Events that are left.
+        events: u64,
+        /// Acknowledged events that are not.
+        missing: u64,
+        /// The tree's root over what is left.
+        root: Digest,
+    },
     /// Let the text of one of the daemon's own events go for good.
     RedactPayload(Redaction),
 }
@@ -154,6 +163,10 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
             Ok(recorded(fact, format!("restored from a backup of {events} events, made {made_at}")))
         }
+        RosterAction::AcceptLoss { events, missing, root } => {
+            let fact = Fact::LossAccepted { events: *events, missing: *missing, root: *root };
+            Ok(recorded(fact, format!("the loss of {missing} events after the first {events} was accepted")))
+        }
     }
 }
 
@@ -168,7 +181,8 @@ const fn act_of(action: &RosterAction) -> Act {
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }
-        | RosterAction::Restored { .. } => Act::EndRuns,
+        | RosterAction::Restored { .. }
+        | RosterAction::AcceptLoss { .. } => Act::EndRuns,
         // What goes into the file is what a reader can read, but each time adds to the log.
         RosterAction::ExportRecord { .. } => Act::ExportRecord,
     }

@@ -105,7 +105,8 @@ impl Session {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
-            | Fact::Restored { .. } => Err("the event belongs to no session"),
+            | Fact::Restored { .. }
+            | Fact::LossAccepted { .. } => Err("the event belongs to no session"),
         }
     }
 
