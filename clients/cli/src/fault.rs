@@ -2,10 +2,10 @@
 
 use calt_api::client::CallError;
 use calt_api::code::EXIT_WORK_FAILED;
-use calt_api::{Code, Language, Next, Problem};
+use calt_api::{Code, Next, Problem};
 use serde_json::{Value, json};
 
-use crate::context::locale;
+use crate::words::{language, t};
 use crate::{hint, render};
 
 /// The exit code of wrong usage.
@@ -66,7 +66,7 @@ impl Fault {
 
     /// The end of input where an answer was expected.
     pub(crate) fn no_answer(hint: impl Into<String>) -> Self {
-        Self::Gate { message: "the input ended without an answer; nothing was decided".to_owned(), hint: hint.into() }
+        Self::Gate { message: t!("the input ended without an answer; nothing was decided"), hint: hint.into() }
     }
 
     pub(crate) fn exit(&self) -> u8 {
@@ -146,9 +146,9 @@ impl Fault {
         match self.hint() {
             Some(hint) => {
                 let hint = calt_api::visible::visible_line(&hint);
-                format!("{before}error: {message}\nhint: {hint}\n")
+                before + &t!("error: {message}\nhint: {hint}\n", message = message, hint = hint)
             }
-            None => format!("{before}error: {message}\n"),
+            None => before + &t!("error: {message}\n", message = message),
         }
     }
 
@@ -156,8 +156,10 @@ impl Fault {
         match self {
             Self::Problem(problem) => problem.detail.clone(),
             Self::Plan { name, problems, .. } => match problems.len() {
-                1 => format!("plan `{name}` has a problem and cannot be imported"),
-                count => format!("plan `{name}` has {count} problems and cannot be imported"),
+                1 => t!("plan `{name}` has a problem and cannot be imported", name = name),
+                count => {
+                    t!("plan `{name}` has {count} problems and cannot be imported", name = name, count = count)
+                }
             },
             Self::Usage { message, .. }
             | Self::Gate { message, .. }
@@ -187,11 +189,6 @@ impl Fault {
             Self::Printed(fault) => fault.hint(),
         }
     }
-}
-
-/// The language of the person who reads this.
-fn language() -> Language {
-    locale().map_or(Language::English, |locale| Language::of_locale(&locale))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod look;
 mod place;
 mod render;
 mod table;
+mod words;
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -112,8 +113,7 @@ fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
     if !is_bare {
         ask::talk(&fault.render());
     }
-    let wants_json = given.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    if let Some(json) = fault.json().filter(|_| wants_json) {
+    if let Some(json) = fault.json().filter(|_| words::wants_data(&mut given.iter().cloned())) {
         let _ = render::data(&json);
     }
     EXIT_USAGE
