@@ -16,6 +16,7 @@ use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::words::t;
 
 /// How a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,10 @@ impl Context {
         let token = named.or_else(|| self.stored_token_for(&base.value));
         if token.is_none() {
             return Err(Fault::Reach {
-                message: format!("there is no token for {}: a stored one is sent to no other address", base.value),
+                message: t!(
+                    "there is no token for {address}: a stored one is sent to no other address",
+                    address = base.value
+                ),
                 hint: "export CALT_DAEMON_TOKEN=TOKEN".to_owned(),
             });
         }
