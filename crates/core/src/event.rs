@@ -383,6 +383,11 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    ContentReleased {
+        session: SessionId,
+        sha256: Digest,
+        bytes: u64,
+    },
     LossAccepted {
         events: u64,
         missing: u64,
@@ -442,6 +447,7 @@ impl Fact {
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
             Self::Restored { .. } => "restored",
+            Self::ContentReleased { .. } => "content_released",
             Self::LossAccepted { .. } => "loss_accepted",
             Self::PayloadRedacted { .. } => "payload_redacted",
         }

@@ -5,8 +5,8 @@ use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     AddPerson, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply,
     ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
-    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView,
-    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided,
+    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -174,6 +174,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::INBOX => Gives::View(reference::<InboxPage>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
         at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
+        at::SESSION_DIFF => Gives::View(reference::<SessionDiffView>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
         at::APPROVE_PLAN | at::REJECT_PLAN => Gives::View(reference::<PlanDecided>()),
@@ -248,6 +249,14 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
             ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_PERSONS | at::LIST_CHECKPOINTS => &[],
+        at::SESSION_DIFF => {
+            return vec![
+                ("raw", Type::Boolean, "With nothing masked: for `approver` and `owner`, and recorded."),
+                ("source", Type::String, "The surface the client says it is."),
+                ("message_id", Type::String, "The message that caused the call."),
+                ("user_id", Type::String, "Who the client says speaks; a claim."),
+            ];
+        }
         at::IMPORT_PLAN => {
             return vec![
                 ("source", Type::String, "The surface the client says it is."),
@@ -461,6 +470,7 @@ fn schemas() -> ComponentsBuilder {
         TokenView,
         ToolView,
         UndoReply,
+        SessionDiffView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);

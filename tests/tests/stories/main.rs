@@ -16,6 +16,7 @@ mod hang_up;
 mod identity;
 mod inbox;
 mod kills;
+mod landing;
 mod people;
 mod plans;
 mod preview;
