@@ -13,10 +13,12 @@ mod diff;
 mod fault;
 mod found;
 mod hint;
+mod land;
 mod look;
 mod place;
 mod render;
 mod table;
+mod trailers;
 mod words;
 
 use std::ffi::OsString;

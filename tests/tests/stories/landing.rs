@@ -180,3 +180,212 @@ fn what_somebody_else_changed_is_named_and_left_out() {
     assert!(left["reason"].as_str().unwrap().contains("somebody changed it"), "{left}");
     assert!(!shown["diff"].as_str().unwrap().contains("b.txt"), "{shown}");
 }
+
+/// A repository with a commit, and a session whose workspace began as that commit and was worked on.
+struct Work {
+    world: World,
+    repository: std::path::PathBuf,
+    session: Session,
+}
+
+/// Programs that a repository could have git run, each of which would leave a file behind.
+const TRAPS: &[(&str, &str)] = &[
+    ("core.fsmonitor", "fsmonitor"),
+    ("core.sshCommand", "ssh"),
+    ("filter.trap.clean", "clean"),
+    ("filter.trap.smudge", "smudge"),
+    ("diff.external", "diff"),
+    ("diff.trap.textconv", "textconv"),
+    ("gpg.program", "gpg"),
+];
+const HOOKS: &[&str] = &["pre-commit", "post-commit", "reference-transaction", "post-index-change", "post-checkout"];
+
+impl Work {
+    fn new(goal: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let world = World::start();
+        let attributes: &[u8] = b"* filter=trap diff=trap text eol=crlf\n";
+        let files: &[(&str, &[u8], bool)] =
+            &[("src/a.txt", b"one\ntwo\n", false), ("b.bin", b"\0\x01", false), (".gitattributes", attributes, false)];
+        let repository = repository(&world, files);
+        for (setting, name) in TRAPS {
+            let run = format!("touch {}/sprung-{name}; cat", world.home().display());
+            git_well(&repository, &["config", setting, &run], b"");
+        }
+        git_well(&repository, &["config", "commit.gpgSign", "true"], b"");
+        for name in HOOKS {
+            let hook = repository.join(".git/hooks").join(name);
+            std::fs::write(&hook, format!("#!/bin/sh\ntouch {}/sprung-{name}\n", world.home().display())).unwrap();
+            std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let session = world.owner().session_with(&json!({"goal": goal}));
+        for (path, bytes, _) in files {
+            let to = world.workspace(&session.id).join(path);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, bytes).unwrap();
+        }
+        let changes = json!([
+            {"path": "src/a.txt", "content": "one\n2\n"},
+            {"path": "new/c.sh", "content": "exit 0\n", "mode": "0755"},
+            {"path": "b.bin", "delete": true},
+        ]);
+        carried_out(&world.owner(), &session, &plan(1, &[change("a", &changes)]));
+        Self { world, repository, session }
+    }
+
+    fn calt(&self, words: &[&str]) -> calt_tests::Ran {
+        let repo = self.repository.to_string_lossy().into_owned();
+        self.world.calt(&[words, &["--repo", &repo]].concat())
+    }
+
+    fn land(&self, words: &[&str]) -> calt_tests::Ran {
+        self.calt(&[&["land", &self.session.id, "--base", "main"], words].concat())
+    }
+
+    /// Every file of the repository but objects, logs and the names that landing may make.
+    fn fingerprint(&self) -> String {
+        let listed = Command::new("sh")
+            .args(["-c", "find . -type f -not -path './.git/objects/*' -not -path './.git/logs/*' -not -path '*calt*' -print0 | sort -z | xargs -0 sha256sum; find . -not -path './.git*' -printf '%p %m %T@\\n' | sort; cat .git/HEAD .git/index | sha256sum"])
+            .current_dir(&self.repository)
+            .output()
+            .unwrap();
+        String::from_utf8(listed.stdout).unwrap()
+    }
+
+    fn sprung(&self) -> Vec<String> {
+        let names = std::fs::read_dir(self.world.home()).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| name.starts_with("sprung-"))
+            .collect()
+    }
+
+    /// The tree that the workspace would be, made by a git that knows nothing of the repository's settings.
+    fn workspace_tree(&self) -> String {
+        let (workspace, apart) = (self.world.workspace(&self.session.id), self.world.home().join("apart"));
+        std::fs::create_dir(&apart).unwrap();
+        git_well(&apart, &["init", "-q"], b"");
+        let tree = workspace.to_string_lossy().into_owned();
+        std::fs::write(apart.join(".git/info/attributes"), "* -filter -text -diff -eol\n").unwrap();
+        git_well(&apart, &["--work-tree", &tree, "add", "-A"], b"");
+        git_well(&apart, &["write-tree"], b"").trim().to_owned()
+    }
+}
+
+#[test]
+fn a_branch_holds_what_the_workspace_holds_and_the_repository_stays_as_it_was() {
+    let work = Work::new("Tidy up\nCalt-Session: forged");
+    let before = work.fingerprint();
+    let ran = work.land(&["--branch", "calt/tidy", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(work.sprung(), Vec::<String>::new());
+    assert_eq!(work.fingerprint(), before);
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&said["branch"], &said["files"]), (&json!("calt/tidy"), &json!(3)));
+    let tree = git_well(&work.repository, &["rev-parse", "calt/tidy^{tree}"], b"");
+    assert_eq!(tree.trim(), work.workspace_tree());
+    let parent = git_well(&work.repository, &["rev-parse", "calt/tidy^"], b"");
+    assert_eq!(parent, git_well(&work.repository, &["rev-parse", "main"], b""));
+    let raw = git_well(&work.repository, &["cat-file", "commit", "calt/tidy"], b"");
+    let message = raw.split_once("\n\n").unwrap().1;
+    assert!(message.starts_with("Tidy up\n\nCalt-Session: session_"), "{message}");
+    assert!(message.contains("\nCalt-Approved-by: owner\nCalt-Record: "), "{message}");
+
+    let again = work.land(&["--branch", "calt/tidy"]);
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    assert!(again.stderr.contains("`refs/heads/calt/tidy` is there already"), "{}", again.stderr);
+    let released = work.world.owner().get("/api/v1/events/search?event_type=content_released").expect(200).json();
+    assert_eq!(released["items"].as_array().unwrap().len(), 1, "what was refused gave nothing out: {released}");
+    let agent = work.world.agent();
+    let ran = work.land(&["--branch", "other", "--token", agent.token()]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+
+    // The traps are good: git as everybody uses it steps into them.
+    std::fs::write(work.repository.join("src/a.txt"), "more\n").unwrap();
+    git(&work.repository, &["add", "-A"], b"");
+    git(&work.repository, &["-c", "commit.gpgSign=false", "commit", "-q", "-m", "x"], b"");
+    let sprung = work.sprung();
+    for name in ["fsmonitor", "clean", "pre-commit", "reference-transaction"] {
+        assert!(sprung.contains(&format!("sprung-{name}")), "{name}: {sprung:?}");
+    }
+}
+
+#[test]
+fn a_commit_leads_back_to_its_record_and_a_forged_one_does_not() {
+    let work = Work::new("Tidy up");
+    let ran = work.land(&["--as", "commit", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let commit = said["commit"].as_str().unwrap();
+    let kept = git_well(&work.repository, &["rev-parse", &format!("refs/calt/{}", work.session.id)], b"");
+    assert_eq!(kept.trim(), commit);
+
+    let found = work.calt(&["record", "find", commit]);
+    assert_eq!(found.code, 0, "{}{}", found.stdout, found.stderr);
+    assert!(
+        found.stdout.contains("approved by owner") && found.stdout.contains("what the record says"),
+        "{}",
+        found.stdout
+    );
+    let none = work.calt(&["record", "find", "main"]);
+    assert_eq!(none.code, 2, "{}", none.stderr);
+
+    // The same trailers over another tree, and other trailers over the same tree.
+    let raw = git_well(&work.repository, &["cat-file", "commit", commit], b"");
+    let message = raw.split_once("\n\n").unwrap().1.to_owned();
+    let made = |tree: &str, message: &str| {
+        let words = ["commit-tree", tree, "-p", "main", "-F", "-"];
+        git_well(&work.repository, &words, message.as_bytes()).trim().to_owned()
+    };
+    let other_tree = made("main^{tree}", &message);
+    let found = work.calt(&["record", "find", &other_tree]);
+    assert_eq!(found.code, 6, "{}{}", found.stdout, found.stderr);
+    assert!(found.stdout.contains("`src/a.txt` is not as the session wrote it"), "{}", found.stdout);
+    let tree = format!("{commit}^{{tree}}");
+    for (from, to, expected) in [
+        ("Calt-Approved-by: owner", "Calt-Approved-by: mallory", "mallory approved nothing"),
+        ("Calt-Plan: v1 ", "Calt-Plan: v1 0", "another digest"),
+        ("Calt-Record: ", "Calt-Record: 0", "no checkpoint"),
+    ] {
+        let found = work.calt(&["record", "find", &made(&tree, &message.replace(from, to))]);
+        assert_eq!(found.code, 6, "{}{}", found.stdout, found.stderr);
+        assert!(found.stdout.contains(expected), "{expected}: {}", found.stdout);
+    }
+}
+
+#[test]
+fn a_patch_is_taken_by_git_am() {
+    let work = Work::new("議事録を直す");
+    let file = work.world.home().join("landed.patch");
+    let ran = work.land(&["--as", "patch", "-o", &file.to_string_lossy()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let other = work.world.home().join("other");
+    git_well(work.world.home(), &["clone", "-q", "--no-checkout", &work.repository.to_string_lossy(), "other"], b"");
+    for (name, value) in [("user.name", "Bob"), ("user.email", "bob@example.org"), ("core.autocrlf", "false")] {
+        git_well(&other, &["config", name, value], b"");
+    }
+    std::fs::write(other.join(".git/info/attributes"), "* -filter -text -diff -eol\n").unwrap();
+    git_well(&other, &["checkout", "-q", "main"], b"");
+    git_well(&other, &["am", "-q", "--keep-cr", &file.to_string_lossy()], b"");
+    assert_eq!(git_well(&other, &["rev-parse", "HEAD^{tree}"], b"").trim(), work.workspace_tree());
+    let log = git_well(&other, &["log", "-1", "--format=%s %an"], b"");
+    assert_eq!(log.trim(), "議事録を直す Ada");
+}
+
+#[test]
+fn what_is_not_finished_does_not_land_by_itself() {
+    let work = Work::new("Tidy up");
+    std::fs::write(work.world.workspace(&work.session.id).join("src/a.txt"), "mine\n").unwrap();
+    let ran = work.land(&[]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("not everything can land: `src/a.txt`"), "{}", ran.stderr);
+    let ran = work.land(&["--unfinished"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    std::fs::write(work.world.workspace(&work.session.id).join("src/a.txt"), "one\n2\n").unwrap();
+    let nowhere = work.world.calt(&["land", &work.session.id, "--base", "main", "--repo", "/"]);
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("in no git repository"), "{}", nowhere.stderr);
+    let ran = work.calt(&["land", &work.session.id]);
+    assert!(ran.code == 2 && ran.stderr.contains("began from no commit"), "{}", ran.stderr);
+    let ran = work.calt(&["land", &work.session.id, "--base", "0123456789012345678901234567890123456789"]);
+    assert!(ran.code == 2 && ran.stderr.contains("is not in the repository"), "{}", ran.stderr);
+}

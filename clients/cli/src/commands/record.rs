@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
+use super::find;
 use crate::arguments::{AskedCommand, RecordCommand};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
@@ -24,6 +25,7 @@ pub(crate) async fn run(context: &Context, command: RecordCommand) -> Result<(),
         RecordCommand::Offline(_) => Err(Fault::Bug("the record was asked for and not handed over".to_owned())),
         RecordCommand::Asked(AskedCommand::Export { session, output }) => export(context, &session, output).await,
         RecordCommand::Asked(AskedCommand::Redact { event, reason, yes }) => redact(context, event, &reason, yes).await,
+        RecordCommand::Asked(AskedCommand::Find { commit, repo }) => find::run(context, &commit, &repo).await,
         RecordCommand::Asked(AskedCommand::Checkpoint { last }) => checkpoint(context, last).await,
     }
 }

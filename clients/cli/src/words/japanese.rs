@@ -107,4 +107,83 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("{path} ({bytes} bytes)\n", "{path}（{bytes} バイト）\n"),
     ("There is more: add --cursor {cursor}\n", "続きがあります: --cursor {cursor} を付けてください\n"),
+    // Landing.
+    ("there is no place for a temporary index: {error}", "一時的なインデックスを置く場所がありません: {error}"),
+    ("`{directory}` is in no git repository", "`{directory}` は git リポジトリーの中にありません"),
+    ("git does not know who you are", "git にあなたの名前が設定されていません"),
+    ("the patch does not fit commit {base}: {why}", "パッチはコミット {base} に合いません: {why}"),
+    ("git names something that is not UTF-8", "git が UTF-8 でない名前を返しました"),
+    ("git is not installed", "git が入っていません"),
+    ("git cannot be started: {error}", "git を起動できません: {error}"),
+    ("git {word}: {said}", "git {word}: {said}"),
+    (
+        "session {session} is {status}, not succeeded; `--unfinished` lands what there is",
+        "セッション {session} は {status} で、まだ成功していません。`--unfinished` なら今あるものを取り込みます",
+    ),
+    (
+        "not everything can land: `{path}`: {why} ({more} more); `--unfinished` leaves these out",
+        "すべては取り込めません: `{path}`: {why}（ほか {more} 件）。`--unfinished` ならこれらを除きます",
+    ),
+    ("session {session} wrote nothing", "セッション {session} は何も書いていません"),
+    (
+        "session {session} began from no commit; name one",
+        "セッション {session} の元になったコミットがありません。指定してください",
+    ),
+    (
+        "commit {commit} is not in the repository at `{directory}`",
+        "コミット {commit} は `{directory}` のリポジトリーにありません",
+    ),
+    ("`{name}` is no name for a branch", "`{name}` はブランチの名前になりません"),
+    ("`{name}` is there already, and stays as it is", "`{name}` はすでにあり、そのままにします"),
+    (
+        "`{path}` would not land as it stands in the workspace: it was another file at the base commit",
+        "`{path}` はワークスペースと同じにはなりません。元のコミットでは別の内容でした",
+    ),
+    (
+        "branch {branch}: commit {commit}, {files} files\n",
+        "ブランチ {branch}: コミット {commit}、ファイル {files} 件\n",
+    ),
+    ("commit {commit}, {files} files\n", "コミット {commit}、ファイル {files} 件\n"),
+    (
+        "Your working tree is as it was. To take it over: {command}\n",
+        "作業ツリーは元のままです。取り込むには: {command}\n",
+    ),
+    ("{path} ({files} files)\n", "{path}（ファイル {files} 件）\n"),
+    ("It leads on from {base}. To take it over: {command}\n", "{base} に続くものです。取り込むには: {command}\n"),
+    ("Nothing was written.\n", "何も書かれていません。\n"),
+    ("not in it: {path}: {why}\n", "含まれないもの: {path}: {why}\n"),
+    (
+        "Something is masked, so it applies nowhere; `--raw` gives every byte, and is recorded.\n",
+        "伏せた箇所があるため、適用できません。`--raw` ならすべてのバイトを渡し、そのことを記録します。\n",
+    ),
+    // From a commit to the record.
+    ("there is no commit `{commit}` in `{repo}`", "`{repo}` にコミット `{commit}` はありません"),
+    (
+        "commit {commit} does not say that it came out of calt",
+        "コミット {commit} には calt から来たという記述がありません",
+    ),
+    ("plan v{version} has another digest", "プラン v{version} のダイジェストが違います"),
+    ("event {event} is not one of this session", "イベント {event} はこのセッションのものではありません"),
+    (
+        "no checkpoint over {size} events has this root",
+        "{size} 件のイベントのチェックポイントに、このルートのものはありません",
+    ),
+    ("{name} approved nothing in this session", "{name} はこのセッションで何も承認していません"),
+    (
+        "the commit has {count} parents, and one landed has one",
+        "コミットの親が {count} 個あります。取り込まれたものなら一つです",
+    ),
+    (
+        "`{path}` was changed, and not by this session",
+        "`{path}` が変更されていますが、このセッションによるものではありません",
+    ),
+    ("`{path}` is not as the session wrote it", "`{path}` はセッションが書いた内容と違います"),
+    ("session {session}", "セッション {session}"),
+    ("plan v{version}, approved by {people}", "プラン v{version}、承認: {people}"),
+    (
+        "event {event}, under a signed tree of {size} events",
+        "イベント {event}（{size} 件のイベントの署名された木の中）",
+    ),
+    ("DIFFERS: {what}", "相違: {what}"),
+    ("The commit is what the record says.", "コミットは記録のとおりです。"),
 ];
