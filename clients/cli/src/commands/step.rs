@@ -114,7 +114,7 @@ async fn decide(
     let (session, step) = (text("session_id"), text("id"));
     let mut body = context.decision(said.how, Some(text("digest").to_owned()), said.text);
     body.reason = said.reason;
-    let decided: Value = client.send(endpoint, &[session, step], &body).await?;
+    let decided = context.decide(client, endpoint, &[session, step], &json!(body)).await?;
     context.show(&decided, |_| format!("step {step} of {session} {done}\n"))
 }
 
