@@ -12,7 +12,7 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
 use crate::handlers::{
-    artifacts, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools,
+    artifacts, decisions, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -36,6 +36,7 @@ pub fn router(app: App) -> Router {
         .serve(at::APPROVE_STEP, steps::approve)
         .serve(at::REJECT_STEP, steps::reject)
         .serve(at::SKIP_STEP, steps::skip)
+        .serve(at::DECIDE, decisions::decide)
         .serve(at::EXECUTE_STEP, steps::execute)
         .serve(at::SHOW_RUN, runs::show)
         .serve(at::SESSION_EVENTS, events::of_session)

@@ -93,7 +93,7 @@ fn record(place: &RestorePlace) -> Result<(), OfflineFault> {
         next_artifact: ArtifactId(0),
         tier: Tier::None,
         demands: calt_engine::core::policy::Demands::default(),
-        step: None,
+        steps: std::collections::HashMap::new(),
         home: None,
     };
     let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
