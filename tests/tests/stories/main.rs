@@ -28,6 +28,7 @@ mod secrets;
 mod stop;
 mod tamper;
 mod tidy;
+mod two_looks;
 mod undo;
 mod useful_work;
 

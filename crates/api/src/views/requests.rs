@@ -116,7 +116,7 @@ request! {
 
 impl DecisionsRequest {
     /// The decision alone, with the list beside it: what was seen and how it was decided holds for every item.
-    pub fn into_parts(self) -> (String, Vec<DecisionItem>, DecisionRequest) {
+    pub fn into_list(self) -> (String, Vec<DecisionItem>, DecisionRequest) {
         let words = DecisionRequest {
             approved_by: self.approved_by,
             source: self.source,

@@ -23,12 +23,12 @@ fn at_work(steps: &[Value]) -> World {
 /// The plan as it is now, or a step as it is now.
 fn item(world: &World, step: Option<&str>) -> Item {
     let session = world.session();
-    let version = session.plan_version().unwrap();
+    let version = session.plan_version().expect("a plan was imported");
     match step.map(id) {
-        None => Item { version, step: None, digest: session.plan_digest().unwrap() },
+        None => Item { version, step: None, digest: session.plan_digest().expect("a plan was imported") },
         Some(step) => {
             let (resolved, template) = world.digests(&step);
-            Item { version, digest: resolved.or(template).unwrap(), step: Some(step) }
+            Item { version, digest: resolved.or(template).expect("the step stands in the plan"), step: Some(step) }
         }
     }
 }
@@ -140,7 +140,8 @@ fn what_refers_to_a_step_goes_with_it_and_what_follows_too() {
     let came = world.skip(Who::Ann, "a");
     assert_eq!(skipped(&came), ["a", "b", "d"]);
     let Ok(Answer::Decided { decided, .. }) = &came.outcome else { panic!() };
-    let because: Vec<_> = decided.iter().map(|decided| decided.depends_on.as_ref().map(|step| step.as_str())).collect();
+    let because: Vec<_> =
+        decided.iter().map(|decided| decided.depends_on.as_ref().map(calt_core::StepId::as_str)).collect();
     assert_eq!(because, [None, Some("a"), Some("b")]);
     assert_eq!(world.session().step_status(&id("c")), Some(StepStatus::Pending));
     assert_eq!(world.skip(Who::Ann, "c").words(), "step_skipped, session_succeeded");

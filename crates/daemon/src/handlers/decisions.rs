@@ -19,7 +19,7 @@ pub(crate) async fn decide(
     Json(body): Json<DecisionsRequest>,
 ) -> Result<View<DecisionsReply>, Refused> {
     let session = session_id(&session)?;
-    let (decision, items, body) = body.into_parts();
+    let (decision, items, body) = body.into_list();
     let said = match decision.as_str() {
         "approve" => Said::Approve,
         "reject" => Said::Reject,
