@@ -2,6 +2,7 @@
 
 use calt_core::decide::{Answer, DECISION_ITEMS_MAX, Item, Said};
 use calt_core::event::Fact;
+use calt_core::plan::STEPS_MAX;
 use calt_core::session::{SessionStatus, StepStatus};
 use calt_core::{Action, Refusal};
 use serde_json::{Value, json};
@@ -193,4 +194,31 @@ fn a_list_of_skips_takes_dependents_along_once() {
     let list = items(&world, false, &["one_apply", "one_preview", "b"]);
     let came = decide(&mut world, Who::Ann, Said::Skip, list);
     assert_eq!(skipped(&came), ["one_apply", "one_preview", "b"]);
+}
+
+#[test]
+fn the_largest_plan_is_decided_on_in_one_list() {
+    let steps: Vec<Value> = (0..STEPS_MAX).map(|number| look(&format!("s{number}"))).collect();
+    let mut world = proposed(&steps);
+    let names: Vec<String> = (0..STEPS_MAX).map(|number| format!("s{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = items(&world, true, &names);
+    assert_eq!(all.len(), DECISION_ITEMS_MAX);
+    let came = decide(&mut world, Who::Ann, Said::Approve, all);
+    assert_eq!(came.facts.len(), DECISION_ITEMS_MAX);
+    let steps = items(&world, false, &names);
+    let came = decide(&mut world, Who::Ann, Said::Skip, steps);
+    assert_eq!((skipped(&came).len(), came.facts.last().map(Fact::event_type)), (STEPS_MAX, Some("session_succeeded")));
+}
+
+#[test]
+fn a_plan_of_many_changes_is_left_out_half_by_half() {
+    let steps: Vec<Value> =
+        (0..STEPS_MAX / 2).map(|number| change(&format!("c{number}"), &format!("f{number}"))).collect();
+    let mut world = at_work(&steps);
+    let names: Vec<String> = (0..STEPS_MAX / 2).map(|number| format!("c{number}_apply")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let applies = items(&world, false, &names);
+    let came = decide(&mut world, Who::Ann, Said::Skip, applies);
+    assert_eq!(skipped(&came).len(), STEPS_MAX);
 }
