@@ -158,6 +158,18 @@ impl Context {
         }
     }
 
+    /// Sends a decision. Every one of the command line passes here: what the daemon asks of decisions is answered
+    /// in this one place.
+    pub(crate) async fn decide(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &Value,
+    ) -> Result<Value, Fault> {
+        Ok(client.send(endpoint, values, body).await?)
+    }
+
     /// A decision with what is always said. Only a look somebody had is named as shown.
     pub(crate) fn decision(&self, how: How, digest: Option<String>, shown: &str) -> DecisionRequest {
         let said = DecisionRequest {

@@ -4,6 +4,7 @@
 //! error is talk; every refusal ends with the next command.
 #![forbid(unsafe_code)]
 
+mod applies;
 mod arguments;
 mod ask;
 mod autostart;
@@ -158,9 +159,9 @@ mod tests {
 
     #[test]
     fn a_misread_argument_is_said_in_one_line_and_leads_to_its_own_help() {
-        let (said, command) = refused(&["calt", "plan", "approve", "s"]);
+        let (said, command) = refused(&["calt", "plan", "reject", "s"]);
         assert_eq!(said, "the following required arguments were not provided: <VERSION>");
-        assert_eq!(command, "calt plan approve");
+        assert_eq!(command, "calt plan reject");
         let (said, command) = refused(&["calt", "artifcts", "list"]);
         assert_eq!(said, "unrecognized subcommand 'artifcts'; tip: a similar subcommand exists: 'artifacts'");
         assert_eq!(command, "calt");

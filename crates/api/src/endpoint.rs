@@ -92,6 +92,7 @@ endpoints! {
     APPROVE_STEP = post "/api/v1/sessions/{session}/steps/{step}/approve" "Says yes to a step.";
     REJECT_STEP = post "/api/v1/sessions/{session}/steps/{step}/reject" "Says no to a step, with a reason.";
     SKIP_STEP = post "/api/v1/sessions/{session}/steps/{step}/skip" "Leaves a step out.";
+    DECIDE = post "/api/v1/sessions/{session}/decisions" "Says yes or no to many things at once, or leaves steps out: all of the list or nothing.";
     EXECUTE_STEP = post "/api/v1/sessions/{session}/steps/{step}/execute" "Executes an approved step, once.";
     SHOW_RUN = get "/api/v1/runs/{run}" "Shows one run.";
     STOP_SESSION = post "/api/v1/sessions/{session}/stop" "Stops a session for good.";

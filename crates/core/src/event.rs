@@ -164,6 +164,12 @@ pub struct StepFact {
     pub has_references: bool,
     /// Digest of the box its command runs in.
     pub box_digest: Option<Digest>,
+    /// The steps whose output its inputs use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<StepId>,
+    /// Of a preview or an apply: digest of the change as its inputs name it. An apply's preview has the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Digest>,
 }
 
 /// What is recorded of a decision: what was seen, how, and how surely.

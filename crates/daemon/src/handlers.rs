@@ -1,6 +1,7 @@
 //! One file a resource. A handler names what is wanted, asks the engine, and shows the answer.
 
 pub(crate) mod artifacts;
+pub(crate) mod decisions;
 pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod health;

@@ -256,7 +256,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     (
         "plan_imported",
         "A plan version was taken in.",
-        "version, digest, masked_digest, document_digest, steps[id, tool, effect, risk, content, inputs, has_references, box_digest]",
+        "version, digest, masked_digest, document_digest, steps[id, tool, effect, risk, content, inputs, has_references, box_digest, refers_to, change]",
     ),
     ("plan_approved", "A person said yes to a plan.", "version, decision"),
     ("plan_rejected", "A person said no to a plan; the session needs a new version.", "version, decision"),
