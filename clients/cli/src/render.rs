@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::found;
 use crate::table::{self, padded};
+use crate::words::{self, language, t};
 
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
@@ -74,7 +75,7 @@ pub(crate) fn out_bytes(bytes: &[u8]) -> Result<(), Fault> {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Fault::Unread;
         }
-        Fault::Machine { message: format!("standard output cannot be written: {error}") }
+        Fault::Machine { message: t!("standard output cannot be written: {error}", error = error) }
     })
 }
 
@@ -95,14 +96,15 @@ pub(crate) fn items(value: &Value) -> &[Value] {
 
 /// A table of the named fields of items.
 pub(crate) fn table(items: &[Value], fields: &[(&str, &str)]) -> String {
-    let titles: Vec<_> = fields.iter().map(|(title, _)| *title).collect();
+    let titles: Vec<_> = fields.iter().map(|(title, _)| words::said(title, &[])).collect();
+    let titles: Vec<_> = titles.iter().map(String::as_str).collect();
     let row = |item: &Value| fields.iter().map(|(_, field)| field_word(field, &item[*field])).collect();
     table::table(&titles, &items.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Named values, one a line.
 pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
-    let row = |(title, field): &(&str, &str)| vec![(*title).to_owned(), field_word(field, &value[*field])];
+    let row = |(title, field): &(&str, &str)| vec![words::said(title, &[]), field_word(field, &value[*field])];
     table::rows(&fields.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -121,17 +123,17 @@ pub(crate) fn time(value: &Value) -> String {
 /// A plan: its head, then every step with everything that will be used.
 pub(crate) fn plan(plan: &Value) -> String {
     let mut sheet = Sheet::default();
-    sheet.line(format_args!("Plan v{} — {}", word(&plan["version"]), title(plan)));
-    for (name, field) in [("goal", "session_goal"), ("ref", "ref"), ("digest", "digest")] {
+    sheet.line(t!("Plan v{version} — {title}", version = word(&plan["version"]), title = title(plan)));
+    for (name, field) in [(t!("goal"), "session_goal"), (t!("ref"), "ref"), (t!("digest"), "digest")] {
         if let Some(value) = plan[field].as_str() {
             sheet.line(format_args!("{name}: {}", visible_line(value)));
         }
     }
     if plan["approved"] == Value::Bool(true) {
-        sheet.line("approved: yes");
+        sheet.line(t!("approved: yes"));
     }
     if plan["superseded"] == Value::Bool(true) {
-        sheet.line("superseded: a newer version has taken its place");
+        sheet.line(t!("superseded: a newer version has taken its place"));
     }
     for (place, step) in items(&plan["steps"]).iter().enumerate() {
         sheet.add(&format!("\n{}. {}", place + 1, self::step(step)));
@@ -169,42 +171,66 @@ fn title(of: &Value) -> String {
 fn step_head(step: &Value) -> Sheet {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{} — {}", word(&step["id"]), title(step)));
-    let mut facts = vec![word(&step["tool"]), format!("{} risk", word(&step["risk"])), word(&step["status"])];
+    let mut facts = vec![word(&step["tool"]), risk(&step["risk"]), word(&step["status"])];
     if let Some(seconds) = step["timeout_sec"].as_u64() {
-        facts.push(format!("at most {seconds} s"));
+        facts.push(t!("at most {seconds} s", seconds = seconds));
     }
     if let Some(name) = step["box"]["name"].as_str() {
-        facts.push(format!("box {}", visible_line(name)));
+        facts.push(t!("box {name}", name = visible_line(name)));
     }
     // How commands are isolated says nothing about a tool that starts none.
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
-        facts.push(format!("isolation {}", visible_line(tier)));
+        facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
     sheet.line(format_args!("   {}", facts.join(" · ")));
     sheet
 }
 
+fn risk(risk: &Value) -> String {
+    match risk.as_str() {
+        Some("low") => t!("low risk"),
+        Some("medium") => t!("medium risk"),
+        Some("high") => t!("high risk"),
+        // A newer daemon's.
+        Some(_) | None => t!("{risk} risk", risk = word(risk)),
+    }
+}
+
 fn step_foot(sheet: &mut Sheet, step: &Value) {
     if let Some(expected) = step["expected_observation"].as_str() {
-        field(sheet, "expects", &Value::from(expected));
+        field(sheet, &t!("expects"), &Value::from(expected));
     }
     if let Some(kind) = step["verify"]["type"].as_str() {
         let rule = format!("{kind} {}", step["verify"]["expr"].as_str().unwrap_or_default());
-        field(sheet, "verify", &Value::from(rule));
+        field(sheet, &t!("verify"), &Value::from(rule));
     }
-    for (title, name) in [("before", "preconditions"), ("after", "postconditions")] {
+    for (title, name) in [(t!("before"), "preconditions"), (t!("after"), "postconditions")] {
         for condition in items(&step[name]) {
-            field(sheet, title, condition);
+            field(sheet, &title, condition);
         }
     }
     if let Some(decision) = step["approval"]["decision"].as_str() {
         let [by, how, at] = ["principal", "how", "created_at"].map(|name| &step["approval"][name]);
         let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let said = format!("{decision} by {} ({}) at {}{reason}", word(by), word(how), time(at));
-        field(sheet, "decision", &Value::from(said));
+        let (by, how, at) = (word(by), word(how), time(at));
+        let said = t!("{decision} by {by} ({how}) at {at}", decision = decision, by = by, how = how, at = at) + &reason;
+        field(sheet, &t!("decision"), &Value::from(said));
     }
     for remark in items(&step["remarks"]) {
-        sheet.line(format_args!("   ! {}", word(&remark["message"])));
+        sheet.line(format_args!("   ! {}", self::remark(remark)));
+    }
+}
+
+/// What a remark says, in the person's language first.
+pub(crate) fn remark(remark: &Value) -> String {
+    with_meaning(language().remark(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
+}
+
+/// A sentence of the daemon behind what its code means: the sentence alone has the values.
+fn with_meaning(meaning: Option<&str>, sentence: String) -> String {
+    match meaning {
+        Some(meaning) => t!("{meaning} ({sentence})", meaning = meaning, sentence = sentence),
+        None => sentence,
     }
 }
 
@@ -248,7 +274,7 @@ pub(crate) fn indented(text: &str, before: &str) -> String {
         sheet.line(format_args!("{before}{line}"));
     }
     if !text.is_empty() && !text.ends_with('\n') {
-        sheet.line(format_args!("{before}(no newline at the end)"));
+        sheet.line(format_args!("{before}{}", t!("(no newline at the end)")));
     }
     sheet.done()
 }
@@ -290,7 +316,7 @@ pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
     let mut sheet = Sheet::default();
     for events in events.chunk_by(|one, next| of == EventsOf::OneSession || one["session_id"] == next["session_id"]) {
         if of == EventsOf::All {
-            sheet.line(events[0]["session_id"].as_str().map_or("(no session)".into(), visible_line));
+            sheet.line(events[0]["session_id"].as_str().map_or_else(|| t!("(no session)").into(), visible_line));
         }
         let row = |event: &Value| {
             let mut row = event_row(event, EventsOf::OneSession);
@@ -322,8 +348,15 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
     }
     let what = found::excerpt(event).or_else(|| what_came_of(event));
     let what = what.map(|what| format!(": {what}")).unwrap_or_default();
-    row.push(format!("{}{what}", found::field(event, "summary")));
+    row.push(format!("{}{what}", summary(event)));
     row
+}
+
+/// An event's summary. Found words are marked where they stand, in the text as it was recorded.
+fn summary(event: &Value) -> String {
+    let is_hit = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
+    let said = event["summary"].as_str().filter(|_| !is_hit).and_then(|summary| language().event_summary(summary));
+    said.map_or_else(|| found::field(event, "summary"), |said| visible_line(&said).into_owned())
 }
 
 /// What an event says beyond its summary: the files that were written, or the reason.
@@ -338,8 +371,12 @@ pub(crate) fn what_came_of(event: &Value) -> Option<String> {
 }
 
 fn written_file(file: &Value) -> String {
-    let verb = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
-    format!("{verb} {}", word(&file["path"]))
+    let path = word(&file["path"]);
+    if file["new_exists"] == Value::Bool(false) {
+        t!("removed {path}", path = path)
+    } else {
+        t!("wrote {path}", path = path)
+    }
 }
 
 /// What a run gave, for a person.
@@ -349,7 +386,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
         sheet.add(&indented(&visible(text), "   │ "));
         sheet.add(&indented(&visible(output["stderr"].as_str().unwrap_or_default()), "   ! "));
         if output["truncated"] == Value::Bool(true) {
-            sheet.line("   (the output was longer; this part of it was kept)");
+            sheet.line(t!("   (the output was longer; this part of it was kept)"));
         }
     } else if output["applied"] == Value::Bool(true) {
         // The diff was shown at the look before it.
@@ -359,7 +396,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
     } else if let Some(text) = output["diff"].as_str() {
         sheet.add(&diff(text, place));
         if text.is_empty() {
-            sheet.line("   (nothing would change)");
+            sheet.line(t!("   (nothing would change)"));
         }
     } else if let Some(entries) = output["entries"].as_array() {
         for entry in entries {
@@ -367,7 +404,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
             sheet.line(format_args!("   │ {}{slash}", word(&entry["name"])));
         }
         if entries.is_empty() {
-            sheet.line("   (empty)");
+            sheet.line(t!("   (empty)"));
         }
     } else if !output.is_null() {
         sheet.line(format_args!("   {}", word(output)));
@@ -382,7 +419,7 @@ pub(crate) fn files_in(workspace: &Path) -> String {
         Some(below) => format!("~/{}", below.display()),
         None => workspace.display().to_string(),
     };
-    format!("the files are in\n{}\n", visible_line(&path))
+    t!("the files are in\n{path}\n", path = visible_line(&path))
 }
 
 /// Problems of a plan file, each with its place and the line it stands in.
@@ -391,12 +428,13 @@ pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> Str
     let mut sheet = Sheet::default();
     for problem in problems {
         let (line, column) = (number(&problem["line"]), number(&problem["column"]));
-        let (message, code) = (word(&problem["message"]), word(&problem["code"]));
+        let code = word(&problem["code"]);
+        let message = with_meaning(language().plan_problem(&code), word(&problem["message"]));
         sheet.line(format_args!("{}:{line}:{column}: {message} [{code}]", visible_line(file)));
         if let Some(content) = source.lines().nth(line - 1) {
             sheet.add(&excerpt(content, column - 1));
         }
-        sheet.line(format_args!("  fix: {}", word(&problem["fix"])));
+        sheet.line(t!("  fix: {fix}", fix = word(&problem["fix"])));
     }
     sheet.done()
 }

@@ -1,7 +1,14 @@
 //! The sentences of the command line in Japanese, by their English.
 
-/// English, Japanese.
-pub(super) const SENTENCES: &[(&str, &str)] = &[
+mod work;
+
+/// Every sentence: English, Japanese.
+pub(super) fn sentences() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    AROUND.iter().chain(work::SENTENCES)
+}
+
+/// What is around the work: faults, the daemon, what waits, the record, people, landing.
+const AROUND: &[(&str, &str)] = &[
     // Faults.
     ("error: {message}\n", "エラー: {message}\n"),
     ("error: {message}\nhint: {hint}\n", "エラー: {message}\nヒント: {hint}\n"),
