@@ -43,7 +43,7 @@ pub struct UndoPlan {
 pub(crate) struct Ground {
     pub(crate) home: SessionId,
     facts: HomeFacts,
-    writes: Vec<Written>,
+    pub(crate) writes: Vec<Written>,
 }
 
 impl Engine {
@@ -123,8 +123,12 @@ impl Engine {
     }
 
     /// Looks at the files and at the pre-images. Touches nothing.
-    pub(crate) async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
-        let wanted = Wanted::of(&ground.writes, scope);
+    async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
+        self.settle(ground, Wanted::of(&ground.writes, scope)).await
+    }
+
+    /// The same for what is wanted already.
+    pub(crate) async fn settle(&self, ground: &Ground, wanted: Wanted) -> Result<Undo, Fault> {
         let (engine, home) = (self.clone(), ground.home.clone());
         blocking(move || {
             let workspace = engine

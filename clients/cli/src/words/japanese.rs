@@ -133,6 +133,14 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "commit {commit} is not in the repository at `{directory}`",
         "コミット {commit} は `{directory}` のリポジトリーにありません",
     ),
+    (
+        "no signed checkpoint covers the session yet; wait for the next, or ask the owner to sign one",
+        "セッションを含む署名済みのチェックポイントがまだありません。次を待つか、所有者に署名を頼んでください",
+    ),
+    (
+        "the message of a patch cannot hold the line `{line}`",
+        "パッチのメッセージには `{line}` という行を入れられません",
+    ),
     ("`{name}` is no name for a branch", "`{name}` はブランチの名前になりません"),
     ("`{name}` is there already, and stays as it is", "`{name}` はすでにあり、そのままにします"),
     (
