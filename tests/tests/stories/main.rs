@@ -16,6 +16,7 @@ mod hang_up;
 mod identity;
 mod inbox;
 mod kills;
+mod newcomer;
 mod people;
 mod plans;
 mod preview;

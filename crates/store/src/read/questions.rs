@@ -5,6 +5,7 @@ use calt_core::event::{Envelope, Fact, FileChange, Finding, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use calt_core::merkle::Frontier;
 use calt_core::reference::RecordedOutput;
+use calt_core::session::PROBE_ORIGIN;
 use calt_core::undo::Written;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde_json::Value;
@@ -36,17 +37,22 @@ impl Store {
     pub fn sessions(&self, wanted: &SessionList) -> Result<Vec<SessionRow>, StoreError> {
         let (before, limit) = (wanted.cursor.map_or(i64::MAX, |cursor| cursor.0), rows(wanted.limit));
         let columns = SessionRow::COLUMNS;
+        // Named where it is left out; where nothing is, the parameter stands for no origin.
+        let hidden = (!wanted.probes).then_some(PROBE_ORIGIN);
         self.ask(|connection| {
             if let Some(status) = &wanted.status {
                 let sql = format!(
-                    "SELECT {columns} FROM sessions WHERE status = ?1 AND created_event < ?2
+                    "SELECT {columns} FROM sessions
+                     WHERE status = ?1 AND created_event < ?2 AND (?4 IS NULL OR origin IS NOT ?4)
                      ORDER BY created_event DESC LIMIT ?3"
                 );
-                return many(connection, &sql, params![status, before, limit], SessionRow::read);
+                return many(connection, &sql, params![status, before, limit, hidden], SessionRow::read);
             }
-            let sql =
-                format!("SELECT {columns} FROM sessions WHERE created_event < ?1 ORDER BY created_event DESC LIMIT ?2");
-            many(connection, &sql, params![before, limit], SessionRow::read)
+            let sql = format!(
+                "SELECT {columns} FROM sessions WHERE created_event < ?1 AND (?3 IS NULL OR origin IS NOT ?3)
+                 ORDER BY created_event DESC LIMIT ?2"
+            );
+            many(connection, &sql, params![before, limit, hidden], SessionRow::read)
         })
     }
 
