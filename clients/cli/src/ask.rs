@@ -19,6 +19,8 @@ pub(crate) enum Answer {
 pub(crate) enum Terminal {
     /// Answers come on standard input.
     StandardInput,
+    /// The same, where Enter alone is a yes: nothing that is asked about there changes anything.
+    EnterIsYes,
     /// Standard input holds the plan; answers come from the controlling terminal.
     Controlling,
 }
@@ -42,16 +44,26 @@ impl Terminal {
         }
     }
 
+    /// The same terminal, for who asks about harmless things only.
+    pub(crate) const fn where_enter_is_yes(self) -> Self {
+        match self {
+            Self::StandardInput | Self::EnterIsYes => Self::EnterIsYes,
+            Self::Controlling => Self::Controlling,
+        }
+    }
+
     /// Asks for y, n, d or s until one of them comes; `None` at the end of input.
     pub(crate) async fn look(self, question: &str) -> Result<Option<Answer>, Fault> {
         loop {
-            let asked = format!("{question}\n[y]es, [n]o, [d]etails, [s]kip: ");
+            let by_enter = if matches!(self, Self::EnterIsYes) { " (Enter: yes)" } else { "" };
+            let asked = format!("{question}\n[y]es, [n]o, [d]etails, [s]kip{by_enter}: ");
             let Some(line) = self.line(&asked).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "y" | "yes" | "はい" => return Ok(Some(Answer::Yes)),
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
                 "d" | "details" => return Ok(Some(Answer::Details)),
                 "s" | "skip" => return Ok(Some(Answer::Skip)),
+                "" if matches!(self, Self::EnterIsYes) => return Ok(Some(Answer::Yes)),
                 _ => talk("Please answer y, n, d or s.\n"),
             }
         }
@@ -99,7 +111,7 @@ impl Terminal {
         use rustix::termios::{QueueSelector, tcflush};
         // A terminal that cannot do this is no reason to ask nothing.
         let _ = match self {
-            Self::StandardInput => tcflush(std::io::stdin(), QueueSelector::IFlush),
+            Self::StandardInput | Self::EnterIsYes => tcflush(std::io::stdin(), QueueSelector::IFlush),
             Self::Controlling => match File::open(CONTROLLING) {
                 Ok(terminal) => tcflush(terminal, QueueSelector::IFlush),
                 Err(_) => Ok(()),
@@ -110,7 +122,7 @@ impl Terminal {
     fn read_line(self) -> std::io::Result<Option<String>> {
         let mut bytes = Vec::new();
         match self {
-            Self::StandardInput => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
+            Self::StandardInput | Self::EnterIsYes => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
             // A terminal gives one line at a time: nothing of a later answer is lost with the buffer.
             Self::Controlling => BufReader::new(File::open(CONTROLLING)?).read_until(b'\n', &mut bytes)?,
         };

@@ -89,3 +89,256 @@ fn doctor_on_a_terminal_says_each_verdict_with_its_fix() {
         }
     }
 }
+
+const PROMPT: &str = "[s]kip";
+
+/// The newest session, probes left out.
+fn session(world: &World) -> Value {
+    world.owner().get("/api/v1/sessions").json()["items"][0].clone()
+}
+
+#[test]
+fn quickstart_explains_each_step_shows_one_refusal_and_says_what_to_try_next() {
+    for columns in [80, 120] {
+        let world = World::start();
+        let terminal = Terminal::run(&world, columns, &["quickstart"]);
+        let shown = terminal.waits_for(PROMPT, 1);
+        let id = session(&world)["id"].as_str().unwrap().to_owned();
+        for said in [
+            format!("$ calt step execute {id} preview"),
+            format!("hint: calt plan approve {id} 1"),
+            "apply    writes exactly what was previewed, or refuses".to_owned(),
+            "4. The way it is meant".to_owned(),
+        ] {
+            assert!(shown.contains(&said), "{said}: {shown}");
+        }
+        terminal.types("y");
+        terminal.waits_for(PROMPT, 2);
+        assert!(!world.workspace(&id).join("hello.txt").exists(), "nothing is written before the second yes");
+        terminal.types("y");
+        let end = terminal.waits_for("exit ", 1);
+        assert!(end.contains("exit 0") && end.contains("What to try next"), "{end}");
+        assert!(end.contains(&format!("calt explain {id}")) && end.contains(&format!("calt undo {id}")), "{end}");
+        assert_eq!(std::fs::read_to_string(world.workspace(&id).join("hello.txt")).unwrap(), "Hello from calt.\n");
+    }
+}
+
+#[test]
+fn quickstart_runs_a_plan_of_ones_own_and_data_stays_alone_on_standard_output() {
+    let world = World::start();
+    std::fs::write(world.home().join("own.yaml"), "title: own\nsteps:\n  - {id: mine, title: 見る, tool: list_dir}\n")
+        .unwrap();
+    let ran = world.calt(&["quickstart", "own.yaml", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains(" mine\nerror: ") && ran.stderr.contains("What to try next"), "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("\nThe record of session_"), "{}", ran.stdout);
+    assert!(!ran.stderr.contains('\u{1b}') && !ran.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn enter_at_every_question_of_the_wizard_is_harmless_and_comes_to_an_end() {
+    for (down, columns) in [(0, 80), (1, 80), (2, 120)] {
+        let world = World::start();
+        let terminal = Terminal::run(&world, columns, &["wizard", "run"]);
+        terminal.waits_for("What shall calt do?", 1);
+        for _ in 0..down {
+            terminal.presses("Down");
+        }
+        terminal.presses("Enter");
+        let more: &[&str] = match down {
+            0 => &[],
+            1 => &["Which file?", "What is to stand in it?", "A dry run"],
+            _ => &["Which command?"],
+        };
+        for question in more.iter().chain(&["How strictly?", "Keep this plan in a file?", "(Enter: yes)"]) {
+            terminal.waits_for(question, 1);
+            terminal.presses("Enter");
+        }
+        let end = terminal.waits_for("exit ", 1);
+        assert!(end.contains("exit 0"), "{end}");
+        let session = session(&world);
+        assert_eq!(session["status"], "succeeded", "{end}");
+        let workspace = world.workspace(session["id"].as_str().unwrap());
+        assert_eq!(std::fs::read_dir(workspace).unwrap().count(), 0, "nothing was written");
+    }
+}
+
+#[test]
+fn cancelling_the_wizard_leaves_nothing_half() {
+    let world = World::start();
+    for (line, key) in [("first", "Escape"), ("second", "C-c")] {
+        let terminal = Terminal::run(&world, 80, &["wizard", "run"]);
+        terminal.waits_for("What shall calt do?", 1);
+        if line == "second" {
+            terminal.presses("Enter");
+            terminal.waits_for("How strictly?", 1);
+        }
+        terminal.presses(key);
+        let end = terminal.waits_for("exit ", 1);
+        assert!(end.contains("exit 130") && end.contains("nothing was begun"), "{end}");
+    }
+    assert_eq!(count(&world, "SELECT COUNT(*) FROM sessions"), 0);
+
+    for (key, code) in [("C-c", "exit 130"), ("C-d", "exit 3")] {
+        let terminal = Terminal::run(&world, 80, &["wizard", "run"]);
+        for question in ["What shall calt do?", "How strictly?", "Keep this plan in a file?"] {
+            terminal.waits_for(question, 1);
+            terminal.presses("Enter");
+        }
+        terminal.waits_for("(Enter: yes)", 1);
+        terminal.presses(key);
+        let end = terminal.waits_for("exit ", 1);
+        assert!(end.contains(code) && end.contains("hint: calt wizard run"), "{end}");
+        let session = session(&world);
+        assert_eq!(session["status"], "cancelled", "{end}");
+    }
+}
+
+#[test]
+fn the_wizard_keeps_its_plan_and_takes_one_from_a_file() {
+    let world = World::start();
+    let terminal = Terminal::run(&world, 80, &["wizard", "run"]);
+    terminal.waits_for("What shall calt do?", 1);
+    terminal.presses("Enter");
+    terminal.waits_for("How strictly?", 1);
+    terminal.presses("Enter");
+    terminal.waits_for("Keep this plan in a file?", 1);
+    terminal.types("plan.yaml");
+    terminal.waits_for("(Enter: yes)", 1);
+    terminal.presses("Enter");
+    terminal.waits_for("exit 0", 1);
+    drop(terminal);
+    assert_eq!(world.calt(&["plan", "check", "plan.yaml"]).code, 0);
+
+    // A plan from a file is asked about as ever: Enter alone says yes to nothing.
+    let terminal = Terminal::run(&world, 80, &["wizard", "run"]);
+    terminal.waits_for("What shall calt do?", 1);
+    terminal.presses("Up");
+    terminal.presses("Enter");
+    for question in ["Which plan?", "A dry run", "How strictly?"] {
+        terminal.waits_for(question, 1);
+        terminal.presses("Enter");
+    }
+    terminal.waits_for(PROMPT, 1);
+    terminal.presses("Enter");
+    terminal.waits_for("Please answer y, n, d or s.", 1);
+    terminal.types("ｙ");
+    terminal.waits_for("exit 0", 1);
+}
+
+const FAILS: &str = "title: 途中で失敗する
+steps:
+  - {id: p, title: 書く前に見る, tool: write_file_preview, inputs: {path: a.txt, content: \"one\\n\"}}
+  - {id: w, title: 書く, tool: write_file_apply, inputs: {path: a.txt, content: \"one\\n\", preview: \"${steps.p.output}\"}}
+  - {id: bad, title: 失敗する, tool: run_shell_readonly, inputs: {command: \"ls nowhere\"}}
+  - {id: p2, title: 書く前に見る, tool: write_file_preview, inputs: {path: b.txt, content: \"two\\n\"}}
+  - {id: w2, title: 書く, tool: write_file_apply, inputs: {path: b.txt, content: \"two\\n\", preview: \"${steps.p2.output}\"}}
+";
+
+/// What `explain` says, and the command it says is next.
+fn explained(world: &World, id: &str) -> (String, Value) {
+    let text = world.calt(&["explain", id]);
+    let data = world.calt(&["explain", id, "--json"]);
+    assert_eq!((text.code, data.code), (0, 0), "{}{}", text.stderr, data.stderr);
+    let data: Value = serde_json::from_str(&data.stdout).unwrap();
+    if let Some(next) = data["next_command"].as_str() {
+        assert!(text.stdout.contains(&format!("next: {next}\n")), "{}", text.stdout);
+    }
+    (text.stdout, data)
+}
+
+#[test]
+fn explain_says_after_a_failure_what_was_said_last_and_what_is_on_disk() {
+    let world = World::start();
+    std::fs::write(world.home().join("fails.yaml"), FAILS).unwrap();
+    assert_eq!(world.calt(&["run", "fails.yaml", "--yes"]).code, 1);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    let (text, data) = explained(&world, &id);
+    for said in [
+        format!("{id}: failed, needs_replan\n"),
+        "ls: cannot access 'nowhere'".to_owned(),
+        "wrote a.txt (run 2)\n".to_owned(),
+        "not written: b.txt (step w2 is pending)\n".to_owned(),
+        format!("next: calt run PLAN --session {id}\n"),
+        format!("to take back what was written: calt undo {id}\n"),
+    ] {
+        assert!(text.contains(&said), "{said}: {text}");
+    }
+    assert_eq!(data["on_disk"], json!([{"path": "a.txt", "change": "wrote", "run_id": 2}]));
+    assert_eq!(data["not_on_disk"][0]["path"], "b.txt");
+}
+
+#[test]
+fn explain_leads_from_state_to_state_by_its_own_commands() {
+    let world = World::start();
+    let owner = world.owner();
+    let wait = json!({"id": "a", "title": "wait", "tool": "run_shell_readonly", "risk": "high",
+        "inputs": {"command": "cat pipe"}});
+    let session = owner.session();
+    let id = session.id.as_str();
+    assert!(explained(&world, id).0.contains("It has no plan yet."));
+    owner.import(&session, &plan(1, &[wait])).expect(200);
+    for (said, next, more) in [
+        ("waits for approver or owner: plan v1", format!("calt plan approve {id} 1"), &["--yes"][..]),
+        ("step a waits for a yes or a no", format!("calt step approve {id} a"), &["--yes", "--confirm-high-risk"]),
+    ] {
+        let (text, data) = explained(&world, id);
+        assert!(text.contains(said) && text.contains(&format!("all of it: calt run --session {id}\n")), "{text}");
+        assert_eq!(data["next_command"], next);
+        let words: Vec<&str> = next.split(' ').skip(1).chain(more.iter().copied()).collect();
+        assert_eq!(world.calt(&words).code, 0);
+    }
+    let (text, data) = explained(&world, id);
+    assert!(text.contains("its high risk is to be confirmed"), "{text}");
+    assert_eq!(data["next_command"], format!("calt step execute {id} a --confirm-high-risk"));
+
+    assert!(world.command_of("mkfifo").arg(world.workspace(id).join("pipe")).status().unwrap().success());
+    let path = format!("/api/v1/sessions/{id}/steps/a/execute");
+    let body = json!({"confirm_high_risk": true}).to_string();
+    let headers = [("Prefer", "respond-async"), ("Content-Type", "application/json")];
+    owner.call("POST", &path, &headers, Some(body.as_bytes())).expect(202);
+    let (text, data) = explained(&world, id);
+    assert!(text.contains("Step a is running: 1 of 1, since "), "{text}");
+    assert!(text.contains(&format!("to end it: calt session stop {id}\n")), "{text}");
+    assert_eq!(data["next_command"], format!("calt run --session {id}"));
+    owner.stop(&session).expect(200);
+    let (text, data) = explained(&world, id);
+    assert!(text.contains("session stopped by owner") && text.contains("next: nothing"), "{text}");
+    assert_eq!(data["next_command"], Value::Null);
+
+    let done = owner.propose(&plan(1, &[look("a")]));
+    owner.approve_plan(&done, 1).expect(200);
+    owner.carry_out(&done, "a");
+    assert_eq!(explained(&world, &done.id).1["next_command"], format!("calt artifacts list {}", done.id));
+}
+
+#[test]
+fn hints_name_the_data_root_that_was_given_and_no_variable_and_no_token() {
+    let world = World::asleep(&[]);
+    let root = world.home().join("other data");
+    let root = root.to_str().unwrap();
+    let named = |arguments: &[&str]| world.calt(&[&["--data-root", root], arguments].concat());
+    let made: Value = serde_json::from_str(&named(&["session", "create", "--json"]).stdout).unwrap();
+    let id = made["id"].as_str().unwrap();
+    let end = format!(" --data-root '{root}'\n");
+    let explained = named(&["explain", id]).stdout;
+    assert!(explained.contains(&format!("next: calt run PLAN --session {id}{end}")), "{explained}");
+    let missing = named(&["session", "show", "session_nope"]).stderr;
+    assert!(missing.ends_with(&format!("hint: calt session list{end}")), "{missing}");
+    assert_eq!(named(&["daemon", "stop"]).code, 0);
+    let plain = world.calt(&["session", "show", "session_nope"]).stderr;
+    assert!(plain.ends_with("hint: calt session list\n"), "{plain}");
+    assert_eq!(world.calt(&["daemon", "stop"]).code, 0);
+}
+
+#[test]
+fn the_guide_fits_a_screen_of_80_by_24() {
+    let world = World::asleep(&[]);
+    for columns in [80, 120] {
+        let terminal = Terminal::run(&world, columns, &["guide"]);
+        terminal.waits_for("exit 0", 1);
+        let lines = terminal.lines();
+        let end = lines.iter().position(|line| line == "exit 0").unwrap();
+        assert!(end < 23 && lines[0].starts_with("calt: plan"), "{lines:?}");
+    }
+}
