@@ -169,7 +169,7 @@ impl Context {
     }
 
     /// Says the next command to the person.
-    pub(crate) fn hint(&self, command: String) {
+    pub(crate) fn hint(&self, command: &str) {
         self.talk(&format!("hint: {}\n", crate::hint::here(command)));
     }
 

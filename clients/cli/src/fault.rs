@@ -186,7 +186,7 @@ impl Fault {
             Self::Found | Self::Unread => None,
             Self::Printed(fault) => fault.hint(),
         };
-        hint.map(hint::here)
+        hint.map(|hint| hint::here(&hint))
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) fn repeat(given: Given) {
 }
 
 /// A command as it is typed here: one of calt's own with the options that were given.
-pub(crate) fn here(command: String) -> String {
-    GIVEN.get().map_or_else(|| command.clone(), |given| given.with(&command))
+pub(crate) fn here(command: &str) -> String {
+    GIVEN.get().map_or_else(|| command.to_owned(), |given| given.with(command))
 }
 
 impl Given {
@@ -41,7 +41,7 @@ impl Given {
 
 /// The command that would lead on; `session` helps where the action does not name one.
 pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
-    plain(next, session).map(here)
+    plain(next, session).map(|command| here(&command))
 }
 
 fn plain(next: &Next, session: Option<&str>) -> Option<String> {

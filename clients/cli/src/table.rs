@@ -31,7 +31,7 @@ pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
 }
 
 /// How wide the terminal on standard output is, if it is one.
-fn terminal_columns() -> Option<usize> {
+pub(crate) fn terminal_columns() -> Option<usize> {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
         return None;

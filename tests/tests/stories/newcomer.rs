@@ -78,6 +78,25 @@ fn a_probe_waits_for_nobody_even_when_its_doctor_was_killed() {
     assert_eq!(owner.get("/api/v1/inbox").json()["items"][0]["session_id"], other.id);
 }
 
+/// Whoever makes a session can say that it is a probe.
+#[test]
+fn nothing_that_was_decided_or_has_run_hides_as_a_probe() {
+    let world = World::start();
+    let owner = world.owner();
+    let hidden = world.agent().session_with(&json!({"goal": "x", "origin": "doctor"}));
+    owner.import(&hidden, &plan(1, &[look("a")])).expect(200);
+    let listed = || owner.get("/api/v1/sessions").expect(200).json()["items"].as_array().unwrap().len();
+    let waiting = || owner.get("/api/v1/inbox").expect(200).json()["items"].as_array().unwrap().len();
+    assert_eq!((listed(), waiting()), (0, 0));
+    owner.approve_plan(&hidden, 1).expect(200);
+    assert_eq!((listed(), waiting()), (1, 1));
+    owner.carry_out(&hidden, "a");
+    let next = plan(2, &[look("b")]);
+    owner.import(&hidden, &next);
+    owner.stop(&hidden);
+    assert_eq!(listed(), 1, "what has run stays in sight, whatever became of it");
+}
+
 #[test]
 fn doctor_on_a_terminal_says_each_verdict_with_its_fix() {
     let world = World::start();
@@ -340,5 +359,109 @@ fn the_guide_fits_a_screen_of_80_by_24() {
         let lines = terminal.lines();
         let end = lines.iter().position(|line| line == "exit 0").unwrap();
         assert!(end < 23 && lines[0].starts_with("calt: plan"), "{lines:?}");
+    }
+}
+
+#[test]
+fn following_says_on_a_terminal_what_runs_and_elsewhere_prints_plain_lines() {
+    let world = World::start();
+    let owner = world.owner();
+    let wait = json!({"id": "wait", "title": "wait", "tool": "run_shell_readonly", "inputs": {"command": "cat pipe"}});
+    let session = owner.propose(&plan(1, &[look("a"), wait]));
+    owner.approve_plan(&session, 1).expect(200);
+    assert!(world.command_of("mkfifo").arg(world.workspace(&session.id).join("pipe")).status().unwrap().success());
+    owner.carry_out(&session, "a");
+    let narrow = Terminal::run(&world, 80, &["logs", "follow", "--session", &session.id]);
+    narrow.waits_for("waiting for the next event", 1);
+    let wide = Terminal::run(&world, 120, &["logs", "follow"]);
+    let plain = Terminal::shell(&world, 80, "calt logs follow > followed 2> said");
+    owner.approve_shown(&session, "wait").expect(200);
+    let run = owner.start(&session, "wait");
+    let shown = narrow.waits_for("step 2 of 2: wait (", 1);
+    assert!(shown.contains("step a executed (run 1)") && !shown.contains("step_executed"), "{shown}");
+    let lines = narrow.lines();
+    assert!(lines.iter().any(|line| line.trim_end().ends_with("step wait approved")), "no word is broken: {lines:?}");
+    wide.waits_for(&format!("{} step 2 of 2: wait", session.id), 1);
+    std::fs::write(world.workspace(&session.id).join("pipe"), "on\n").unwrap();
+    narrow.waits_for("session succeeded", 1);
+    let shown = narrow.waits_for("waiting for the next event", 1);
+    assert!(shown.contains(&format!("step wait executed (run {run})")) && !shown.contains("step 2 of 2"), "{shown}");
+    narrow.presses("C-c");
+    let end = narrow.waits_for("exit ", 1);
+    assert!(end.contains("exit 0") && !end.contains("waiting for"), "{end}");
+    let followed = || std::fs::read_to_string(world.home().join("followed")).unwrap();
+    world.until("all events are followed", || followed().contains("session succeeded"));
+    plain.presses("C-c");
+    plain.waits_for("exit 0", 1);
+    assert_eq!(std::fs::read_to_string(world.home().join("said")).unwrap(), "");
+    assert!(!followed().contains('\u{1b}') && followed().lines().all(|line| line.contains("+00:00")), "{}", followed());
+}
+
+#[test]
+fn times_are_local_with_their_offset_for_people_and_utc_in_data() {
+    let world = World::with(&[("TZ", "Asia/Tokyo")]);
+    let owner = world.owner();
+    let session = owner.propose(&plan(1, &[look("a")]));
+    let id = session.id.as_str();
+    let made = owner.show(&session)["created_at"].as_str().unwrap().to_owned();
+    assert!(made.ends_with('Z'), "{made}");
+    owner
+        .post("/api/v1/tokens", &json!({"name": "a", "role": "agent", "expires_at": "2099-01-01T00:00:00Z"}))
+        .expect(200);
+    for arguments in [
+        &["session", "list"][..],
+        &["session", "show", id],
+        &["inbox"],
+        &["explain", id],
+        &["logs", "search"],
+        &["token", "list"],
+    ] {
+        let text = world.calt(arguments).stdout;
+        assert!(text.contains("+09:00") && !text.contains("00Z"), "{arguments:?}: {text}");
+        let data = world.calt(&[arguments, &["--json"]].concat()).stdout;
+        assert!(data.contains("Z\"") && !data.contains("+09:00\""), "{arguments:?}: {data}");
+    }
+}
+
+#[test]
+fn what_a_search_found_is_read_as_words() {
+    let world = World::start();
+    std::fs::write(world.home().join("fails.yaml"), FAILS).unwrap();
+    assert_eq!(world.calt(&["run", "fails.yaml", "--yes"]).code, 1);
+    for columns in [80, 120] {
+        let terminal = Terminal::run(&world, columns, &["logs", "search", "nowhere"]);
+        let screen = terminal.waits_for("exit 0", 1);
+        assert!(screen.contains("ls nowhere, step_id: bad,"), "{screen}");
+        assert!(!screen.contains("\":\"") && !screen.contains("\",\""), "{screen}");
+    }
+}
+
+#[test]
+fn nothing_of_the_newcomers_way_is_coloured_where_colours_are_not_wanted() {
+    let world = World::start();
+    let coloured = |line: &str| {
+        let terminal = Terminal::shell(&world, 80, line);
+        terminal.waits_for("exit 0", 1);
+        terminal.coloured_screen().contains('\u{1b}')
+    };
+    assert!(coloured("calt doctor"));
+    for line in ["NO_COLOR=1 calt doctor", "TERM=dumb calt doctor", "calt doctor | cat", "calt guide"] {
+        assert!(!coloured(line), "{line}");
+    }
+}
+
+#[test]
+fn japanese_titles_keep_their_columns_in_the_newcomers_tables() {
+    let world = World::with(&[("LANG", "ja_JP.UTF-8")]);
+    std::fs::write(world.home().join("fails.yaml"), FAILS).unwrap();
+    assert_eq!(world.calt(&["run", "fails.yaml", "--yes"]).code, 1);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    for columns in [80, 120] {
+        let terminal = Terminal::run(&world, columns, &["explain", &id]);
+        let screen = terminal.waits_for("exit 0", 1);
+        for row in ["  succeeded  p    書く前に見る", "  failed     bad  失敗する", "goal: 途中で失敗する"]
+        {
+            assert!(screen.contains(row), "{row}: {screen}");
+        }
     }
 }

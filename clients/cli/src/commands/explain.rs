@@ -187,7 +187,7 @@ impl Found {
     /// The command that takes back what a failure or a stop left behind.
     fn way_back(&self, session: &str) -> Option<String> {
         let has_written = || self.on_disk().iter().any(|file| file["change"] != "unclear");
-        let all = || has_written().then(|| hint::here(format!("calt undo {session}")));
+        let all = || has_written().then(|| hint::here(&format!("calt undo {session}")));
         match self.status() {
             // A run that failed half way names itself; otherwise everything the session wrote is meant.
             "failed" => self.offered_by_the_last_run(session).or_else(all),
@@ -249,7 +249,7 @@ impl Found {
             _ => None,
         };
         if let Some((what, command)) = again {
-            sheet.line(format_args!("{what}: {}", hint::here(command)));
+            sheet.line(format_args!("{what}: {}", hint::here(&command)));
         }
         if let Some(undo) = undo {
             sheet.line(format_args!("to take back what was written: {undo}"));

@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let imported = import(&client, &session, &text).await?;
             context.show(&imported, render::plan)?;
             context.talk("\n");
-            context.hint(format!("calt plan approve {session} {}", render::word(&imported["version"])));
+            context.hint(&format!("calt plan approve {session} {}", render::word(&imported["version"])));
             Ok(())
         }
         PlanCommand::Show { session, version } => {
@@ -62,7 +62,7 @@ async fn approve(context: &Context, session: &str, version: u32, yes: bool) -> R
     let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     let decided: Value = client.send(&endpoint::APPROVE_PLAN, &[session, &version.to_string()], &body).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))?;
-    context.hint(format!("calt run --session {session}"));
+    context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
 
@@ -76,7 +76,7 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     body.reason = Some(reason);
     let decided: Value = client.send(&endpoint::REJECT_PLAN, &[session, &version.to_string()], &body).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))?;
-    context.hint(format!("calt run PLAN --session {session}"));
+    context.hint(&format!("calt run PLAN --session {session}"));
     Ok(())
 }
 

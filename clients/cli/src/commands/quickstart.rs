@@ -83,7 +83,7 @@ fn what(step: &Value) -> &'static str {
 /// Executes a step nobody has approved, and shows what calt says.
 async fn refused(context: &Context, client: &Client, session: &str, step: &str) -> Result<(), Fault> {
     context.talk("3. A refusal. Nobody has approved the plan, and its first step is executed:\n\n");
-    context.talk(&format!("$ {}\n", hint::here(format!("calt step execute {session} {step}"))));
+    context.talk(&format!("$ {}\n", hint::here(&format!("calt step execute {session} {step}"))));
     match client.send::<Value>(&endpoint::EXECUTE_STEP, &[session, step], &json!({})).await {
         Err(CallError::Problem(problem)) => context.talk(&Fault::Problem(problem).render()),
         Err(error @ CallError::Unexpected(_)) => return Err(error.into()),
@@ -95,7 +95,7 @@ async fn refused(context: &Context, client: &Client, session: &str, step: &str) 
 
 /// What to try after it.
 fn next(session: &str) -> String {
-    let row = |(what, command): (&str, String)| vec![format!("  {what}"), hint::here(command)];
+    let row = |(what, command): (&str, String)| vec![format!("  {what}"), hint::here(&command)];
     let ways = [
         ("What happened", format!("calt explain {session}")),
         ("Take the file back", format!("calt undo {session}")),

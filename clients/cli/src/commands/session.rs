@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             });
             let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
             context.show(&made, |made| render::pairs(made, FIELDS))?;
-            context.hint(format!("calt run PLAN --session {}", render::word(&made["id"])));
+            context.hint(&format!("calt run PLAN --session {}", render::word(&made["id"])));
             Ok(())
         }
         SessionCommand::List { status, probes, page } => {

@@ -16,14 +16,14 @@ pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> R
     context.show(&made, shown)?;
     let into = render::word(&made["session_id"]);
     let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json()) else {
-        context.hint(format!("calt run --session {into}"));
+        context.hint(&format!("calt run --session {into}"));
         return Ok(());
     };
     if terminal.yes("Look at this plan now?").await? == Some(true) {
         let consent = run::consent(false, false, StandardInput::Free);
         return run::go_on(context, into, consent).await;
     }
-    context.hint(format!("calt run --session {into}"));
+    context.hint(&format!("calt run --session {into}"));
     Ok(())
 }
 

@@ -119,7 +119,7 @@ fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> R
         Fault::Work { message: format!("session {session} is {status}"), next }
     } else {
         if let Some(next) = standing["next_command"].as_str() {
-            context.hint(next.to_owned());
+            context.hint(next);
         }
         return Ok(());
     };

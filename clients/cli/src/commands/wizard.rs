@@ -95,7 +95,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         ended => {
             if ended.is_ok() && answers.is_dry_run {
                 context.talk("\nIt was a dry run: nothing was written. To write it, answer n to that question:\n");
-                context.hint("calt wizard run".to_owned());
+                context.hint("calt wizard run");
             }
             ended
         }

@@ -37,22 +37,20 @@ impl Store {
     pub fn sessions(&self, wanted: &SessionList) -> Result<Vec<SessionRow>, StoreError> {
         let (before, limit) = (wanted.cursor.map_or(i64::MAX, |cursor| cursor.0), rows(wanted.limit));
         let columns = SessionRow::COLUMNS;
-        // Named where it is left out; where nothing is, the parameter stands for no origin.
-        let hidden = (!wanted.probes).then_some(PROBE_ORIGIN);
+        let shown = if wanted.probes { "TRUE".to_owned() } else { format!("NOT {}", is_probe()) };
         self.ask(|connection| {
             if let Some(status) = &wanted.status {
                 let sql = format!(
-                    "SELECT {columns} FROM sessions
-                     WHERE status = ?1 AND created_event < ?2 AND (?4 IS NULL OR origin IS NOT ?4)
+                    "SELECT {columns} FROM sessions WHERE status = ?1 AND created_event < ?2 AND {shown}
                      ORDER BY created_event DESC LIMIT ?3"
                 );
-                return many(connection, &sql, params![status, before, limit, hidden], SessionRow::read);
+                return many(connection, &sql, params![status, before, limit], SessionRow::read);
             }
             let sql = format!(
-                "SELECT {columns} FROM sessions WHERE created_event < ?1 AND (?3 IS NULL OR origin IS NOT ?3)
+                "SELECT {columns} FROM sessions WHERE created_event < ?1 AND {shown}
                  ORDER BY created_event DESC LIMIT ?2"
             );
-            many(connection, &sql, params![before, limit, hidden], SessionRow::read)
+            many(connection, &sql, params![before, limit], SessionRow::read)
         })
     }
 
@@ -307,6 +305,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether a session is a probe of `calt doctor`: it says so, nobody said yes to its plan, and nothing of it ran. Any
+/// client may say so, and what was decided or has run stays in sight.
+fn is_probe() -> String {
+    format!(
+        "(origin IS '{PROBE_ORIGIN}' AND status IN ('pending', 'awaiting_plan_approval', 'cancelled')
+          AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.session_id = sessions.id))"
+    )
 }
 
 fn unfinished(connection: &Connection, started_event: i64) -> Result<Option<UnfinishedRun>, StoreError> {
