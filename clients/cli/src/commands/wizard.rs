@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     };
     let client = context.client().await?;
     let answers = ask(context, &client).await?;
-    plan::check_text(context, &client, &answers.plan, answers.session.as_deref()).await?;
+    let checked = plan::check_text(context, &client, &answers.plan, answers.session.as_deref()).await?;
     if let Some(path) = &answers.kept_in {
         keep(path, &answers.plan.text)?;
         context.talk(&format!("The plan is kept in {}\n", visible_line(&path.display().to_string())));
@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     if let Some(session) = answers.session {
         return run_plan(context, &answers.plan, Into::Session(session), consent).await;
     }
-    let session = create(context, &client, &answers).await?;
+    let session = create(context, &client, &answers, &checked["title"]).await?;
     let run = run_plan(context, &answers.plan, Into::Session(session.clone()), consent);
     let ended = tokio::select! {
         biased;
@@ -208,9 +208,9 @@ fn keep(path: &Path, text: &str) -> Result<(), Fault> {
     written.map_err(|error| Fault::usage(format!("the plan cannot be kept in `{}`: {error}", path.display())))
 }
 
-async fn create(context: &Context, client: &Client, answers: &Answers) -> Result<String, Fault> {
+async fn create(context: &Context, client: &Client, answers: &Answers, title: &Value) -> Result<String, Fault> {
     let body = json!({
-        "goal": "A plan of the wizard",
+        "goal": title,
         "mode": if answers.is_dry_run { "dry_run" } else { "normal" },
         "safety_profile": answers.profile.word(),
         "source": context.source(),

@@ -144,8 +144,24 @@ impl Report {
         })
     }
 
-    pub(crate) fn text(&self, is_coloured: bool) -> String {
+    /// Where each value came from; what nobody set in the daemon's configuration is counted.
+    fn settings(&self) -> Sheet {
         let mut sheet = Sheet::default();
+        let is_shown = |[name, _, from]: &&[String; 3]| from != "default" || !name.starts_with(OF_THE_DAEMON);
+        let row = |[name, value, from]: &[String; 3]| vec![name.clone(), from.clone(), value.clone()];
+        let rows: Vec<_> = self.settings.iter().filter(is_shown).map(row).collect();
+        sheet.add(&table(&["SETTING", "FROM", "VALUE"], &rows));
+        let others = self.settings.len() - rows.len();
+        if others > 0 {
+            sheet.line(format_args!("{others} more of the daemon's settings at their default; --json names them"));
+        }
+        sheet.line("");
+        sheet
+    }
+
+    pub(crate) fn text(&self, is_coloured: bool) -> String {
+        // The verdicts come last: that is what stands on the screen at the end.
+        let mut sheet = self.settings();
         for area in Area::ALL {
             let lines: Vec<&Line> = self.lines.iter().filter(|line| line.area == area).collect();
             if !lines.is_empty() {
@@ -161,14 +177,14 @@ impl Report {
                 }
             }
         }
-        sheet.line("");
-        let setting = |[name, value, from]: &[String; 3]| vec![name.clone(), from.clone(), value.clone()];
-        sheet.add(&table(&["SETTING", "FROM", "VALUE"], &self.settings.iter().map(setting).collect::<Vec<_>>()));
         let counts = Verdict::ALL.map(|verdict| format!("{} {}", self.count(verdict), verdict.word()));
         sheet.line(format_args!("\n{}", counts.join(", ")));
         sheet.done()
     }
 }
+
+/// What the names of the daemon's settings begin with.
+const OF_THE_DAEMON: &str = "daemon: ";
 
 /// The verdict's word in its colour; the word alone carries the meaning.
 fn coloured(row: &str, verdict: Verdict) -> String {
@@ -186,9 +202,13 @@ mod tests {
         report.pass(Area::Daemon, "a");
         report.warn(Area::Configuration, "b", "c");
         report.skip(Area::Daemon, "d", None);
-        let expected = "configuration\n  WARN  b\n        fix: c\ndaemon\n  PASS  a\n  SKIP  d\n\n";
-        assert!(report.text(false).starts_with(expected), "{}", report.text(false));
-        assert!(report.text(false).ends_with("\n1 PASS, 1 WARN, 0 FAIL, 1 SKIP\n"));
+        report.setting("token", "(set)", "flag");
+        for (name, from) in [("daemon: server.port", "flag"), ("daemon: server.host", "default")] {
+            report.setting(name, "x", from);
+        }
+        let settings = "SETTING              FROM  VALUE\ntoken                flag  (set)\ndaemon: server.port  flag  x\n1 more of the daemon's settings at their default; --json names them\n\n";
+        let expected = "configuration\n  WARN  b\n        fix: c\ndaemon\n  PASS  a\n  SKIP  d\n\n1 PASS, 1 WARN, 0 FAIL, 1 SKIP\n";
+        assert_eq!(report.text(false), format!("{settings}{expected}"));
         assert!(report.text(true).contains("  \u{1b}[33mWARN\u{1b}[0m  b\n"));
     }
 
