@@ -3,6 +3,7 @@
 use calt_tests::{Terminal, World};
 use serde_json::{Value, json};
 
+use crate::tamper::without_triggers;
 use crate::{look, plan};
 
 /// What `doctor --json` says, with a token of one's own or the owner's.
@@ -56,6 +57,29 @@ fn doctor_skips_what_the_token_may_not() {
         assert_eq!(count(&world, "SELECT COUNT(*) FROM sessions") - before, probes, "{role}");
     }
     assert_eq!(count(&world, "SELECT COUNT(*) FROM sessions WHERE status <> 'cancelled'"), 0);
+}
+
+/// Its newest events are not what was signed: such a daemon answers, and writes nothing more.
+#[test]
+fn doctor_on_a_daemon_that_only_reads_says_so_and_asks_the_rest() {
+    let world = World::start();
+    let session = world.owner().session();
+    world.owner().stop(&session).expect(200);
+    world.kill();
+    let connection = rusqlite::Connection::open(world.data_root().join("calt.sqlite3")).unwrap();
+    let sql = "UPDATE events SET summary = 'x' WHERE id = (SELECT MAX(id) FROM events)";
+    without_triggers(&connection, sql);
+    drop(connection);
+    world.wake();
+    let ran = world.calt(&["doctor", "--json"]);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    assert_eq!(ran.code, 1, "{report}");
+    let failed = lines(&report, "database", "FAIL");
+    assert!(failed.len() == 1 && failed[0].starts_with("the record cannot be written: "), "{report}");
+    assert_eq!(lines(&report, "API calls", "FAIL"), [""; 0], "{report}");
+    let skipped = lines(&report, "API calls", "SKIP");
+    assert!(skipped.iter().any(|line| line.ends_with("the daemon only reads now")), "{skipped:?}");
+    assert!(!lines(&report, "API calls", "PASS").is_empty(), "{report}");
 }
 
 #[test]
@@ -463,5 +487,11 @@ fn japanese_titles_keep_their_columns_in_the_newcomers_tables() {
         {
             assert!(screen.contains(row), "{row}: {screen}");
         }
+        // Each word stands whole on one of the lines as they are seen.
+        let lines = terminal.lines();
+        let words = "Because: step bad failed: the command exited with 2. Only a new plan version leads on.";
+        let is_whole = |word| lines.iter().any(|line| line.split(' ').any(|seen| seen == word));
+        assert!(words.split(' ').all(is_whole), "{lines:?}");
+        assert!(screen.replace('\n', " ").contains("Only a new plan version leads on."), "{screen}");
     }
 }

@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::hint;
 use crate::look::{id, steps};
 use crate::render::{self, Sheet};
+use crate::table::{paragraph, rows};
 
 /// Lines of a failed run's output that are shown, the last ones.
 const LAST_LINES: usize = 10;
@@ -52,16 +53,16 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
         let mut sheet = Sheet::default();
         sheet.line(format_args!("{session}: {}", found.standing()));
         if let Some(goal) = found.session["goal"].as_str().filter(|goal| !goal.is_empty()) {
-            sheet.line(format_args!("goal: {}", calt_api::visible::visible_line(goal)));
+            sheet.add(&paragraph(&format!("goal: {}", calt_api::visible::visible_line(goal))));
         }
-        sheet.line(&why);
+        sheet.add(&paragraph(&why));
         for line in &last_lines {
             sheet.line(format_args!("  │ {}", visible(line)));
         }
         let row = |step: &Value| {
             vec![format!("  {}", render::word(&step["status"])), id(step).to_owned(), render::word(&step["title"])]
         };
-        sheet.add(&crate::table::rows(&steps(&found.plan).map(row).collect::<Vec<_>>()));
+        sheet.add(&rows(&steps(&found.plan).map(row).collect::<Vec<_>>()));
         sheet.add(&disk(&on_disk, &missing));
         if let Some(workspace) = context.workspace(&found.session) {
             sheet.add(&render::files_in(&workspace));

@@ -230,11 +230,8 @@ impl Round<'_> {
         let query = [("include", "probes"), ("status", "awaiting_plan_approval"), ("limit", "500")];
         let listed = self.context.fetch(self.client, &endpoint::LIST_SESSIONS, &[], &query).await;
         let listed = listed.unwrap_or_default();
-        let old = |session: &&Value| {
-            let made = session["created_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-            made.is_some_and(|made| Timestamp::now().duration_since(made) > LEFT_BEHIND_AFTER)
-        };
-        let left = render::items(&listed["items"]).iter().filter(|session| session["origin"] == ORIGIN).filter(old);
+        let now = Timestamp::now();
+        let left = render::items(&listed["items"]).iter().filter(|session| is_left_behind(session, now));
         for session in left.filter_map(|session| session["id"].as_str()) {
             // One that belongs to somebody else stays: it is hidden, and nothing of it can run.
             let _ = self.call(&endpoint::STOP_SESSION, session).await;
@@ -263,6 +260,12 @@ impl Round<'_> {
             report.skip(Area::Calls, format!("{} calls ({}): {why}", said.len(), named(&said)), None);
         }
     }
+}
+
+/// Whether a session is a probe so old that its doctor is gone.
+fn is_left_behind(session: &Value, now: Timestamp) -> bool {
+    let made = session["created_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    session["origin"] == ORIGIN && made.is_some_and(|made| now.duration_since(made) > LEFT_BEHIND_AFTER)
 }
 
 /// Groups what was left out by the reason, in the order of the first of each.
@@ -336,6 +339,16 @@ mod tests {
             let probe = probe(endpoint, NO_SESSION).unwrap_or_else(|| panic!("{call} has no probe"));
             assert_eq!(probe.values.len(), endpoint.path.matches('{').count(), "{call}");
         }
+    }
+
+    #[test]
+    fn only_a_probe_that_is_old_was_left_behind() {
+        let now = Timestamp::now();
+        let made = |origin: &str, ago: SignedDuration| json!({"origin": origin, "created_at": (now - ago).to_string()});
+        let minute = SignedDuration::from_mins(1);
+        assert!(is_left_behind(&made(ORIGIN, LEFT_BEHIND_AFTER + minute), now));
+        assert!(!is_left_behind(&made(ORIGIN, minute), now), "its doctor may be at work");
+        assert!(!is_left_behind(&made("undo", LEFT_BEHIND_AFTER + minute), now));
     }
 
     #[test]
