@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::hint::Given;
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::words::t;
 
 /// Where a value came from that was typed.
 const FLAG: &str = "flag";
@@ -106,7 +107,10 @@ impl Context {
         let token = named.or_else(|| self.stored_token_for(&base.value));
         if token.is_none() {
             return Err(Fault::Reach {
-                message: format!("there is no token for {}: a stored one is sent to no other address", base.value),
+                message: t!(
+                    "there is no token for {address}: a stored one is sent to no other address",
+                    address = base.value
+                ),
                 hint: "export CALT_DAEMON_TOKEN=TOKEN".to_owned(),
             });
         }
@@ -170,7 +174,19 @@ impl Context {
 
     /// Says the next command to the person.
     pub(crate) fn hint(&self, command: &str) {
-        self.talk(&format!("hint: {}\n", crate::hint::here(command)));
+        self.talk(&t!("hint: {command}\n", command = crate::hint::here(command)));
+    }
+
+    /// Sends a decision. Every one of the command line passes here: what the daemon asks of decisions is answered
+    /// in this one place.
+    pub(crate) async fn decide(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &Value,
+    ) -> Result<Value, Fault> {
+        Ok(client.send(endpoint, values, body).await?)
     }
 
     /// A decision with what is always said. Only a look somebody had is named as shown.

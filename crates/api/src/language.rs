@@ -91,6 +91,7 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::OutOfOrder => "ステップ `{step}` の番ではありません。先に `{next}` を実行します",
         Code::RunInProgress => "ステップ `{step}` の実行 {run} が進行中です",
         Code::AlreadyRan => "ステップ `{step}` はすでに実行されました",
+        Code::HighRiskNotAlone => "ステップ `{step}` は高リスクです。ほかの承認とまとめず、単独で決定してください",
         Code::AlreadyDecided => "{what} はすでに `{by}` が決定しました",
         Code::PlanInUse => {
             "プラン v{version} はまだ実行されうるため、その文面は消せません。先にセッションを停止するか、新しい版を取り込んでください"

@@ -159,6 +159,7 @@ impl<'e> Told<'e> {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. }
             | Fact::PayloadRedacted { .. } => Ok(()),
         }

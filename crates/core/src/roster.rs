@@ -144,6 +144,7 @@ impl Roster {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. }
             | Fact::PayloadRedacted { .. } => {}
         }

@@ -7,6 +7,7 @@ mod repair;
 mod restore;
 mod verify;
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -138,7 +139,7 @@ fn record(config: &StoreConfig, action: RosterAction) -> Result<(), OfflineFault
         next_artifact: ArtifactId(0),
         tier: Tier::None,
         demands: Demands::default(),
-        step: None,
+        steps: HashMap::new(),
         home: None,
     };
     let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());

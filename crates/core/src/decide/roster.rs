@@ -96,6 +96,15 @@ pub enum RosterAction {
         /// Its newest event that goes along.
         last_seq: u64,
     },
+    /// Somebody takes what a session wrote, with nothing masked.
+    ReleaseContent {
+        /// The session.
+        session: SessionId,
+        /// SHA-256 of the bytes that go out.
+        sha256: Digest,
+        /// How many those are.
+        bytes: u64,
+    },
     /// The daemon's own place: it was filled from a backup.
     Restored {
         /// Events the backup held.
@@ -157,6 +166,10 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
             Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
         }
+        RosterAction::ReleaseContent { session, sha256, bytes } => {
+            let fact = Fact::ContentReleased { session: session.clone(), sha256: *sha256, bytes: *bytes };
+            Ok(recorded(fact, format!("what {session} wrote was given out unmasked to {}", command.caller.principal)))
+        }
         RosterAction::RedactPayload(wanted) => redaction::of_daemon(wanted),
         RosterAction::Restored { events, root, made_at, files, workspaces } => {
             let (events, files) = (*events, *files);
@@ -185,6 +198,7 @@ const fn act_of(action: &RosterAction) -> Act {
         | RosterAction::AcceptLoss { .. } => Act::EndRuns,
         // What goes into the file is what a reader can read, but each time adds to the log.
         RosterAction::ExportRecord { .. } => Act::ExportRecord,
+        RosterAction::ReleaseContent { .. } => Act::ReleaseContent,
     }
 }
 

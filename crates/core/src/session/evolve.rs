@@ -106,6 +106,7 @@ impl Session {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. } => Err("the event belongs to no session"),
         }
     }

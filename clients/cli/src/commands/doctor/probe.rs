@@ -42,6 +42,8 @@ enum Sends {
     Session,
     /// A yes, a no or a skip of something else than there is.
     OtherDigest,
+    /// The same, as a list.
+    OtherDigests,
     Confirmation,
 }
 
@@ -76,11 +78,12 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         endpoint::CREATE_SESSION => make(&[], Sends::Session, Expects::Answer),
         endpoint::CHECK_PLAN => make(&[], Sends::Plan, Expects::Answer),
         endpoint::IMPORT_PLAN | endpoint::CHECK_PLAN_IN_SESSION => make(&[session], Sends::Plan, Expects::Answer),
-        endpoint::SHOW_SESSION | endpoint::STOP_SESSION => reads(&[session]),
+        endpoint::SHOW_SESSION | endpoint::SESSION_DIFF | endpoint::STOP_SESSION => reads(&[session]),
         endpoint::SHOW_PLAN => reads(&[session, "1"]),
         endpoint::SHOW_STEP => reads(&[session, "look"]),
         endpoint::APPROVE_PLAN | endpoint::REJECT_PLAN => decides(&[session, "1"]),
         endpoint::APPROVE_STEP | endpoint::REJECT_STEP | endpoint::SKIP_STEP => decides(&[session, "look"]),
+        endpoint::DECIDE => make(&[session], Sends::OtherDigests, Expects::Gate),
         endpoint::EXECUTE_STEP => make(&[session, "look"], Sends::Confirmation, Expects::Gate),
         endpoint::UNDO_SESSION => make(&[session], Sends::Nothing, Expects::Gate),
         endpoint::SESSION_EVENTS | endpoint::SEARCH_SESSION_EVENTS | endpoint::LIST_ARTIFACTS => page(&[session]),
@@ -201,6 +204,10 @@ impl Round<'_> {
             Sends::UnknownField => json!({"probe": true}),
             Sends::Session => json!({"goal": "A probe of calt doctor", "origin": ORIGIN, "source": source}),
             Sends::OtherDigest => json!({"digest": NO_DIGEST, "source": source}),
+            Sends::OtherDigests => {
+                let item = json!({"plan_version": 1, "digest": NO_DIGEST});
+                json!({"decision": "approve", "items": [item], "source": source})
+            }
             Sends::Confirmation => json!({"source": source}),
             Sends::Nothing | Sends::Plan => Value::Null,
         };
