@@ -14,9 +14,13 @@ use serde_json::Value;
 use crate::arguments::Shared;
 use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::fault::Fault;
+use crate::hint::Given;
 use crate::place::{self, Sourced};
 use crate::render;
 use crate::words::t;
+
+/// Where a value came from that was typed.
+const FLAG: &str = "flag";
 
 /// How a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ impl Context {
     pub(crate) fn new(shared: Shared, matches: &ArgMatches) -> Self {
         let from = |name: &str| match matches.value_source(name) {
             Some(ValueSource::EnvVariable) => "environment".to_owned(),
-            _ => "flag".to_owned(),
+            _ => FLAG.to_owned(),
         };
         let text = |name: &str, value: &Option<String>| {
             let value = value.clone().filter(|value| !value.is_empty())?;
@@ -68,6 +72,16 @@ impl Context {
 
     pub(crate) const fn token(&self) -> Option<&Sourced<String>> {
         self.token.as_ref()
+    }
+
+    /// The flags that say which daemon is meant.
+    pub(crate) fn given(&self) -> Given {
+        let root = self.data_root.as_ref().filter(|root| root.from == FLAG);
+        let base = self.base_url.as_ref().filter(|base| base.from == FLAG);
+        Given {
+            data_root: root.map(|root| root.value.display().to_string()),
+            base_url: base.map(|base| base.value.clone()),
+        }
     }
 
     pub(crate) fn data_root(&self) -> Result<Sourced<PathBuf>, Fault> {
@@ -156,6 +170,11 @@ impl Context {
         if !self.json() {
             crate::ask::talk(text);
         }
+    }
+
+    /// Says the next command to the person.
+    pub(crate) fn hint(&self, command: &str) {
+        self.talk(&t!("hint: {command}\n", command = crate::hint::here(command)));
     }
 
     /// Sends a decision. Every one of the command line passes here: what the daemon asks of decisions is answered

@@ -62,6 +62,7 @@ pub fn run() -> Handover {
         Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
     };
     let context = Context::new(arguments.shared.clone(), &matches);
+    hint::repeat(context.given());
     let data_root = arguments.shared.data_root.clone().filter(|root| !root.as_os_str().is_empty());
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()

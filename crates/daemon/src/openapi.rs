@@ -238,7 +238,10 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
         ("cursor", Type::String, "`next_cursor` of the page before."),
     ];
     let own: &[Query] = match *endpoint {
-        at::LIST_SESSIONS => &[("status", Type::String, "Only sessions with this status.")],
+        at::LIST_SESSIONS => &[
+            ("status", Type::String, "Only sessions with this status."),
+            ("include", Type::String, "`probes`: also the sessions that `calt doctor` made and stopped."),
+        ],
         at::INBOX => &[("session", Type::String, "Only what waits in this session.")],
         at::SESSION_EVENTS => &[("after", Type::Integer, "Only events with a greater `seq`. The same as `cursor`.")],
         at::ALL_EVENTS => &[("after", Type::Integer, "Only events with a greater `id`. The same as `cursor`.")],

@@ -18,6 +18,7 @@ mod identity;
 mod inbox;
 mod kills;
 mod landing;
+mod newcomer;
 mod people;
 mod plans;
 mod preview;

@@ -190,12 +190,16 @@ async fn checkpoint(context: &Context, client: &Client, event: u64) -> Result<Va
         return Ok(newest.clone());
     }
     let signed = client.send(&endpoint::SIGN_CHECKPOINT, &[], &json!({"source": context.source()})).await;
-    signed.map_err(|error| match Fault::from(error) {
-        Fault::Problem(problem) if problem.code == Code::NotAllowed.as_str() => Fault::Gate {
+    signed.map_err(|error| {
+        let fault = Fault::from(error);
+        let Fault::Problem(problem) = &fault else { return fault };
+        if problem.code != Code::NotAllowed.as_str() {
+            return fault;
+        }
+        Fault::Gate {
             message: t!("no signed checkpoint covers the session yet; wait for the next, or ask the owner to sign one"),
             hint: "calt record checkpoint".to_owned(),
-        },
-        other => other,
+        }
     })
 }
 
