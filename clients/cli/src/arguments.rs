@@ -1,6 +1,7 @@
 //! The arguments: help texts are the doc comments here.
 
 mod groups;
+mod pin;
 mod record;
 
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PersonCommand, PlanCommand, SessionCommand, StepCommand, TokenCommand,
     ToolsCommand, WizardCommand,
 };
+pub(crate) use pin::PinArguments;
+pub use pin::PinCommand;
 pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
 pub use record::{OfflineCommand, RecordPlace};
 
@@ -98,6 +101,8 @@ pub(crate) enum Command {
     /// Add, list and remove people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Set, change and remove the PIN that a person's decisions ask for; no daemon may run
+    Pin(PinArguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),

@@ -1,5 +1,7 @@
 //! What every command has at hand: the options, and the way to the daemon.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,8 @@ pub(crate) struct Context {
     base_url: Option<Sourced<String>>,
     token: Option<Sourced<String>>,
     data_root: Option<Sourced<PathBuf>>,
+    /// The keys that PINs gave in this process, by session.
+    pub(crate) unlocked: RefCell<HashMap<String, String>>,
 }
 
 impl Context {
@@ -49,6 +53,7 @@ impl Context {
             base_url: text("base_url", &shared.base_url),
             token: text("token", &shared.token),
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
+            unlocked: RefCell::default(),
             shared,
         }
     }

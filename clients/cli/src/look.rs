@@ -102,14 +102,18 @@ impl Run<'_> {
         match self.verdict(&look).await? {
             Verdict::Yes { how, left_out } => {
                 let body = self.context.decision(how, digest(plan), &look.shown);
-                let decided: Value =
-                    self.client.send(&endpoint::APPROVE_PLAN, &[&self.session, &version], &body).await?;
+                let decided = self
+                    .context
+                    .send_decision(&self.client, &endpoint::APPROVE_PLAN, &[&self.session, &version], &body)
+                    .await?;
                 self.decide(&look, how, &left_out, decided["decision_id"].as_str()).await
             }
             Verdict::No { reason } => {
                 let mut body = self.context.decision(How::Prompt, digest(plan), &look.shown);
                 body.reason = Some(reason);
-                let _: Value = self.client.send(&endpoint::REJECT_PLAN, &[&self.session, &version], &body).await?;
+                self.context
+                    .send_decision(&self.client, &endpoint::REJECT_PLAN, &[&self.session, &version], &body)
+                    .await?;
                 Err(self.said_no())
             }
         }
@@ -268,7 +272,7 @@ impl Run<'_> {
             let mut body = self.context.decision(how, digest(detail), &look.shown);
             body.reason = reason;
             body.decision_id.clone_from(&decision_id);
-            let decided: Value = self.client.send(&endpoint, &[&self.session, step], &body).await?;
+            let decided = self.context.send_decision(&self.client, &endpoint, &[&self.session, step], &body).await?;
             decision_id = decision_id.or_else(|| decided["decision_id"].as_str().map(str::to_owned));
         }
         Ok(())
@@ -288,7 +292,7 @@ impl Run<'_> {
     async fn skip(&self, detail: &Value, how: How, shown: &str, reason: &str) -> Result<(), Fault> {
         let mut body = self.context.decision(how, digest(detail), shown);
         body.reason = Some(reason.to_owned());
-        let _: Value = self.client.send(&endpoint::SKIP_STEP, &[&self.session, id(detail)], &body).await?;
+        self.context.send_decision(&self.client, &endpoint::SKIP_STEP, &[&self.session, id(detail)], &body).await?;
         Ok(())
     }
 
@@ -317,7 +321,7 @@ impl Run<'_> {
     async fn reject(&self, step: &Value, shown: &str, reason: String) -> Result<(), Fault> {
         let mut body = self.context.decision(How::Prompt, digest(step), shown);
         body.reason = Some(reason);
-        let _: Value = self.client.send(&endpoint::REJECT_STEP, &[&self.session, id(step)], &body).await?;
+        self.context.send_decision(&self.client, &endpoint::REJECT_STEP, &[&self.session, id(step)], &body).await?;
         Err(self.said_no())
     }
 
@@ -335,7 +339,7 @@ impl Run<'_> {
     pub(crate) async fn execute(&self, step: &Value) -> Result<Value, Fault> {
         // Whoever gets here with a step of high risk was asked for exactly this.
         let body = json!({"confirm_high_risk": step["risk"] == "high", "source": self.context.source()});
-        let started: Value = self.client.send_async(&endpoint::EXECUTE_STEP, &[&self.session, id(step)], &body).await?;
+        let started = self.context.send_execution(&self.client, &[&self.session, id(step)], &body).await?;
         wait(&self.client, &started["run_id"]).await
     }
 }

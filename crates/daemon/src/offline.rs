@@ -2,6 +2,7 @@
 
 mod backup;
 mod fault;
+mod pin;
 mod progress;
 mod repair;
 mod restore;
@@ -19,6 +20,7 @@ use crate::ground::Ground;
 use crate::settings::Settings;
 use crate::{Options, logs, start};
 use fault::{EXIT_FOUND, OfflineFault};
+pub use pin::{AskSecret, PinTask};
 
 /// What the command line asks, and where the record lies.
 #[derive(Clone, Debug)]
@@ -65,6 +67,15 @@ pub enum Task {
     RebuildIndex,
     /// Take a log that misses acknowledged events as it is.
     AcceptLoss,
+    /// Set, change or remove a person's PIN.
+    Pin {
+        /// What is done to it.
+        task: PinTask,
+        /// Whose; the first owner's when nobody is named.
+        person: Option<String>,
+        /// How it is asked for.
+        ask: AskSecret,
+    },
 }
 
 /// What a task says when it is done: the same in both forms.
@@ -116,6 +127,7 @@ fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),
+        Task::Pin { task, person, ask } => pin::run(settings, *task, person.as_deref(), *ask),
     }
 }
 

@@ -3,10 +3,11 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply,
-    ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
-    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView,
-    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    AddPerson, AdministrationRequest, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest,
+    EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply,
+    PlanDecided, PlanView, RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided,
+    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
+    UnlockRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -125,7 +126,9 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::HEALTH | at::READY | at::DOCS => None,
         at::CREATE_SESSION => Some(Act::CreateStrictSession),
         at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION | at::UNDO_SESSION => Some(Act::ImportPlan),
-        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
+        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP | at::UNLOCK => {
+            Some(Act::Decide)
+        }
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
         at::EXPORT_RECORD => Some(Act::ExportRecord),
@@ -156,9 +159,11 @@ fn takes(endpoint: &Endpoint) -> Takes {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REMOVE_PERSON | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
+        at::STOP_SESSION | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
+        at::REMOVE_PERSON | at::REVOKE_TOKEN => Takes::Body(named::<AdministrationRequest>(), Required::False),
+        at::UNLOCK => Takes::Body(named::<UnlockRequest>(), Required::True),
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
@@ -188,6 +193,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::TOOL_PERMISSIONS => Gives::View(reference::<ToolView>()),
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
         at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
+        at::UNLOCK => Gives::View(reference::<UnlockReply>()),
         at::LIST_PERSONS => Gives::View(page::<PersonView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
@@ -436,7 +442,17 @@ fn schemas() -> ComponentsBuilder {
             <$view>::schemas(&mut $found);
         )* };
     }
-    views![requests: AddPerson, CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
+    views![
+        requests: AddPerson,
+        AdministrationRequest,
+        CreateSession,
+        CreateToken,
+        DecisionRequest,
+        ExecuteRequest,
+        StopRequest,
+        UndoRequest,
+        UnlockRequest,
+    ];
     views![
         replies: ArtifactView,
         CheckpointView,
@@ -461,6 +477,7 @@ fn schemas() -> ComponentsBuilder {
         TokenView,
         ToolView,
         UndoReply,
+        UnlockReply,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);
@@ -468,6 +485,11 @@ fn schemas() -> ComponentsBuilder {
             && name == CreateToken::name()
         {
             object.required = vec!["name".to_owned(), "role".to_owned()];
+        }
+        if let RefOr::T(Schema::Object(object)) = &mut schema
+            && name == UnlockRequest::name()
+        {
+            object.required = vec!["pin".to_owned()];
         }
         (name, schema)
     });

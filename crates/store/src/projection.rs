@@ -73,7 +73,11 @@ pub(crate) fn project(
         | Fact::CheckpointSigned { .. }
         | Fact::RecordExported { .. }
         | Fact::Restored { .. }
-        | Fact::PayloadRedacted { .. } => {}
+        | Fact::PayloadRedacted { .. }
+        | Fact::PinSet { .. }
+        | Fact::PinRemoved { .. }
+        | Fact::PinAccepted { .. }
+        | Fact::PinRefused { .. } => {}
     }
     Ok(())
 }

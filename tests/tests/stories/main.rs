@@ -17,6 +17,7 @@ mod identity;
 mod inbox;
 mod kills;
 mod people;
+mod pin;
 mod plans;
 mod preview;
 mod problems;

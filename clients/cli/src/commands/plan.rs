@@ -59,7 +59,8 @@ async fn approve(context: &Context, session: &str, version: u32, yes: bool) -> R
     let question = format!("Approve plan v{version}?");
     let how = decision::consent(&shown, &question, yes, &again).await?;
     let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
-    let decided: Value = client.send(&endpoint::APPROVE_PLAN, &[session, &version.to_string()], &body).await?;
+    let decided =
+        context.send_decision(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &body).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))?;
     context.talk(&format!("hint: calt run --session {session}\n"));
     Ok(())
@@ -73,7 +74,8 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     let (how, reason) = decision::reason(&shown, reason, &again).await?;
     let mut body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     body.reason = Some(reason);
-    let decided: Value = client.send(&endpoint::REJECT_PLAN, &[session, &version.to_string()], &body).await?;
+    let decided =
+        context.send_decision(&client, &endpoint::REJECT_PLAN, &[session, &version.to_string()], &body).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))?;
     context.talk(&format!("hint: calt run PLAN --session {session}\n"));
     Ok(())

@@ -64,7 +64,7 @@ async fn redact(context: &Context, event: u64, reason: &str, sure: bool) -> Resu
         }
     }
     let body = json!({"reason": reason, "source": context.source()});
-    let gone: Value = client.send(&endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
+    let gone = context.send_administration(&client, &endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
     context
         .show(&gone, |gone| format!("the text of event {event} ({}) is gone\n", render::word(&gone["event_type"])))?;
     context.talk("What was copied before has it still: backups, exported records, workspaces.\n");

@@ -77,7 +77,7 @@ async fn execute(
     confirm_high_risk: bool,
 ) -> Result<(), Fault> {
     let body = json!({"confirm_high_risk": confirm_high_risk, "source": context.source()});
-    let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[session, step], &body).await?;
+    let started = context.send_execution(client, &[session, step], &body).await?;
     let ended = look::wait(client, &started["run_id"]).await?;
     let state = render::word(&ended["state"]);
     context.show(&ended, |ended| {
@@ -114,7 +114,7 @@ async fn decide(
     let (session, step) = (text("session_id"), text("id"));
     let mut body = context.decision(said.how, Some(text("digest").to_owned()), said.text);
     body.reason = said.reason;
-    let decided: Value = client.send(endpoint, &[session, step], &body).await?;
+    let decided = context.send_decision(client, endpoint, &[session, step], &body).await?;
     context.show(&decided, |_| format!("step {step} of {session} {done}\n"))
 }
 

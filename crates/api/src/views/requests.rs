@@ -67,6 +67,8 @@ request! {
         shown_at: Option<String>,
         /// The locale it was shown in: `[A-Za-z0-9_.@-]{1,35}`.
         locale: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -81,6 +83,8 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -111,6 +115,20 @@ request! {
 }
 
 request! {
+    /// An act of administration that needs no more.
+    AdministrationRequest {
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
+    }
+}
+
+request! {
     /// The end of an event's text.
     RedactRequest {
         /// Why; kept in the log. At most 4,000 characters.
@@ -121,6 +139,8 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -141,6 +161,8 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -161,5 +183,35 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
+}
+
+/// A PIN, to be compared.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct UnlockRequest {
+    /// The PIN, as it was typed.
+    #[serde(deserialize_with = "not_repeated")]
+    pub pin: String,
+    /// The session whose plan is to be decided on; left out together with `plan_version`: one act of administration.
+    pub session_id: Option<String>,
+    /// The newest version of its plan.
+    pub plan_version: Option<u32>,
+    /// The surface the client says it is.
+    pub source: Option<String>,
+    /// The message that caused the call.
+    pub message_id: Option<String>,
+    /// Who the client says speaks; a claim.
+    pub user_id: Option<String>,
+}
+
+/// Reads a text that no error may repeat.
+fn not_repeated<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let serde_json::Value::String(text) = serde_json::Value::deserialize(deserializer)? else {
+        return Err(serde::de::Error::custom("`pin` is a text"));
+    };
+    Ok(text)
 }

@@ -28,6 +28,10 @@ pub const EVENT_TYPES: &[&str] = &[
     "record_exported",
     "restored",
     "payload_redacted",
+    "pin_set",
+    "pin_removed",
+    "pin_accepted",
+    "pin_refused",
 ];
 
 #[cfg(test)]

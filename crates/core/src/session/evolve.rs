@@ -105,7 +105,11 @@ impl Session {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
-            | Fact::Restored { .. } => Err("the event belongs to no session"),
+            | Fact::Restored { .. }
+            | Fact::PinSet { .. }
+            | Fact::PinRemoved { .. }
+            | Fact::PinAccepted { .. }
+            | Fact::PinRefused { .. } => Err("the event belongs to no session"),
         }
     }
 

@@ -3,6 +3,7 @@
 mod fuzz;
 mod gate;
 mod oracle;
+mod pins;
 mod plans;
 mod record;
 mod roles;

@@ -93,6 +93,7 @@ fn record(place: &RestorePlace) -> Result<(), OfflineFault> {
         next_artifact: ArtifactId(0),
         tier: Tier::None,
         demands: calt_engine::core::policy::Demands::default(),
+        pin: calt_engine::core::pin::PinFacts::default(),
         step: None,
         home: None,
     };

@@ -12,7 +12,7 @@ use calt_core::event::{Mode, Profile, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, RunId, SessionId, StepId};
 use calt_core::isolation::Tier;
 use calt_core::plan::{Draft, Plan, PlannedStep};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::time::Timestamp;
 use calt_core::toolbox::{Effect, Risk};
 use calt_store::{Committed, Durability, OpenReport, Store, StoreConfig, StoreError, output_bytes};
@@ -35,12 +35,7 @@ pub struct Person {
 }
 
 pub fn owner() -> Caller {
-    Caller {
-        principal: PrincipalId::owner(),
-        kind: PrincipalKind::Person,
-        role: Role::Owner,
-        assurance: Assurance::Token,
-    }
+    Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner }
 }
 
 pub fn facts() -> Facts {
@@ -50,6 +45,7 @@ pub fn facts() -> Facts {
         next_artifact: ArtifactId(0),
         tier: Tier::Full,
         demands: calt_core::policy::Demands::default(),
+        pin: calt_core::pin::PinFacts::default(),
         step: None,
         home: None,
     }
