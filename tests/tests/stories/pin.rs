@@ -437,6 +437,8 @@ fn on_a_terminal_a_run_asks_once_and_without_one_it_says_what_to_do() {
     assert_eq!(screen.matches("Your PIN").count(), 2, "{screen}");
     assert!(!screen.contains(PIN) && !screen.contains(WRONG), "{screen}");
     drop(terminal);
+    let ran = world.calt(&["token", "create", "--role", "agent"]);
+    assert!(ran.code == 3 && ran.stderr.contains("hint: run it again on a terminal"), "{} {}", ran.code, ran.stderr);
     // Administration asks each time.
     let terminal = Terminal::run(&world, 100, &["token", "create", "--role", "agent"]);
     terminal.waits_for("Your PIN, for this act of administration", 1);
