@@ -18,6 +18,7 @@ use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::words::t;
 
 /// How a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +98,10 @@ impl Context {
         let token = named.or_else(|| self.stored_token_for(&base.value));
         if token.is_none() {
             return Err(Fault::Reach {
-                message: format!("there is no token for {}: a stored one is sent to no other address", base.value),
+                message: t!(
+                    "there is no token for {address}: a stored one is sent to no other address",
+                    address = base.value
+                ),
                 hint: "export CALT_DAEMON_TOKEN=TOKEN".to_owned(),
             });
         }
@@ -189,7 +193,7 @@ fn local_port(base: &str) -> Option<u16> {
 }
 
 /// The locale of what is shown, as POSIX ranks the variables.
-fn locale() -> Option<String> {
+pub(crate) fn locale() -> Option<String> {
     ["LC_ALL", "LC_MESSAGES", "LANG"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())

@@ -13,12 +13,15 @@ mod diff;
 mod fault;
 mod found;
 mod hint;
+mod land;
 mod look;
 mod place;
 mod render;
 mod secret;
 mod table;
+mod trailers;
 mod unlock;
+mod words;
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -122,8 +125,7 @@ fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
     if !is_bare {
         ask::talk(&fault.render());
     }
-    let wants_json = given.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    if let Some(json) = fault.json().filter(|_| wants_json) {
+    if let Some(json) = fault.json().filter(|_| words::wants_data(&mut given.iter().cloned())) {
         let _ = render::data(&json);
     }
     EXIT_USAGE

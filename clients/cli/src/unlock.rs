@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::secret;
+use crate::words::{language, t};
 
 /// Typings of a PIN that are asked for in a row.
 const TYPINGS_MAX: usize = 3;
@@ -91,11 +92,12 @@ impl Context {
 
     /// Asks for the PIN until it is right, a few times at most, and gives the key. The PIN itself is not kept.
     async fn unlock(&self, client: &Client, session: Option<String>, version: Option<u32>) -> Result<String, Fault> {
-        let what = match (&session, version) {
-            (Some(session), Some(version)) => format!("to decide on plan v{version} of {session}"),
-            _ => "for this act of administration".to_owned(),
+        let question = match (&session, version) {
+            (Some(session), Some(version)) => {
+                t!("Your PIN, to decide on plan v{version} of {session}: ", version = version, session = session)
+            }
+            (Some(_) | None, _) => t!("Your PIN, for this act of administration: "),
         };
-        let question = format!("Your PIN, {what}: ");
         let mut typings = 0;
         loop {
             let typed = secret::ask(calt_api::visible::visible_line(&question).into_owned()).await?;
@@ -119,7 +121,7 @@ impl Context {
                 Err(CallError::Problem(problem))
                     if problem.code == Code::PinWrong.as_str() && typings < TYPINGS_MAX =>
                 {
-                    crate::ask::talk(&format!("{}\n", problem.detail));
+                    crate::ask::talk(&format!("{}\n", problem.said_in(language())));
                 }
                 Err(error) => return Err(error.into()),
             }

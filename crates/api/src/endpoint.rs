@@ -96,6 +96,7 @@ endpoints! {
     SHOW_RUN = get "/api/v1/runs/{run}" "Shows one run.";
     STOP_SESSION = post "/api/v1/sessions/{session}/stop" "Stops a session for good.";
     UNDO_SESSION = post "/api/v1/sessions/{session}/undo" "Makes a plan version that takes back what a run or a session wrote.";
+    SESSION_DIFF = get "/api/v1/sessions/{session}/diff" "Gives what a session wrote, as one patch.";
     SESSION_EVENTS = get "/api/v1/sessions/{session}/events" "Pages through a session's events, or streams them.";
     ALL_EVENTS = get "/api/v1/events" "Pages through all events, or streams them.";
     SEARCH_SESSION_EVENTS = get "/api/v1/sessions/{session}/events/search" "Searches a session's events, newest first.";

@@ -383,6 +383,16 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    ContentReleased {
+        session: SessionId,
+        sha256: Digest,
+        bytes: u64,
+    },
+    LossAccepted {
+        events: u64,
+        missing: u64,
+        root: Digest,
+    },
     PayloadRedacted {
         event: EventId,
     },
@@ -454,6 +464,8 @@ impl Fact {
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
             Self::Restored { .. } => "restored",
+            Self::ContentReleased { .. } => "content_released",
+            Self::LossAccepted { .. } => "loss_accepted",
             Self::PayloadRedacted { .. } => "payload_redacted",
             Self::PinSet { .. } => "pin_set",
             Self::PinRemoved { .. } => "pin_removed",

@@ -160,6 +160,8 @@ impl Roster {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
+            | Fact::ContentReleased { .. }
+            | Fact::LossAccepted { .. }
             | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)

@@ -88,7 +88,7 @@ impl Ground {
         self.write_holder(Some(address))?;
         let found = Discovery { address, pid: std::process::id(), token, started_at };
         let text = serde_json::to_string(&found).expect("four plain fields");
-        self.write_private(DISCOVERY_FILE, &text)
+        write_private(&self.data_root, DISCOVERY_FILE, &text)
     }
 
     /// Takes the discovery file away: nobody is here any more.
@@ -110,23 +110,7 @@ impl Ground {
 
     /// Keeps the owner's token where only its user reads it.
     pub(crate) fn keep_owner_token(&self, token: &str) -> Result<(), GroundFault> {
-        self.write_private(OWNER_TOKEN_FILE, &format!("{token}\n"))
-    }
-
-    /// Writes a small file that is either the old or the new one, never half of it.
-    fn write_private(&self, name: &str, text: &str) -> Result<(), GroundFault> {
-        let path = self.data_root.join(name);
-        // The lock is ours: a temporary file of this name is a leftover of a daemon that died.
-        let temporary = self.data_root.join(format!(".{name}.new"));
-        let _ = std::fs::remove_file(&temporary);
-        let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(&temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, &path)?;
-            File::open(&self.data_root)?.sync_all()
-        };
-        write().map_err(GroundFault::disk("cannot write", &path))
+        write_private(&self.data_root, OWNER_TOKEN_FILE, &format!("{token}\n"))
     }
 
     fn write_holder(&self, address: Option<SocketAddr>) -> Result<(), GroundFault> {
@@ -139,6 +123,22 @@ impl Ground {
         }
         Ok(())
     }
+}
+
+/// Writes a small file of calt's own that is either the old or the new one, never half of it.
+pub(crate) fn write_private(data_root: &Path, name: &str, text: &str) -> Result<(), GroundFault> {
+    let path = data_root.join(name);
+    // The lock is ours: a temporary file of this name is a leftover of a daemon that died.
+    let temporary = data_root.join(format!(".{name}.new"));
+    let _ = std::fs::remove_file(&temporary);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        File::open(data_root)?.sync_all()
+    };
+    write().map_err(GroundFault::disk("cannot write", &path))
 }
 
 /// The lock beside a database.

@@ -15,6 +15,7 @@ mod host;
 mod limits;
 mod logs;
 mod metrics;
+mod notify;
 pub mod offline;
 mod openapi;
 mod reply;

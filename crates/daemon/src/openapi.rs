@@ -5,9 +5,9 @@ use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
     AddPerson, AdministrationRequest, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest,
     EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply,
-    PlanDecided, PlanView, RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided,
-    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
-    UnlockRequest,
+    PlanDecided, PlanView, RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionDiffView, SessionView,
+    StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    UnlockReply, UnlockRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -179,6 +179,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::INBOX => Gives::View(reference::<InboxPage>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
         at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
+        at::SESSION_DIFF => Gives::View(reference::<SessionDiffView>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
         at::APPROVE_PLAN | at::REJECT_PLAN => Gives::View(reference::<PlanDecided>()),
@@ -254,6 +255,14 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
             ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_PERSONS | at::LIST_CHECKPOINTS => &[],
+        at::SESSION_DIFF => {
+            return vec![
+                ("raw", Type::Boolean, "With nothing masked: for `approver` and `owner`, and recorded."),
+                ("source", Type::String, "The surface the client says it is."),
+                ("message_id", Type::String, "The message that caused the call."),
+                ("user_id", Type::String, "Who the client says speaks; a claim."),
+            ];
+        }
         at::IMPORT_PLAN => {
             return vec![
                 ("source", Type::String, "The surface the client says it is."),
@@ -478,6 +487,7 @@ fn schemas() -> ComponentsBuilder {
         ToolView,
         UndoReply,
         UnlockReply,
+        SessionDiffView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);

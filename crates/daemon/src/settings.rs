@@ -1,6 +1,8 @@
 //! What the daemon is told at start, and who told it: flags > environment > file > defaults.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use calt_engine::core::isolation::Tier;
@@ -10,14 +12,18 @@ use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, Val
 
 use crate::Options;
 use crate::limits::IDLE_SECONDS_DEFAULT;
+use crate::notify::Webhook;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 20] = [
+pub(crate) const KEYS: [&str; 23] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
     "isolation.tier_max",
     "log.level",
+    NOTIFY_SECRET,
+    "notify.secret_file",
+    NOTIFY_URL,
     "policy.assurance.high",
     "policy.assurance.low",
     "policy.assurance.medium",
@@ -36,13 +42,20 @@ pub(crate) const KEYS: [&str; 20] = [
 ];
 const PYTHON_ROOTS: &str = "toolchain.python.roots";
 const TOKEN: &str = "auth.token";
+const NOTIFY_SECRET: &str = "notify.secret";
+const NOTIFY_URL: &str = "notify.url";
+/// Settings whose values are never shown: an address may hold what only its receiver should know.
+const HIDDEN: [&str; 3] = [TOKEN, NOTIFY_SECRET, NOTIFY_URL];
+/// Longest secret in a file, in bytes.
+const SECRET_FILE_BYTES_MAX: u64 = 4 * 1024;
 
 /// Fixed names in the environment beside `CALT__SECTION__KEY`.
-const ALIASES: [(&str, &str); 4] = [
+const ALIASES: [(&str, &str); 5] = [
     ("CALT_DAEMON_TOKEN", TOKEN),
     ("CALT_DATA_ROOT", "storage.data_root"),
     ("CALT_DB_PATH", "storage.db_path"),
     ("CALT_LOG", "log.level"),
+    ("CALT_NOTIFY_SECRET", NOTIFY_SECRET),
 ];
 
 /// The address the daemon listens on when nobody says otherwise.
@@ -105,6 +118,9 @@ pub(crate) struct Settings {
     pub(crate) token: Option<String>,
     pub(crate) log_level: String,
     pub(crate) checkpoint_file: Option<PathBuf>,
+    pub(crate) webhook: Option<Webhook>,
+    /// What signs the webhook, for whoever keeps secrets out of texts.
+    pub(crate) webhook_secret: Option<String>,
     pub(crate) python: Option<Python>,
     pub(crate) tier_max: Tier,
     pub(crate) run_as: Option<(u32, u32)>,
@@ -168,6 +184,7 @@ impl Settings {
         if checkpoint_file.as_ref().is_some_and(|path| !path.is_absolute()) {
             return Err(invalid("record.checkpoint_file", "it is an absolute path"));
         }
+        let (webhook, webhook_secret) = webhook(&mut pick)?;
         let interpreter = pick.optional("toolchain.python.interpreter")?.map(PathBuf::from);
         let roots: Vec<_> = pick.list(PYTHON_ROOTS)?.into_iter().map(PathBuf::from).collect();
         if interpreter.is_none() && !roots.is_empty() {
@@ -201,6 +218,8 @@ impl Settings {
             token,
             log_level,
             checkpoint_file,
+            webhook,
+            webhook_secret,
             python,
             tier_max,
             run_as,
@@ -258,7 +277,7 @@ impl Pick<'_> {
             return Ok(None);
         };
         let value = value.into_string().map_err(|fault| invalid(key, &fault.to_string()))?;
-        let shown = if key == TOKEN { "(set)".to_owned() } else { value.clone() };
+        let shown = if HIDDEN.contains(&key) { "(set)".to_owned() } else { value.clone() };
         self.note(key, shown, &origin);
         Ok(Some(value))
     }
@@ -292,6 +311,30 @@ impl Pick<'_> {
             setting.value = path.display().to_string();
         }
     }
+}
+
+/// The webhook with the secret that signs it, when an address is set.
+fn webhook(pick: &mut Pick<'_>) -> Result<(Option<Webhook>, Option<String>), SettingsFault> {
+    let url = pick.optional(NOTIFY_URL)?;
+    let given = pick.optional(NOTIFY_SECRET)?.filter(|secret| !secret.is_empty());
+    let kept = pick.optional("notify.secret_file")?.map(|path| secret_in(Path::new(&path))).transpose()?;
+    let secret = given.or(kept);
+    let Some(url) = url else { return Ok((None, secret)) };
+    let webhook = Webhook::new(&url, secret.as_deref()).map_err(|(key, reason)| invalid(key, &reason))?;
+    Ok((Some(webhook), secret))
+}
+
+/// A secret in a file that only its owner reads.
+fn secret_in(path: &Path) -> Result<String, SettingsFault> {
+    let refused = |reason: &str| invalid("notify.secret_file", reason);
+    let file = std::fs::File::open(path).map_err(|fault| refused(&format!("`{}`: {fault}", path.display())))?;
+    let mode = file.metadata().map_err(|fault| refused(&fault.to_string()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(refused(&format!("others may read it; `chmod 600 {}`", path.display())));
+    }
+    let mut text = String::new();
+    file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text).map_err(|fault| refused(&fault.to_string()))?;
+    Ok(text.trim().to_owned())
 }
 
 /// `UID:GID`, both numbers and neither root's.
@@ -344,6 +387,12 @@ fn file_layer(asked: Option<&Path>, default: Option<&Path>) -> Result<(String, L
     let layer = flatten(built);
     if layer.contains_key(TOKEN) {
         return Err(invalid(TOKEN, "a token never stands in a file; use `CALT_DAEMON_TOKEN`"));
+    }
+    if layer.contains_key(NOTIFY_SECRET) {
+        return Err(invalid(
+            NOTIFY_SECRET,
+            "it never stands in this file; name one of its own in `notify.secret_file`",
+        ));
     }
     Ok((name, layer))
 }

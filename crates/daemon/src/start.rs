@@ -23,7 +23,7 @@ use crate::host::ServedHosts;
 use crate::limits::{ACCESS_REPORT_EVERY, CLOSE_TIME_MAX, METRICS_UPKEEP_EVERY};
 use crate::settings::{Settings, SettingsFault};
 use crate::trial::{self, UnknownTrial};
-use crate::{logs, router, server};
+use crate::{logs, notify, router, server};
 
 /// Threads that serve requests; tools and storage have their own.
 const SERVING_THREADS: usize = 2;
@@ -158,6 +158,12 @@ async fn serve(settings: &Settings, background: bool, ending: CancellationToken)
         tokio::spawn(end_when_idle(app.clone(), Duration::from_secs(settings.idle_seconds)));
     }
     let upkeep = tokio::spawn(upkeep(app.clone()));
+    if let Some(webhook) = settings.webhook.clone()
+        && let Err(fault) = notify::begin(app.clone(), webhook, settings.data_root.clone())
+    {
+        // A daemon whose disk takes nothing more still answers.
+        tracing::error!("no webhook is sent: {fault}");
+    }
     listen(listener, &app).await;
     upkeep.abort();
     app.refused.report(&engine).await;
@@ -217,7 +223,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
         },
         checkpoint_file: settings.checkpoint_file.clone(),
         demands: settings.demands,
-        secrets: settings.token.iter().cloned().collect(),
+        secrets: settings.token.iter().chain(&settings.webhook_secret).cloned().collect(),
         config_sha256: Digest::of_bytes(settings.canonical().as_bytes()),
         binary_sha256: own_digest,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -424,3 +424,17 @@ fn a_step_whose_reference_was_left_out_can_only_be_left_out_too() {
     let shown = world.calt(&["session", "show", &session]);
     assert!(shown.stdout.contains("succeeded"), "{}", shown.stdout);
 }
+
+#[test]
+fn a_refusal_is_said_in_the_language_of_the_person_and_the_data_stays_english() {
+    let world = World::with(&[("LANG", "ja_JP.UTF-8")]);
+    let ran = world.calt(&["explain", "session_nope"]);
+    assert_eq!(ran.code, 4);
+    assert!(
+        ran.stderr.starts_with("エラー: セッション `session_nope` が見つかりません\nヒント: calt "),
+        "{}",
+        ran.stderr
+    );
+    let ran = world.calt(&["--json", "explain", "session_nope"]);
+    assert!(ran.stdout.contains("session `session_nope` was not found"), "{}", ran.stdout);
+}

@@ -320,6 +320,16 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "events, root, made_at, files, workspaces",
     ),
     (
+        "content_released",
+        "What a session wrote was given out with nothing masked: the digest and the length of the patch.",
+        "session, sha256, bytes",
+    ),
+    (
+        "loss_accepted",
+        "Somebody took a log as it was, without acknowledged events that were no longer in it: how many were left and how many not, and the root over what was left.",
+        "events, missing, root",
+    ),
+    (
         "access_refused",
         "Callers were refused; counted by reason and by whom the token proved, at most once a minute.",
         "reason, count, by?",

@@ -16,6 +16,7 @@ mod hang_up;
 mod identity;
 mod inbox;
 mod kills;
+mod landing;
 mod people;
 mod pin;
 mod plans;
@@ -30,6 +31,7 @@ mod tamper;
 mod tidy;
 mod undo;
 mod useful_work;
+mod webhook;
 
 use serde_json::{Value, json};
 

@@ -202,6 +202,10 @@ fn is_the_problem(reply: &Reply, code: Code) {
     assert_eq!(json["title"], code.meaning());
     let action = json["next"]["action"].as_str().unwrap_or_default();
     assert!(json["args"].is_object() && code.leads_to().contains(&action), "{}", reply.text());
+    let template = calt_api::language::japanese(code, &json["args"]);
+    for name in template.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        assert!(json["args"].get(name).is_some(), "`{name}` of `{template}` is no argument: {}", reply.text());
+    }
     let detail = json["detail"].as_str().unwrap();
     assert!(!detail.is_empty() && !detail.contains("REDACTED"), "{detail}");
 }

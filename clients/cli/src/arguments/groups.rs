@@ -51,6 +51,14 @@ pub(crate) enum SessionCommand {
         /// The session
         session: String,
     },
+    /// Print what a session wrote as one patch, as `git apply` takes it
+    Diff {
+        /// The session
+        session: String,
+        /// With nothing masked; that is recorded
+        #[arg(long)]
+        raw: bool,
+    },
     /// Stop a session for good
     Stop {
         /// The session

@@ -84,6 +84,7 @@ pub(super) fn held(
         | Act::StopOwnSession
         | Act::StopAnySession
         | Act::ExportRecord
+        | Act::ReleaseContent
         | Act::EndRuns => Ok(decision),
     }
 }

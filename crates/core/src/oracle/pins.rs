@@ -85,6 +85,8 @@ impl Pins {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::PayloadRedacted { .. }
+            | Fact::ContentReleased { .. }
+            | Fact::LossAccepted { .. }
             | Fact::PinAccepted { .. }
             | Fact::PinRefused { .. } => Ok(()),
         }

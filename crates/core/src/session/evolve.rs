@@ -106,6 +106,8 @@ impl Session {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
+            | Fact::LossAccepted { .. }
             | Fact::PinSet { .. }
             | Fact::PinRemoved { .. }
             | Fact::PinAccepted { .. }

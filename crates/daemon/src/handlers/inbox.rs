@@ -43,7 +43,8 @@ pub(crate) async fn list(
     Ok(View(InboxPage { items, next_cursor, newest_event: inbox.newest_event.0 }))
 }
 
-fn shown(row: InboxRow) -> InboxItemView {
+/// An item of the inbox on the wire.
+pub(crate) fn shown(row: InboxRow) -> InboxItemView {
     // The daemon speaks for nobody, so it is no answer to "who may".
     let may = |role: &&Role| **role != Role::Daemon && policy::allows(**role, row.waits_for.act());
     InboxItemView {

@@ -3,19 +3,17 @@
 use std::io::{self, Write as _};
 
 use calt_engine::core::decide::{RosterAction, RosterCommand, decide_roster};
-use calt_engine::core::isolation::Tier;
-use calt_engine::core::pin::{self, PIN_CHARS_MAX, PIN_CHARS_MIN, PinFacts, Purpose};
-use calt_engine::core::policy::Demands;
+use calt_engine::core::pin::{self, PIN_CHARS_MAX, PIN_CHARS_MIN, Purpose};
 use calt_engine::core::principal::{Caller, Claim, PrincipalId};
 use calt_engine::core::roster::Roster;
-use calt_engine::core::{ArtifactId, Digest, Facts, Refusal, RunId};
+use calt_engine::core::{Digest, Refusal};
 use calt_engine::pins;
 use calt_engine::store::{Store, StoreError};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::fault::OfflineFault;
-use super::{Done, taken};
+use super::{Done, facts, taken};
 use crate::settings::Settings;
 
 /// Typings of a PIN in a row that are asked for.
@@ -186,19 +184,6 @@ impl Place {
 
 fn command(action: RosterAction) -> RosterCommand {
     RosterCommand { caller: Caller::daemon(), claim: Claim::default(), action }
-}
-
-fn facts() -> Facts {
-    Facts {
-        now: calt_engine::now(),
-        next_run: RunId(0),
-        next_artifact: ArtifactId(0),
-        tier: Tier::None,
-        demands: Demands::default(),
-        pin: PinFacts::default(),
-        step: None,
-        home: None,
-    }
 }
 
 fn for_person(command: &str, person: &PrincipalId) -> String {
