@@ -176,7 +176,7 @@ impl Terminal {
     }
 }
 
-const CONTROLLING: &str = "/dev/tty";
+pub(crate) const CONTROLLING: &str = "/dev/tty";
 
 /// Says something to the person. One who closed the pipe does not listen, and that is no failure.
 pub(crate) fn talk(text: &str) {

@@ -1,5 +1,7 @@
 //! What every command has at hand: the options, and the way to the daemon.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,8 @@ pub(crate) struct Context {
     base_url: Option<Sourced<String>>,
     token: Option<Sourced<String>>,
     data_root: Option<Sourced<PathBuf>>,
+    /// The keys that PINs gave in this process, by session.
+    pub(crate) unlocked: RefCell<HashMap<String, String>>,
 }
 
 impl Context {
@@ -54,6 +58,7 @@ impl Context {
             base_url: text("base_url", &shared.base_url),
             token: text("token", &shared.token),
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
+            unlocked: RefCell::default(),
             shared,
         }
     }
@@ -175,18 +180,6 @@ impl Context {
     /// Says the next command to the person.
     pub(crate) fn hint(&self, command: &str) {
         self.talk(&t!("hint: {command}\n", command = crate::hint::here(command)));
-    }
-
-    /// Sends a decision. Every one of the command line passes here: what the daemon asks of decisions is answered
-    /// in this one place.
-    pub(crate) async fn decide(
-        &self,
-        client: &Client,
-        endpoint: &Endpoint,
-        values: &[&str],
-        body: &Value,
-    ) -> Result<Value, Fault> {
-        Ok(client.send(endpoint, values, body).await?)
     }
 
     /// A decision with what is always said. Only a look somebody had is named as shown.

@@ -70,8 +70,15 @@ fn plain(next: &Next, session: Option<&str>) -> Option<String> {
             session.map_or_else(|| "calt session list".to_owned(), |session| format!("calt run --session {session}"))
         }
         Next::VerifyRecord => "calt record verify".to_owned(),
+        // On a terminal the command that was refused asks for it.
+        Next::Unlock { session: None, .. } => "run it again on a terminal, where the PIN can be typed".to_owned(),
+        Next::Unlock { session: Some(session), .. } => format!("calt run --session {session}"),
+        Next::SetPin { principal: Some(principal) } if principal != "owner" => {
+            format!("calt daemon stop && calt pin set --for {principal}")
+        }
+        Next::SetPin { .. } => "calt daemon stop && calt pin set".to_owned(),
         Next::ListSessions => "calt session list".to_owned(),
-        Next::GiveToken | Next::RunDoctor | Next::RetryLater => "calt doctor".to_owned(),
+        Next::GiveToken | Next::RunDoctor | Next::RetryLater | Next::WaitUntil { .. } => "calt doctor".to_owned(),
         // The sentence says what to mend; there is no command to type.
         Next::GiveReason | Next::CorrectRequest | Next::Nothing => return None,
     })

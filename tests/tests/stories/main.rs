@@ -20,6 +20,7 @@ mod kills;
 mod landing;
 mod newcomer;
 mod people;
+mod pin;
 mod plans;
 mod preview;
 mod problems;

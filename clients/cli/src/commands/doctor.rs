@@ -20,6 +20,10 @@ use report::{Area, Report};
 
 /// Where the daemon keeps the owner's token, below the data root.
 const OWNER_TOKEN_FILE: &str = "owner.token";
+/// The first owner's name.
+const OWNER: &str = "owner";
+/// How a PIN is set.
+const SET_PIN: &str = "calt daemon stop && calt pin set";
 
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let mut report = Report::default();
@@ -32,7 +36,10 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     }
     about_options(&mut report, context);
     match context.client().await {
-        Ok(client) => about_daemon(&mut report, context, &client).await?,
+        Ok(client) => {
+            about_daemon(&mut report, context, &client).await?;
+            about_decisions(&mut report, context, &client).await;
+        }
         Err(fault) => report.fail(Area::Daemon, first_line(&fault), hint_of(&fault)),
     }
     machine::about_disk(&mut report, context);
@@ -58,7 +65,6 @@ fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::p
         }
         Ok(_) => report.pass(Area::Configuration, format!("the data root {path} is yours alone")),
     }
-    about_own_programs(report, &root.value);
     if context.base_url().is_none() {
         let runs = autostart::find(&root.value).is_some();
         report.pass(Area::Daemon, if runs { "a daemon runs" } else { "no daemon ran; one is started now" });
@@ -66,14 +72,56 @@ fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::p
     report.setting("data root", path, &root.from);
 }
 
-/// Which programs of this user could say yes in the owner's name, as things are now.
-fn about_own_programs(report: &mut Report, root: &Path) {
-    let token = root.join(OWNER_TOKEN_FILE);
-    if std::fs::File::open(&token).is_ok() {
+/// Who could say yes in whose name, as things are now.
+async fn about_decisions(report: &mut Report, context: &Context, client: &Client) {
+    // Only an owner's token shows who has a PIN; where it does not, none is taken to stand.
+    let page = context.fetch(client, &endpoint::LIST_PERSONS, &[], &[("limit", "500")]).await.unwrap_or_default();
+    let decides = |person: &&Value| {
+        let role = person["role"].as_str().unwrap_or_default();
+        person["kind"] == "person" && person["removed_at"].is_null() && ["approver", "owner"].contains(&role)
+    };
+    let persons: Vec<&Value> = render::items(&page["items"]).iter().filter(decides).collect();
+    let whose = |pin: &str| -> Vec<String> {
+        let theirs = persons.iter().filter(|person| person["pin"] == pin);
+        theirs.map(|person| render::word(&person["name"])).collect()
+    };
+    for name in whose("unusable") {
+        report.fail(
+            Area::Decisions,
+            format!("the hash of {name}'s PIN is not the one that was recorded: no PIN of theirs opens anything"),
+            "calt record verify",
+        );
+    }
+    let without = whose("none");
+    if whose("set").len() == persons.len() && !persons.is_empty() {
+        return report.pass(Area::Decisions, "everybody who decides has a PIN: no program approves with a token alone");
+    }
+    about_own_programs(report, context, persons.is_empty() || without.iter().any(|name| name == OWNER));
+    for name in without {
+        let fix = if name == OWNER { SET_PIN.to_owned() } else { format!("{SET_PIN} --for {name}") };
         report.warn(
-            Area::Configuration,
+            Area::Decisions,
+            format!("{name} has no PIN: whoever holds a token of theirs decides in their name"),
+            fix,
+        );
+    }
+}
+
+/// Which programs of this user could say yes in the owner's name.
+fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bool) {
+    let token = context.data_root().ok().map(|root| root.value.join(OWNER_TOKEN_FILE));
+    if let Some(token) = token.filter(|token| owner_has_none && std::fs::File::open(token).is_ok()) {
+        report.warn(
+            Area::Decisions,
             format!("every program of this user could approve now: it can read the owner's token in {}", shown(&token)),
-            "run agents as another user, with a token of role agent: calt token create --role agent",
+            format!("{SET_PIN}; or run agents as another user, with a token of role agent"),
+        );
+    }
+    if owner_has_none && context.token().is_some_and(|token| token.from == "environment") {
+        report.warn(
+            Area::Decisions,
+            "every program with this environment could speak as the token in CALT_DAEMON_TOKEN",
+            format!("{SET_PIN}; or unset CALT_DAEMON_TOKEN where agents run"),
         );
     }
 }

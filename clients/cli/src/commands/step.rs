@@ -152,7 +152,7 @@ async fn execute(
     confirm_high_risk: bool,
 ) -> Result<(), Fault> {
     let body = json!({"confirm_high_risk": confirm_high_risk, "source": context.source()});
-    let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[session, step], &body).await?;
+    let started = context.send_execution(client, &[session, step], &body).await?;
     let ended = look::wait(client, &started["run_id"]).await?;
     let state = render::word(&ended["state"]);
     context.show(&ended, |ended| {

@@ -14,6 +14,9 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "plan `{name}` has {count} problems and cannot be imported",
         "プラン `{name}` に {count} 件の問題があり、取り込めません",
     ),
+    // PINs.
+    ("Your PIN, to decide on plan v{version} of {session}: ", "{session} のプラン v{version} を決定するための PIN: "),
+    ("Your PIN, for this act of administration: ", "この管理操作のための PIN: "),
     // The daemon and its place.
     ("the daemon did not start: {reason}", "デーモンを起動できませんでした: {reason}"),
     ("it said nothing in `{log}`", "`{log}` に何も残していません"),

@@ -178,6 +178,7 @@ fn counted(check: &Check) -> String {
         "tree" => ("leaf", "leaves"),
         "checkpoints" => ("signed", "signed"),
         "promises" => ("session", "sessions"),
+        "pins" => ("PIN", "PINs"),
         "artifacts" => ("file", "files"),
         "plans" => ("version", "versions"),
         _ => ("row", "rows"),

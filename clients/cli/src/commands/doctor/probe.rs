@@ -99,7 +99,7 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         | endpoint::LIST_PERSONS => page(&[]),
         endpoint::EXPORT_RECORD => misread(&[session]),
         endpoint::REDACT_EVENT => misread(&[NO_NUMBER]),
-        endpoint::SIGN_CHECKPOINT | endpoint::CREATE_TOKEN | endpoint::ADD_PERSON => misread(&[]),
+        endpoint::SIGN_CHECKPOINT | endpoint::CREATE_TOKEN | endpoint::ADD_PERSON | endpoint::UNLOCK => misread(&[]),
         endpoint::REVOKE_TOKEN => misses(&[NOBODY], &[Code::TokenNotFound]),
         endpoint::REMOVE_PERSON => misses(&[NOBODY], &[Code::PersonNotFound]),
         endpoint::TOOL_PERMISSIONS => reads(&["list_dir"]),

@@ -48,13 +48,22 @@ pub(crate) enum Area {
     Database,
     Machine,
     Isolation,
+    Decisions,
     Calls,
     Discord,
 }
 
 impl Area {
-    const ALL: [Self; 7] =
-        [Self::Configuration, Self::Daemon, Self::Database, Self::Machine, Self::Isolation, Self::Calls, Self::Discord];
+    const ALL: [Self; 8] = [
+        Self::Configuration,
+        Self::Daemon,
+        Self::Database,
+        Self::Machine,
+        Self::Isolation,
+        Self::Decisions,
+        Self::Calls,
+        Self::Discord,
+    ];
 
     const fn word(self) -> &'static str {
         match self {
@@ -63,6 +72,7 @@ impl Area {
             Self::Database => "database",
             Self::Machine => "machine",
             Self::Isolation => "isolation",
+            Self::Decisions => "decisions",
             Self::Calls => "API calls",
             Self::Discord => "Discord",
         }
