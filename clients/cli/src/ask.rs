@@ -44,6 +44,8 @@ impl Yes {
 pub(crate) enum Terminal {
     /// Answers come on standard input.
     StandardInput,
+    /// The same, where Enter alone is a yes: nothing that is asked about there changes anything.
+    EnterIsYes,
     /// Standard input holds the plan; answers come from the controlling terminal.
     Controlling,
 }
@@ -67,9 +69,21 @@ impl Terminal {
         }
     }
 
+    /// The same terminal, for who asks about harmless things only.
+    pub(crate) const fn where_enter_is_yes(self) -> Self {
+        match self {
+            Self::StandardInput | Self::EnterIsYes => Self::EnterIsYes,
+            Self::Controlling => Self::Controlling,
+        }
+    }
+
     /// Asks for a yes, n, d or s until one of them comes; `None` at the end of input.
     pub(crate) async fn look(self, question: &str, yes: Yes) -> Result<Option<Answer>, Fault> {
+        let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
         let (answers, otherwise) = match yes {
+            Yes::Word if is_enter_yes => {
+                (t!("[y]es, [n]o, [d]etails, [s]kip (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
+            }
             Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip: "), t!("Please answer y, n, d or s.\n")),
             Yes::Number(files) => (
                 t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip: ", files = files),
@@ -82,6 +96,7 @@ impl Terminal {
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
                 "d" | "details" | "詳細" => return Ok(Some(Answer::Details)),
                 "s" | "skip" | "飛ばす" => return Ok(Some(Answer::Skip)),
+                "" if is_enter_yes => return Ok(Some(Answer::Yes)),
                 said if yes.is(said) => return Ok(Some(Answer::Yes)),
                 _ => talk(&otherwise),
             }
@@ -145,7 +160,7 @@ impl Terminal {
         use rustix::termios::{QueueSelector, tcflush};
         // A terminal that cannot do this is no reason to ask nothing.
         let _ = match self {
-            Self::StandardInput => tcflush(std::io::stdin(), QueueSelector::IFlush),
+            Self::StandardInput | Self::EnterIsYes => tcflush(std::io::stdin(), QueueSelector::IFlush),
             Self::Controlling => match File::open(CONTROLLING) {
                 Ok(terminal) => tcflush(terminal, QueueSelector::IFlush),
                 Err(_) => Ok(()),
@@ -156,7 +171,7 @@ impl Terminal {
     fn read_line(self) -> std::io::Result<Option<String>> {
         let mut bytes = Vec::new();
         match self {
-            Self::StandardInput => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
+            Self::StandardInput | Self::EnterIsYes => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
             // A terminal gives one line at a time: nothing of a later answer is lost with the buffer.
             Self::Controlling => BufReader::new(File::open(CONTROLLING)?).read_until(b'\n', &mut bytes)?,
         };
@@ -164,7 +179,7 @@ impl Terminal {
     }
 }
 
-const CONTROLLING: &str = "/dev/tty";
+pub(crate) const CONTROLLING: &str = "/dev/tty";
 
 /// Says something to the person. One who closed the pipe does not listen, and that is no failure.
 pub(crate) fn talk(text: &str) {

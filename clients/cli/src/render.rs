@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::found;
 use crate::table::{self, padded};
-use crate::words::{self, language, t};
+use crate::words::{self, daemon, t};
 
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
@@ -171,7 +171,7 @@ fn title(of: &Value) -> String {
 fn step_head(step: &Value) -> Sheet {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{} — {}", word(&step["id"]), title(step)));
-    let mut facts = vec![word(&step["tool"]), risk(&step["risk"]), word(&step["status"])];
+    let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), word(&step["status"])];
     if let Some(seconds) = step["timeout_sec"].as_u64() {
         facts.push(t!("at most {seconds} s", seconds = seconds));
     }
@@ -184,16 +184,6 @@ fn step_head(step: &Value) -> Sheet {
     }
     sheet.line(format_args!("   {}", facts.join(" · ")));
     sheet
-}
-
-fn risk(risk: &Value) -> String {
-    match risk.as_str() {
-        Some("low") => t!("low risk"),
-        Some("medium") => t!("medium risk"),
-        Some("high") => t!("high risk"),
-        // A newer daemon's.
-        Some(_) | None => t!("{risk} risk", risk = word(risk)),
-    }
 }
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
@@ -217,20 +207,7 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
         field(sheet, &t!("decision"), &Value::from(said));
     }
     for remark in items(&step["remarks"]) {
-        sheet.line(format_args!("   ! {}", self::remark(remark)));
-    }
-}
-
-/// What a remark says, in the person's language first.
-pub(crate) fn remark(remark: &Value) -> String {
-    with_meaning(language().remark(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
-}
-
-/// A sentence of the daemon behind what its code means: the sentence alone has the values.
-fn with_meaning(meaning: Option<&str>, sentence: String) -> String {
-    match meaning {
-        Some(meaning) => t!("{meaning} ({sentence})", meaning = meaning, sentence = sentence),
-        None => sentence,
+        sheet.line(format_args!("   ! {}", daemon::remark(remark)));
     }
 }
 
@@ -328,14 +305,20 @@ pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
     sheet.done()
 }
 
-/// One event in one line, for a stream that knows no other.
+/// One event in one line, for a stream that knows no other. A narrow terminal has it as [`events`] does.
 pub(crate) fn event(event: &Value, of: EventsOf) -> String {
     // What has no column of its own comes last and is not cut.
     let widths = [5, 25, 24, 10].into_iter().chain(std::iter::repeat(0));
     let cells = event_row(event, of).into_iter().zip(widths).map(|(cell, width)| padded(&cell, width));
-    cells.collect::<Vec<_>>().join("  ")
+    let mut row: Vec<String> = cells.collect();
+    if table::terminal_columns().is_some_and(|columns| columns < EVENT_COLUMNS) {
+        row.remove(EVENT_TYPE_PLACE);
+    }
+    table::rows(&[row])
 }
 
+/// Columns in which an event of a stream stands with its type.
+const EVENT_COLUMNS: usize = 110;
 /// Where in an event's row its type stands.
 const EVENT_TYPE_PLACE: usize = 2;
 
@@ -348,15 +331,10 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
     }
     let what = found::excerpt(event).or_else(|| what_came_of(event));
     let what = what.map(|what| format!(": {what}")).unwrap_or_default();
-    row.push(format!("{}{what}", summary(event)));
+    // What a run did is taken back by its number.
+    let run = event["run_id"].as_i64().map(|run| t!(" (run {run})", run = run)).unwrap_or_default();
+    row.push(format!("{}{what}{run}", daemon::summary(event)));
     row
-}
-
-/// An event's summary. Found words are marked where they stand, in the text as it was recorded.
-fn summary(event: &Value) -> String {
-    let is_hit = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
-    let said = event["summary"].as_str().filter(|_| !is_hit).and_then(|summary| language().event_summary(summary));
-    said.map_or_else(|| found::field(event, "summary"), |said| visible_line(&said).into_owned())
 }
 
 /// What an event says beyond its summary: the files that were written, or the reason.
@@ -429,7 +407,7 @@ pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> Str
     for problem in problems {
         let (line, column) = (number(&problem["line"]), number(&problem["column"]));
         let code = word(&problem["code"]);
-        let message = with_meaning(language().plan_problem(&code), word(&problem["message"]));
+        let message = daemon::plan_problem(problem);
         sheet.line(format_args!("{}:{line}:{column}: {message} [{code}]", visible_line(file)));
         if let Some(content) = source.lines().nth(line - 1) {
             sheet.add(&excerpt(content, column - 1));

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{self, Said};
 use crate::render::{self, Sheet};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), Fault> {
     match command {
@@ -42,7 +42,8 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let client = context.client().await?;
             let imported = import(&client, &session, &text).await?;
             context.show(&imported, render::plan)?;
-            context.talk(&format!("\nhint: calt plan approve {session} {}\n", render::word(&imported["version"])));
+            context.talk("\n");
+            context.hint(&format!("calt plan approve {session} {}", render::word(&imported["version"])));
             Ok(())
         }
         PlanCommand::Show { session, version } => {
@@ -116,7 +117,7 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
     let decided =
         context.decide(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| t!("plan v{version} of {session} approved\n", version = version, session = session))?;
-    context.talk(&format!("hint: calt run --session {session}\n"));
+    context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
 
@@ -131,7 +132,7 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     let decided =
         context.decide(&client, &endpoint::REJECT_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| t!("plan v{version} of {session} rejected\n", version = version, session = session))?;
-    context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+    context.hint(&format!("calt run PLAN --session {session}"));
     Ok(())
 }
 
@@ -139,7 +140,7 @@ fn shown_check(checked: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.add(&render::plan(checked));
     for missing in render::items(&checked["missing"]) {
-        sheet.line(t!("\nmissing here: {what}", what = render::remark(missing)));
+        sheet.line(t!("\nmissing here: {what}", what = daemon::remark(missing)));
     }
     sheet.line(t!("\nisolation here: {tier}", tier = render::word(&checked["tier"])));
     sheet.done()

@@ -4,6 +4,7 @@
 pub(super) const SENTENCES: &[(&str, &str)] = &[
     // Questions.
     ("[y]es, [n]o, [d]etails, [s]kip: ", "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす: "),
+    ("[y]es, [n]o, [d]etails, [s]kip (Enter: yes): ", "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす（Enter は はい）: "),
     ("[y]es, [n]o: ", "[y] はい、[n] いいえ: "),
     (
         "type {files} to write {files} files, [n]o, [d]etails, [s]kip: ",
@@ -130,6 +131,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("\nFetch: {command}", "\n取り出す: {command}"),
     ("\nSearch: {command}\n", "\n検索する: {command}\n"),
     ("the files are in\n{path}\n", "ファイルの場所\n{path}\n"),
+    (" (run {run})", "（実行 {run}）"),
     ("(no session)", "（セッションなし）"),
     ("removed {path}", "{path} を削除"),
     ("wrote {path}", "{path} に書き込み"),
@@ -237,6 +239,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("STEP", "ステップ"),
     ("BYTES", "バイト"),
     ("SHA-256", "SHA-256"),
+    ("PIN", "PIN"),
     ("NAME", "名前"),
     ("KIND", "種類"),
     ("ROLE", "役割"),
