@@ -16,6 +16,7 @@ mod gate;
 mod hang_up;
 mod identity;
 mod inbox;
+mod japanese;
 mod kills;
 mod landing;
 mod newcomer;

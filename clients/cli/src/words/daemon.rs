@@ -28,10 +28,10 @@ pub(crate) fn plan_problem(problem: &Value) -> String {
     with_meaning(language().plan_problem(problem["code"].as_str().unwrap_or_default()), word(&problem["message"]))
 }
 
-/// An event's summary. Found words are marked where they stand, in the text as it was recorded.
+/// An event's summary. What was searched for is shown as it was recorded, with the hits where they stand.
 pub(crate) fn summary(event: &Value) -> String {
-    let is_hit = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
-    let said = event["summary"].as_str().filter(|_| !is_hit).and_then(|summary| language().event_summary(summary));
+    let is_found = !items(&event["highlights"]).is_empty();
+    let said = event["summary"].as_str().filter(|_| !is_found).and_then(|summary| language().event_summary(summary));
     said.map_or_else(|| found::field(event, "summary"), |said| visible_line(&said).into_owned())
 }
 

@@ -1,10 +1,11 @@
 //! The sentences of the command line in Japanese, by their English.
 
+mod first;
 mod work;
 
 /// Every sentence: English, Japanese.
 pub(super) fn sentences() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    AROUND.iter().chain(work::SENTENCES)
+    AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES)
 }
 
 /// What is around the work: faults, the daemon, what waits, the record, people, landing.

@@ -21,6 +21,11 @@ impl Language {
         self.found(TOOLS, name)
     }
 
+    /// What a tier of isolation means.
+    pub fn isolation(self, tier: &str) -> Option<&'static str> {
+        self.found(TIERS, tier)
+    }
+
     /// The summary of an event, which is recorded in English.
     pub fn event_summary(self, recorded: &str) -> Option<String> {
         match self {
@@ -136,6 +141,12 @@ const TOOLS: &[(&str, &str)] = &[
     ),
 ];
 
+const TIERS: &[(&str, &str)] = &[
+    ("full", "コマンドは Landlock と seccomp の下、専用の名前空間で実行します"),
+    ("kernel-filter", "コマンドは Landlock と seccomp の下で実行しますが、専用の名前空間はありません"),
+    ("none", "コマンドは拒否します。このカーネルでは隔離できません"),
+];
+
 const SUMMARIES: &[(&str, &str)] = &[
     ("session created", "セッションを作成"),
     ("session succeeded", "セッションが成功"),
@@ -168,8 +179,14 @@ const SUMMARIES: &[(&str, &str)] = &[
         "最初の {events} 件より後の {missing} 件のイベントの喪失を受け入れ",
     ),
     ("token {token} created for {whom}", "{whom} のトークン {token} を作成"),
+    ("a wrong PIN for {whom}", "{whom} の PIN が誤り"),
+    ("PIN of {whom} removed", "{whom} の PIN を削除"),
+    ("PIN of {whom} set", "{whom} の PIN を設定"),
+    ("{whom} typed their PIN", "{whom} が PIN を入力"),
     ("token {token} revoked", "トークン {token} を失効"),
     ("checkpoint over {size} events signed", "{size} 件のイベントのチェックポイントに署名"),
+    ("{role} {name} added", "{name} を {role} として追加"),
+    ("{role} {name} removed", "{name}（{role}）を除外"),
 ];
 
 #[cfg(test)]
