@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PersonCommand, PlanCommand, SessionCommand, StepCommand, TokenCommand,
-    ToolsCommand, WizardCommand,
+    ToolsCommand, WizardCommand, WorkspaceCommand, WorkspaceOption,
 };
 pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
 pub use record::{OfflineCommand, RecordPlace};
@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// Add, list and remove people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Name, list and remove the directories sessions may work on
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -184,6 +187,8 @@ pub(crate) struct RunArguments {
     /// How strictly the new session is held
     #[arg(long, value_enum, default_value = "strict", conflicts_with = "session")]
     pub(crate) profile: Profile,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceOption,
 }
 
 /// How the daemon is to run.

@@ -21,6 +21,7 @@ mod tools;
 mod undo;
 mod wait;
 mod wizard;
+mod workspace;
 
 use std::path::Path;
 
@@ -52,6 +53,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Tools(command) => tools::run(context, command).await,
             Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Person(command) => person::run(context, command).await,
+            Command::Workspace(command) => workspace::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
             Command::Undo { session, run } => undo::run(context, &session, run).await,

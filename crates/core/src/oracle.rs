@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
-use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_digest};
+use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, WorkspaceIdentity, files_digest};
 use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
@@ -37,7 +37,21 @@ pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), B
             let home = workspace.home(session);
             let broken = |what| Broken { event: event.id, session: session.clone(), what };
             alone_on(home, session, &sessions).map_err(broken)?;
-            sessions.entry(session).or_default().home = Some(home);
+            let directory = match workspace {
+                WorkspaceIdentity::Attach { inode, born_micros, .. } => Some((*inode, *born_micros)),
+                WorkspaceIdentity::Of { session } => sessions.get(session).and_then(|told| told.directory),
+                WorkspaceIdentity::Own | WorkspaceIdentity::Snapshot { .. } => None,
+            };
+            let told = sessions.entry(session).or_default();
+            (told.home, told.directory) = (Some(home), directory);
+        }
+        if let Fact::StepStarted { effect: Effect::Writes, .. } = &event.fact
+            && let Some(directory) = sessions.get(session).and_then(|told| told.directory)
+        {
+            let mut there = sessions.iter().filter(|(id, told)| **id != session && told.directory == Some(directory));
+            let what = "two sessions wrote to one attached directory at once";
+            let broken = |what| Broken { event: event.id, session: session.clone(), what };
+            held(there.all(|(_, told)| !told.is_writing()), what).map_err(broken)?;
         }
         let told = sessions.entry(session).or_default();
         told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
@@ -73,6 +87,8 @@ struct Told<'e> {
     stopped: bool,
     /// The session in whose directory it works.
     home: Option<&'e SessionId>,
+    /// The attached directory it works on: its inode and its birth.
+    directory: Option<(u64, i64)>,
     /// The newest plan: its version, its digest, its steps.
     newest: Option<(u32, Digest, &'e [StepFact])>,
     plan_approved: bool,
@@ -96,12 +112,7 @@ impl<'e> Told<'e> {
                 Ok(())
             }
             Fact::PlanImported { version, digest, steps, .. } => self.imported(*version, *digest, steps),
-            Fact::PlanApproved { version, decision } => {
-                self.of_newest(*version)?;
-                self.plan_approved = true;
-                let is_newest = self.newest.is_some_and(|(_, digest, _)| digest == decision.digest);
-                held(is_newest && !self.dead, "an approval of another plan than the newest, or after a no")
-            }
+            Fact::PlanApproved { version, decision } => self.approved_plan(*version, decision.digest),
             Fact::PlanRejected { version, .. } => {
                 self.dead = true;
                 self.of_newest(*version)
@@ -154,12 +165,22 @@ impl<'e> Told<'e> {
             | Fact::PersonRemoved { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
+            | Fact::WorkspaceAdded { .. }
+            | Fact::WorkspaceRemoved { .. }
+            | Fact::WorkspaceRemounted { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
             | Fact::PayloadRedacted { .. } => Ok(()),
         }
+    }
+
+    fn approved_plan(&mut self, version: u32, approved: Digest) -> Promise {
+        self.of_newest(version)?;
+        self.plan_approved = true;
+        let is_newest = self.newest.is_some_and(|(_, digest, _)| digest == approved);
+        held(is_newest && !self.dead, "an approval of another plan than the newest, or after a no")
     }
 
     fn imported(&mut self, version: u32, digest: Digest, steps: &'e [StepFact]) -> Promise {
@@ -170,11 +191,18 @@ impl<'e> Told<'e> {
             dry_run: self.dry_run,
             strict: self.strict,
             home: self.home,
+            directory: self.directory,
             newest: Some((version, digest, steps)),
             previews: std::mem::take(&mut self.previews),
             ..Self::default()
         };
         Ok(())
+    }
+
+    fn is_writing(&self) -> bool {
+        let steps = self.newest.map_or(&[][..], |(_, _, steps)| steps);
+        let is_apply = |id: &StepId| steps.iter().any(|step| step.id == *id && step.effect == Effect::Writes);
+        self.open.is_some_and(|(_, step, _)| is_apply(step))
     }
 
     fn of_newest(&self, version: u32) -> Promise {

@@ -13,6 +13,7 @@ pub(crate) mod sessions;
 pub(crate) mod steps;
 pub(crate) mod tokens;
 pub(crate) mod tools;
+pub(crate) mod workspaces;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;

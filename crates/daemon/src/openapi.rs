@@ -3,10 +3,10 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply,
-    ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
-    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView,
-    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    AddPerson, AddWorkspace, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView,
+    ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided,
+    PlanView, RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView,
+    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -135,6 +135,8 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         | at::CREATE_TOKEN
         | at::LIST_TOKENS
         | at::REVOKE_TOKEN
+        | at::ADD_WORKSPACE
+        | at::REMOVE_WORKSPACE
         | at::SIGN_CHECKPOINT
         | at::REDACT_EVENT => Some(Act::Administer),
         _ => Some(Act::Read),
@@ -156,11 +158,15 @@ fn takes(endpoint: &Endpoint) -> Takes {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REMOVE_PERSON | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
-            Takes::Body(named::<StopRequest>(), Required::False)
-        }
+        at::STOP_SESSION
+        | at::REMOVE_PERSON
+        | at::REMOVE_WORKSPACE
+        | at::REVOKE_TOKEN
+        | at::EXPORT_RECORD
+        | at::SIGN_CHECKPOINT => Takes::Body(named::<StopRequest>(), Required::False),
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
+        at::ADD_WORKSPACE => Takes::Body(named::<AddWorkspace>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         at::REDACT_EVENT => Takes::Body(named::<RedactRequest>(), Required::True),
         _ => Takes::Nothing,
@@ -189,6 +195,8 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
         at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
         at::LIST_PERSONS => Gives::View(page::<PersonView>()),
+        at::ADD_WORKSPACE | at::REMOVE_WORKSPACE => Gives::View(reference::<WorkspaceView>()),
+        at::LIST_WORKSPACES => Gives::View(page::<WorkspaceView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
@@ -220,6 +228,7 @@ fn path_words(name: &str) -> &'static str {
         "artifact" => "The artifact's number.",
         "event" => "The event's number.",
         "tool" => "The tool's name.",
+        "workspace" => "The workspace's name.",
         _ => "The token's public name, `tok_…`.",
     }
 }
@@ -436,7 +445,7 @@ fn schemas() -> ComponentsBuilder {
             <$view>::schemas(&mut $found);
         )* };
     }
-    views![requests: AddPerson, CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
+    views![requests: AddPerson, AddWorkspace, CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
     views![
         replies: ArtifactView,
         CheckpointView,
@@ -461,6 +470,7 @@ fn schemas() -> ComponentsBuilder {
         TokenView,
         ToolView,
         UndoReply,
+        WorkspaceView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);
@@ -468,6 +478,11 @@ fn schemas() -> ComponentsBuilder {
             && name == CreateToken::name()
         {
             object.required = vec!["name".to_owned(), "role".to_owned()];
+        }
+        if let RefOr::T(Schema::Object(object)) = &mut schema
+            && name == AddWorkspace::name()
+        {
+            object.required = vec!["name".to_owned(), "kind".to_owned()];
         }
         (name, schema)
     });

@@ -12,7 +12,7 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
 use crate::handlers::{
-    artifacts, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools,
+    artifacts, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools, workspaces,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -55,6 +55,9 @@ pub fn router(app: App) -> Router {
         .serve(at::ADD_PERSON, persons::add)
         .serve(at::LIST_PERSONS, persons::list)
         .serve(at::REMOVE_PERSON, persons::remove)
+        .serve(at::ADD_WORKSPACE, workspaces::add)
+        .serve(at::LIST_WORKSPACES, workspaces::list)
+        .serve(at::REMOVE_WORKSPACE, workspaces::remove)
         .serve(at::CREATE_TOKEN, tokens::create)
         .serve(at::LIST_TOKENS, tokens::list)
         .serve(at::REVOKE_TOKEN, tokens::revoke)

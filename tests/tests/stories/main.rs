@@ -29,6 +29,7 @@ mod tamper;
 mod tidy;
 mod undo;
 mod useful_work;
+mod workspaces;
 
 use serde_json::{Value, json};
 

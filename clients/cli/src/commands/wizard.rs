@@ -6,7 +6,7 @@ use inquire::{Confirm, InquireError, Select, Text};
 
 use super::read_plan;
 use super::run::{Into, NewSession, run_plan};
-use crate::arguments::Profile;
+use crate::arguments::{Profile, WorkspaceOption};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
@@ -33,6 +33,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let dry_run = Confirm::new("A dry run, which shows every write and leaves it out?").with_default(false).prompt();
     let new = NewSession {
         applies_nothing: dry_run.map_err(ended)?,
+        workspace: WorkspaceOption::default(),
         profile: if profile == DEV { Profile::Dev } else { Profile::Strict },
     };
     run_plan(context, &text, Into::New(new), Consent::Person(terminal)).await

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::workspaces::nobody_else_writes;
 use super::{Answer, Command, Decision, Facts, StepFacts, Verdict, event};
 use crate::digest::Digest;
 use crate::event::{DecisionFact, Fact, How, NewEvent, Profile};
@@ -10,6 +11,7 @@ use crate::permit::Covers;
 use crate::principal::PrincipalId;
 use crate::refusal::Refusal;
 use crate::session::{Cause, Progress, Session, SessionStatus, Stage, Step};
+use crate::toolbox::Effect;
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: u64 = 4_000;
@@ -89,6 +91,9 @@ pub(super) fn approve_step(
         }
     }
     demanded(session, command, Some(step), verdict, facts)?;
+    if entry.planned.effect == Effect::Writes {
+        nobody_else_writes(session, facts)?;
+    }
     let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
     let fact = Fact::StepApproved { version, step: step.clone(), covers, decision };
     let approved = decision_event(fact, format!("step {step} approved"), command, verdict);

@@ -1,8 +1,8 @@
-//! Decisions about people and credentials, and what the daemon says of itself.
+//! Decisions about people, credentials and workspaces, and what the daemon says of itself.
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, Redaction, event, people, redaction, require};
+use super::{Answer, Decision, Facts, Redaction, event, people, redaction, require, workspaces};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
@@ -13,6 +13,7 @@ use crate::principal::{Caller, Claim, PrincipalId, Role};
 use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::time::Timestamp;
+use crate::workspace::{DirectoryFact, WorkspaceKind};
 
 /// Something wanted of the roster.
 #[derive(Clone, Debug)]
@@ -61,6 +62,29 @@ pub enum RosterAction {
     RevokeToken {
         /// Its public name.
         token: String,
+    },
+    /// Give a workspace a name.
+    AddWorkspace {
+        /// The name.
+        name: String,
+        /// What it is.
+        kind: WorkspaceKind,
+        /// The directory, as it was found.
+        directory: Option<DirectoryFact>,
+        /// Patterns of files that a snapshot takes along though git does not know them.
+        include: Vec<String>,
+    },
+    /// Take a workspace's name away.
+    RemoveWorkspace {
+        /// The name.
+        name: String,
+    },
+    /// The daemon: an attached directory is on a device of another number.
+    WorkspaceRemounted {
+        /// Its name.
+        name: String,
+        /// The device's number now.
+        device: u64,
     },
     /// The daemon: it has started.
     DaemonStarted {
@@ -129,6 +153,11 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
         }
         RosterAction::RemovePerson { person } => people::remove(roster, &command.caller, person),
         RosterAction::RevokeToken { token } => revoke_token(roster, token),
+        RosterAction::AddWorkspace { name, kind, directory, include } => {
+            workspaces::add(roster, (name, *kind), directory.as_ref(), include)
+        }
+        RosterAction::RemoveWorkspace { name } => workspaces::remove(roster, name, facts),
+        RosterAction::WorkspaceRemounted { name, device } => workspaces::remounted(roster, name, *device),
         RosterAction::DaemonStarted { version, binary_sha256, config_sha256 } => {
             let fact = Fact::DaemonStarted {
                 version: version.clone(),
@@ -164,9 +193,12 @@ const fn act_of(action: &RosterAction) -> Act {
         | RosterAction::RemovePerson { .. }
         | RosterAction::CreateToken { .. }
         | RosterAction::RevokeToken { .. }
+        | RosterAction::AddWorkspace { .. }
+        | RosterAction::RemoveWorkspace { .. }
         | RosterAction::RedactPayload(_) => Act::Administer,
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
+        | RosterAction::WorkspaceRemounted { .. }
         | RosterAction::SignCheckpoint { .. }
         | RosterAction::Restored { .. } => Act::EndRuns,
         // What goes into the file is what a reader can read, but each time adds to the log.

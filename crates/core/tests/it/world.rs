@@ -183,6 +183,7 @@ impl World {
             demands: self.demands,
             step: step.and_then(|step| self.gathered(step)),
             home: None,
+            neighbours: Vec::new(),
         }
     }
 
@@ -387,6 +388,7 @@ pub(crate) fn create(profile: Profile, mode: Mode) -> Action {
         workspace: WorkspaceIdentity::Own,
         ticket: None,
         origin: None,
+        copied: None,
     })
 }
 

@@ -95,6 +95,7 @@ fn record(place: &RestorePlace) -> Result<(), OfflineFault> {
         demands: calt_engine::core::policy::Demands::default(),
         step: None,
         home: None,
+        neighbours: Vec::new(),
     };
     let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;

@@ -52,6 +52,7 @@ pub fn facts() -> Facts {
         demands: calt_core::policy::Demands::default(),
         step: None,
         home: None,
+        neighbours: Vec::new(),
     }
 }
 
@@ -100,6 +101,7 @@ impl Person {
             workspace: WorkspaceIdentity::Own,
             ticket: Some("OPS-1".to_owned()),
             origin: None,
+            copied: None,
         })
     }
 
