@@ -180,4 +180,32 @@ mod tests {
         let writing = Neighbour { is_writing: true, ..first };
         assert_eq!(held_at(1_000, &[writing, second]), Some("first"));
     }
+
+    #[test]
+    fn another_device_is_taken_for_a_directory_that_stands_by_name_alone() {
+        let directory = DirectoryFact { path: "/srv/web".to_owned(), inode: 7, born_micros: 5, device: 1 };
+        let roster = Roster::default();
+        assert!(remounted(&roster, "web", 2).is_err());
+        let added = add(&roster, ("web", WorkspaceKind::Attach), Some(&directory), &[]).unwrap();
+        let evolved = |roster: Roster, decision: &Decision| {
+            let facts = decision.events().iter().map(|event| event.fact.clone());
+            facts.fold(roster, |roster, fact| roster.evolve(&fact, Timestamp::from_micros(1)).unwrap())
+        };
+        let roster = evolved(roster, &added);
+        let roster = evolved(roster.clone(), &remounted(&roster, "web", 2).unwrap());
+        assert_eq!(roster.workspace("web").unwrap().directory.as_ref().unwrap().device, 2);
+        // The same directory on its new device is the one that is there already.
+        let again = add(&roster, ("web", WorkspaceKind::Attach), Some(&directory), &[]).unwrap();
+        assert!(again.events().is_empty());
+        let removed = roster.evolve(&Fact::WorkspaceRemoved { name: "web".to_owned() }, Timestamp::from_micros(2));
+        assert!(remounted(&removed.unwrap(), "web", 3).is_err());
+    }
+
+    #[test]
+    fn a_snapshot_of_a_log_that_names_no_commit_reads_and_keeps_its_spelling() {
+        let digest = crate::digest::Digest::of_bytes(b"m");
+        let old = json!({"kind": "snapshot", "name": "web", "manifest": digest});
+        let read: crate::event::WorkspaceIdentity = serde_json::from_value(old.clone()).unwrap();
+        assert_eq!(json!(read), old);
+    }
 }
