@@ -23,6 +23,7 @@ mod tools;
 mod undo;
 mod wait;
 mod wizard;
+mod workspace;
 
 use std::path::Path;
 
@@ -55,6 +56,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Person(command) => person::run(context, command).await,
             Command::Pin(_) => Err(Fault::Bug("a PIN was asked for and not handed over".to_owned())),
+            Command::Workspace(command) => workspace::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
             Command::Land(arguments) => land::run(context, &arguments).await,

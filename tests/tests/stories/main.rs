@@ -35,6 +35,7 @@ mod two_looks;
 mod undo;
 mod useful_work;
 mod webhook;
+mod workspaces;
 
 use serde_json::{Value, json};
 
