@@ -10,6 +10,8 @@ mod change;
 mod command;
 mod diff;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod limits;
 mod patch;
 mod recover;
