@@ -226,10 +226,8 @@ fn value(schema: &Value, next: &mut impl FnMut() -> u8, depth: usize) -> Value {
     if let Some(ways) = ["anyOf", "oneOf"].iter().find_map(|word| schema[*word].as_array()) {
         return value(&ways[usize::from(chance) % ways.len()], next, depth);
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds[usize::from(chance) % kinds.len()].as_str(),
-        one => one.as_str(),
-    };
+    let kinds = schema["type"].as_array().filter(|kinds| !kinds.is_empty());
+    let kind = kinds.map_or(&schema["type"], |kinds| &kinds[usize::from(chance) % kinds.len()]).as_str();
     match kind {
         Some("object") => object(schema, next, depth),
         Some("array") => (0..=chance % 3).map(|_| value(&schema["items"], next, depth - 1)).collect(),
