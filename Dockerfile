@@ -11,18 +11,22 @@ RUN cargo build --locked --release --bin calt
 
 # Everything the tests need, built beforehand: they run without a network, on a root that is read-only.
 FROM source AS tests
+# Debian keeps one version of each; what is pinned would be gone with the next.
+# hadolint ignore=DL3008
 RUN apt-get update -q \
  && apt-get install -y -q --no-install-recommends coreutils findutils git mount procps python3 python3-pytest python3-yaml \
     ripgrep tmux util-linux \
  && rm -rf /var/lib/apt/lists/*
 RUN cargo install --locked cargo-nextest@0.9.143
 RUN useradd --uid 10001 --create-home calt && chown -R calt: /calt "$CARGO_HOME"
-USER calt
+USER 10001:10001
 ENV CARGO_NET_OFFLINE=true
 RUN cargo build --locked && cargo nextest run --locked --workspace --no-run
 CMD ["scripts/test"]
 
 FROM debian:bookworm-slim
+# Debian keeps one version of each; what is pinned would be gone with the next.
+# hadolint ignore=DL3008
 RUN apt-get update -q \
  && apt-get install -y -q --no-install-recommends ca-certificates git ripgrep \
  && rm -rf /var/lib/apt/lists/* \
@@ -31,7 +35,7 @@ RUN apt-get update -q \
 COPY --from=build /calt/target/release/calt /usr/bin/calt
 COPY --from=build /calt/LICENSE-MIT /calt/LICENSE-APACHE /usr/share/doc/calt/
 COPY --chmod=0755 packaging/docker/ready /usr/lib/calt/ready
-USER calt
+USER 10001:10001
 ENV HOME=/data CALT_DATA_ROOT=/data LC_ALL=C.UTF-8
 VOLUME /data
 EXPOSE 8000

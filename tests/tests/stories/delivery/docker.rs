@@ -104,7 +104,7 @@ fn the_tests_in_a_container_have_no_network_no_rights_and_no_root_to_write() {
     assert!(product.contains("- 127.0.0.1:8000:8000"), "no other machine reaches the daemon");
     let image = text("Dockerfile");
     let last = image.rsplit("\nFROM ").next().unwrap();
-    assert!(last.contains("\nUSER calt\n"), "the image runs as an ordinary user");
+    assert!(last.contains("\nUSER 10001:10001\n"), "the image runs as an ordinary user");
     for copied in image.lines().filter_map(|line| line.strip_prefix("COPY --chmod=0755 ")) {
         assert!(root().join(copied.split(' ').next().unwrap()).is_file(), "{copied}");
     }
