@@ -215,7 +215,7 @@ impl Producer<'_> {
         };
         let masked_inputs = json!({"path": format!("notes/{step}.txt")});
         let start = Action::StartStep { step: step_id(step), confirm_high_risk: false, masked_inputs };
-        let run = self.must("owner", start, Some(gathered)).await.expect("a start gives a permit");
+        let run = self.must("owner", start, Some((step_id(step), gathered))).await.expect("a start gives a permit");
         let output = json!({"content": self.text((STEPS + step) as u64), "truncated": false});
         let bytes = output_bytes(&output);
         let files = self.filler.store.files();
@@ -235,7 +235,7 @@ impl Producer<'_> {
         self.submit(Caller::daemon(), Action::FinishRun { run, end }, None).await;
     }
 
-    async fn must(&mut self, principal: &str, action: Action, step: Option<StepFacts>) -> Option<RunId> {
+    async fn must(&mut self, principal: &str, action: Action, step: Option<(StepId, StepFacts)>) -> Option<RunId> {
         let caller = Caller {
             principal: PrincipalId::parse(principal).unwrap(),
             kind: PrincipalKind::Person,
@@ -245,7 +245,7 @@ impl Producer<'_> {
         self.submit(caller, action, step).await
     }
 
-    async fn submit(&mut self, caller: Caller, action: Action, step: Option<StepFacts>) -> Option<RunId> {
+    async fn submit(&mut self, caller: Caller, action: Action, step: Option<(StepId, StepFacts)>) -> Option<RunId> {
         let tick = self.number * SESSION_EVENTS + self.tick;
         self.tick += 1;
         let facts = Facts {
@@ -254,7 +254,7 @@ impl Producer<'_> {
             next_artifact: ArtifactId(0),
             tier: Tier::Full,
             demands: calt_core::policy::Demands::default(),
-            step,
+            steps: step.into_iter().collect(),
             home: None,
         };
         let command = Command { caller, claim: Claim::default(), action };

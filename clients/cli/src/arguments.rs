@@ -1,6 +1,7 @@
 //! The arguments: help texts are the doc comments here.
 
 mod groups;
+mod land;
 mod record;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PersonCommand, PlanCommand, SessionCommand, StepCommand, TokenCommand,
     ToolsCommand, WizardCommand,
 };
+pub(crate) use land::{LandArguments, LandAs};
 pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
 pub use record::{OfflineCommand, RecordPlace};
 
@@ -113,6 +115,8 @@ pub(crate) enum Command {
         /// One run of it; without it everything since the session first wrote
         run: Option<i64>,
     },
+    /// Land what a session wrote on the repository it began from; your working tree stays as it is
+    Land(LandArguments),
     /// Show on one screen how calt works
     Guide,
     /// Check what is set up and what is missing, with the fix

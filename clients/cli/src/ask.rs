@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
+use crate::applies::FILES_BY_YES_MAX;
 use crate::fault::Fault;
 
 /// What a person answered to a look.
@@ -12,6 +13,29 @@ pub(crate) enum Answer {
     No,
     Details,
     Skip,
+}
+
+/// What a yes is said with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Yes {
+    /// A word.
+    Word,
+    /// The number of files that it writes: nobody types that without having read it.
+    Number(usize),
+}
+
+impl Yes {
+    /// What a yes to these writes is said with.
+    pub(crate) const fn to(files: usize) -> Self {
+        if files > FILES_BY_YES_MAX { Self::Number(files) } else { Self::Word }
+    }
+
+    fn is(self, said: &str) -> bool {
+        match self {
+            Self::Word => ["y", "yes", "はい"].contains(&said),
+            Self::Number(files) => said == files.to_string(),
+        }
+    }
 }
 
 /// A terminal with a person at it.
@@ -42,17 +66,38 @@ impl Terminal {
         }
     }
 
-    /// Asks for y, n, d or s until one of them comes; `None` at the end of input.
-    pub(crate) async fn look(self, question: &str) -> Result<Option<Answer>, Fault> {
+    /// Asks for a yes, n, d or s until one of them comes; `None` at the end of input.
+    pub(crate) async fn look(self, question: &str, yes: Yes) -> Result<Option<Answer>, Fault> {
+        let (to_approve, otherwise) = match yes {
+            Yes::Word => ("[y]es".to_owned(), "Please answer y, n, d or s.\n".to_owned()),
+            Yes::Number(files) => (
+                format!("type {files} to write {files} files"),
+                format!("To approve, type the number of files, {files}; otherwise n, d or s.\n"),
+            ),
+        };
         loop {
-            let asked = format!("{question}\n[y]es, [n]o, [d]etails, [s]kip: ");
+            let asked = format!("{question}\n{to_approve}, [n]o, [d]etails, [s]kip: ");
             let Some(line) = self.line(&asked).await? else { return Ok(None) };
             match word(&line).as_str() {
-                "y" | "yes" | "はい" => return Ok(Some(Answer::Yes)),
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
                 "d" | "details" => return Ok(Some(Answer::Details)),
                 "s" | "skip" => return Ok(Some(Answer::Skip)),
-                _ => talk("Please answer y, n, d or s.\n"),
+                said if yes.is(said) => return Ok(Some(Answer::Yes)),
+                _ => talk(&otherwise),
+            }
+        }
+    }
+
+    /// Asks for a yes or n until one of them comes; `None` at the end of input.
+    pub(crate) async fn agrees(self, question: &str, yes: Yes) -> Result<Option<bool>, Fault> {
+        let Yes::Number(files) = yes else { return self.yes(question).await };
+        loop {
+            let asked = format!("{question}\ntype {files} to write {files} files, [n]o: ");
+            let Some(line) = self.line(&asked).await? else { return Ok(None) };
+            match word(&line).as_str() {
+                "n" | "no" | "いいえ" => return Ok(Some(false)),
+                said if yes.is(said) => return Ok(Some(true)),
+                _ => talk(&format!("To approve, type the number of files, {files}; otherwise n.\n")),
             }
         }
     }
@@ -129,7 +174,7 @@ pub(crate) fn talk(text: &str) {
 /// An answer without its case, spaces and full-width letters, which an input method leaves behind.
 fn word(line: &str) -> String {
     let narrow = |c: char| match c {
-        'Ａ'..='Ｚ' | 'ａ'..='ｚ' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        'Ａ'..='Ｚ' | 'ａ'..='ｚ' | '０'..='９' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         _ => c,
     };
     line.trim().chars().map(narrow).collect::<String>().to_lowercase()
@@ -144,5 +189,6 @@ mod tests {
         assert_eq!(word("　Ｙ\n"), "y");
         assert_eq!(word(" ｓｋｉｐ "), "skip");
         assert_eq!(word("はい\n"), "はい");
+        assert!(Yes::Number(40).is(&word("４０\n")) && !Yes::Number(40).is("y") && !Yes::Number(40).is("4"));
     }
 }

@@ -6,8 +6,10 @@ mod daemon;
 mod decision;
 mod doctor;
 mod explain;
+mod find;
 mod guide;
 mod inbox;
+mod land;
 mod list;
 mod logs;
 mod person;
@@ -55,6 +57,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Person(command) => person::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
+            Command::Land(arguments) => land::run(context, &arguments).await,
             Command::Undo { session, run } => undo::run(context, &session, run).await,
             Command::Guide => guide::run(context),
             Command::Doctor => doctor::run(context).await,

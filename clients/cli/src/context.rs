@@ -16,6 +16,7 @@ use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::words::t;
 
 /// How a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,10 @@ impl Context {
         let token = named.or_else(|| self.stored_token_for(&base.value));
         if token.is_none() {
             return Err(Fault::Reach {
-                message: format!("there is no token for {}: a stored one is sent to no other address", base.value),
+                message: t!(
+                    "there is no token for {address}: a stored one is sent to no other address",
+                    address = base.value
+                ),
                 hint: "export CALT_DAEMON_TOKEN=TOKEN".to_owned(),
             });
         }
@@ -154,6 +158,18 @@ impl Context {
         }
     }
 
+    /// Sends a decision. Every one of the command line passes here: what the daemon asks of decisions is answered
+    /// in this one place.
+    pub(crate) async fn decide(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &Value,
+    ) -> Result<Value, Fault> {
+        Ok(client.send(endpoint, values, body).await?)
+    }
+
     /// A decision with what is always said. Only a look somebody had is named as shown.
     pub(crate) fn decision(&self, how: How, digest: Option<String>, shown: &str) -> DecisionRequest {
         let said = DecisionRequest {
@@ -184,7 +200,7 @@ fn local_port(base: &str) -> Option<u16> {
 }
 
 /// The locale of what is shown, as POSIX ranks the variables.
-fn locale() -> Option<String> {
+pub(crate) fn locale() -> Option<String> {
     ["LC_ALL", "LC_MESSAGES", "LANG"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())

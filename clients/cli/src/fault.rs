@@ -5,6 +5,7 @@ use calt_api::code::EXIT_WORK_FAILED;
 use calt_api::{Code, Next, Problem};
 use serde_json::{Value, json};
 
+use crate::words::{language, t};
 use crate::{hint, render};
 
 /// The exit code of wrong usage.
@@ -15,6 +16,8 @@ const EXIT_MACHINE: u8 = Code::StorageUnavailable.family().exit();
 const EXIT_BUG: u8 = Code::Internal.family().exit();
 /// `wait` gave up, and nothing is wrong: `EX_TEMPFAIL` of sysexits.
 const EXIT_STILL_WAITING: u8 = 75;
+/// Something in the record, or that leads to it, is not what it should be.
+const EXIT_DIFFERS: u8 = 6;
 /// What a shell reports of a command that SIGINT ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -43,6 +46,8 @@ pub(crate) enum Fault {
     StillWaiting { message: String, hint: String },
     /// Some check failed, and what was printed says which.
     Found,
+    /// The record and what was compared with it are not the same, and what was printed says where.
+    Differs,
     /// The reader of our output has seen enough: no failure.
     Unread,
     /// The same, where what was printed as JSON already holds it.
@@ -65,7 +70,7 @@ impl Fault {
 
     /// The end of input where an answer was expected.
     pub(crate) fn no_answer(hint: impl Into<String>) -> Self {
-        Self::Gate { message: "the input ended without an answer; nothing was decided".to_owned(), hint: hint.into() }
+        Self::Gate { message: t!("the input ended without an answer; nothing was decided"), hint: hint.into() }
     }
 
     pub(crate) fn exit(&self) -> u8 {
@@ -79,6 +84,7 @@ impl Fault {
             Self::Interrupted { .. } => EXIT_INTERRUPTED,
             Self::StillWaiting { .. } => EXIT_STILL_WAITING,
             Self::Bug(_) => EXIT_BUG,
+            Self::Differs => EXIT_DIFFERS,
             Self::Unread => 0,
             Self::Printed(fault) => fault.exit(),
         }
@@ -97,7 +103,7 @@ impl Fault {
             Self::Interrupted { .. } => json!({"code": "interrupted"}),
             Self::StillWaiting { .. } => json!({"code": "still_waiting"}),
             Self::Bug(_) => json!({"code": Code::Internal.as_str()}),
-            Self::Found | Self::Unread | Self::Printed(_) => return None,
+            Self::Found | Self::Differs | Self::Unread | Self::Printed(_) => return None,
         };
         for name in ["args", "next"] {
             if said.get(name).is_none() {
@@ -113,7 +119,7 @@ impl Fault {
     /// `error: …` and, where there is one, `hint: …`.
     pub(crate) fn render(&self) -> String {
         let before = match self {
-            Self::Found | Self::Unread => return String::new(),
+            Self::Found | Self::Differs | Self::Unread => return String::new(),
             Self::Printed(fault) => return fault.render(),
             Self::Plan { name, text, problems } => render::plan_problems(name, text, problems),
             Self::Problem(_)
@@ -126,14 +132,29 @@ impl Fault {
             | Self::StillWaiting { .. }
             | Self::Bug(_) => String::new(),
         };
-        let message = self.message();
+        let message = match self {
+            Self::Problem(problem) => problem.said_in(language()),
+            Self::Plan { .. }
+            | Self::Usage { .. }
+            | Self::Gate { .. }
+            | Self::Reach { .. }
+            | Self::Machine { .. }
+            | Self::Work { .. }
+            | Self::Interrupted { .. }
+            | Self::StillWaiting { .. }
+            | Self::Bug(_)
+            | Self::Found
+            | Self::Differs
+            | Self::Unread
+            | Self::Printed(_) => self.message(),
+        };
         let message = calt_api::visible::visible_line(&message);
         match self.hint() {
             Some(hint) => {
                 let hint = calt_api::visible::visible_line(&hint);
-                format!("{before}error: {message}\nhint: {hint}\n")
+                before + &t!("error: {message}\nhint: {hint}\n", message = message, hint = hint)
             }
-            None => format!("{before}error: {message}\n"),
+            None => before + &t!("error: {message}\n", message = message),
         }
     }
 
@@ -141,8 +162,10 @@ impl Fault {
         match self {
             Self::Problem(problem) => problem.detail.clone(),
             Self::Plan { name, problems, .. } => match problems.len() {
-                1 => format!("plan `{name}` has a problem and cannot be imported"),
-                count => format!("plan `{name}` has {count} problems and cannot be imported"),
+                1 => t!("plan `{name}` has a problem and cannot be imported", name = name),
+                count => {
+                    t!("plan `{name}` has {count} problems and cannot be imported", name = name, count = count)
+                }
             },
             Self::Usage { message, .. }
             | Self::Gate { message, .. }
@@ -152,9 +175,14 @@ impl Fault {
             | Self::Interrupted { message, .. }
             | Self::StillWaiting { message, .. }
             | Self::Bug(message) => message.clone(),
-            Self::Found | Self::Unread => String::new(),
+            Self::Found | Self::Differs | Self::Unread => String::new(),
             Self::Printed(fault) => fault.message(),
         }
+    }
+
+    /// What happened, without the way on.
+    pub(crate) fn message_alone(&self) -> String {
+        self.message()
     }
 
     fn hint(&self) -> Option<String> {
@@ -168,7 +196,7 @@ impl Fault {
             | Self::StillWaiting { hint, .. } => Some(hint.clone()),
             Self::Work { next, .. } => next.as_ref().and_then(|next| hint::command(next, None)),
             Self::Machine { .. } | Self::Bug(_) => Some("calt doctor".to_owned()),
-            Self::Found | Self::Unread => None,
+            Self::Found | Self::Differs | Self::Unread => None,
             Self::Printed(fault) => fault.hint(),
         }
     }

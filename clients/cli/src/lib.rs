@@ -4,6 +4,7 @@
 //! error is talk; every refusal ends with the next command.
 #![forbid(unsafe_code)]
 
+mod applies;
 mod arguments;
 mod ask;
 mod autostart;
@@ -13,10 +14,13 @@ mod diff;
 mod fault;
 mod found;
 mod hint;
+mod land;
 mod look;
 mod place;
 mod render;
 mod table;
+mod trailers;
+mod words;
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -112,8 +116,7 @@ fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
     if !is_bare {
         ask::talk(&fault.render());
     }
-    let wants_json = given.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    if let Some(json) = fault.json().filter(|_| wants_json) {
+    if let Some(json) = fault.json().filter(|_| words::wants_data(&mut given.iter().cloned())) {
         let _ = render::data(&json);
     }
     EXIT_USAGE
@@ -156,9 +159,9 @@ mod tests {
 
     #[test]
     fn a_misread_argument_is_said_in_one_line_and_leads_to_its_own_help() {
-        let (said, command) = refused(&["calt", "plan", "approve", "s"]);
+        let (said, command) = refused(&["calt", "plan", "reject", "s"]);
         assert_eq!(said, "the following required arguments were not provided: <VERSION>");
-        assert_eq!(command, "calt plan approve");
+        assert_eq!(command, "calt plan reject");
         let (said, command) = refused(&["calt", "artifcts", "list"]);
         assert_eq!(said, "unrecognized subcommand 'artifcts'; tip: a similar subcommand exists: 'artifacts'");
         assert_eq!(command, "calt");

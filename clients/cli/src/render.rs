@@ -155,11 +155,10 @@ pub(crate) fn step(step: &Value) -> String {
     sheet.done()
 }
 
-/// A step that applies what was previewed: the diff says all that will change.
-pub(crate) fn apply(step: &Value, diff: &str, place: Place) -> String {
+/// A step that applies what was previewed, without its inputs: the diff says all that will change.
+pub(crate) fn apply(step: &Value) -> String {
     let mut sheet = step_head(step);
     step_foot(&mut sheet, step);
-    sheet.add(&self::diff(diff, place));
     sheet.done()
 }
 

@@ -104,6 +104,7 @@ codes! {
     DigestChanged "digest_changed" 409 Gate ["show_plan", "show_step"] "What was shown or approved is not what is there now.";
     ReferenceUnresolved "reference_unresolved" 409 Gate ["show_step"] "An input refers to an output that is not there, masked or cut.";
     RiskUnconfirmed "risk_unconfirmed" 409 Gate ["confirm_high_risk"] "High risk needs a person's confirmation in `strict`.";
+    HighRiskNotAlone "high_risk_not_alone" 409 Gate ["approve_step"] "High risk is approved step by step, never in a list with other steps.";
     DryRun "dry_run" 409 Gate ["create_session"] "A dry run applies nothing.";
     IsolationUnavailable "isolation_unavailable" 409 Gate ["run_doctor"] "This machine cannot isolate the step as `strict` demands.";
     OutOfOrder "out_of_order" 409 Gate ["execute_step"] "An earlier step comes first.";

@@ -92,10 +92,12 @@ endpoints! {
     APPROVE_STEP = post "/api/v1/sessions/{session}/steps/{step}/approve" "Says yes to a step.";
     REJECT_STEP = post "/api/v1/sessions/{session}/steps/{step}/reject" "Says no to a step, with a reason.";
     SKIP_STEP = post "/api/v1/sessions/{session}/steps/{step}/skip" "Leaves a step out.";
+    DECIDE = post "/api/v1/sessions/{session}/decisions" "Says yes or no to many things at once, or leaves steps out: all of the list or nothing.";
     EXECUTE_STEP = post "/api/v1/sessions/{session}/steps/{step}/execute" "Executes an approved step, once.";
     SHOW_RUN = get "/api/v1/runs/{run}" "Shows one run.";
     STOP_SESSION = post "/api/v1/sessions/{session}/stop" "Stops a session for good.";
     UNDO_SESSION = post "/api/v1/sessions/{session}/undo" "Makes a plan version that takes back what a run or a session wrote.";
+    SESSION_DIFF = get "/api/v1/sessions/{session}/diff" "Gives what a session wrote, as one patch.";
     SESSION_EVENTS = get "/api/v1/sessions/{session}/events" "Pages through a session's events, or streams them.";
     ALL_EVENTS = get "/api/v1/events" "Pages through all events, or streams them.";
     SEARCH_SESSION_EVENTS = get "/api/v1/sessions/{session}/events/search" "Searches a session's events, newest first.";

@@ -7,12 +7,14 @@
 pub mod client;
 pub mod code;
 pub mod endpoint;
+pub mod language;
 pub mod next;
 pub mod problem;
 pub mod views;
 pub mod visible;
 
 pub use code::{Code, Family};
+pub use language::Language;
 pub use next::Next;
 pub use problem::{Problem, Trouble};
 

@@ -188,6 +188,7 @@ impl From<&Refusal> for Problem {
             | Refusal::DigestChanged { .. }
             | Refusal::ReferenceUnresolved { .. }
             | Refusal::RiskUnconfirmed { .. }
+            | Refusal::HighRiskNotAlone { .. }
             | Refusal::DryRun { .. }
             | Refusal::IsolationUnavailable { .. }
             | Refusal::OutOfOrder { .. }
@@ -335,7 +336,7 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
             };
             (
                 Code::DigestChanged,
-                json!({"session": session, "what": what, "version": version, "actual": actual}),
+                json!({"session": session, "what": what, "step": step, "version": version, "actual": actual}),
                 Some(next),
             )
         }
@@ -346,6 +347,10 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
         Refusal::RiskUnconfirmed { session, step } => {
             let next = Next::ConfirmHighRisk { session: session.to_string(), step: step.to_string() };
             (Code::RiskUnconfirmed, json!({"session": session, "step": step}), Some(next))
+        }
+        Refusal::HighRiskNotAlone { session, step } => {
+            let args = json!({"session": session, "step": step});
+            (Code::HighRiskNotAlone, args, Some(approve(session, step, None)))
         }
         Refusal::DryRun { session, step } => {
             (Code::DryRun, json!({"session": session, "step": step}), Some(Next::CreateSession))
@@ -449,6 +454,7 @@ mod tests {
             Refusal::NeedsReplan { session: session.clone(), version: 1 },
             Refusal::StepNotApproved { session: session.clone(), step: step.clone() },
             Refusal::RiskUnconfirmed { session: session.clone(), step: step.clone() },
+            Refusal::HighRiskNotAlone { session: session.clone(), step: step.clone() },
             Refusal::DryRun { session: session.clone(), step: step.clone() },
             Refusal::AlreadyRan { session: session.clone(), step, run: None },
             Refusal::SessionClosed { session, status: "cancelled" },

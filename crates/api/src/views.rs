@@ -1,10 +1,12 @@
 //! The shapes that cross the wire. In replies an absent value is `null`, never left out.
 
+mod diff;
 mod inbox;
 mod replies;
 mod requests;
 mod undo;
 
+pub use diff::*;
 pub use inbox::*;
 pub use replies::*;
 pub use requests::*;

@@ -5,12 +5,15 @@
 
 mod approval;
 mod ending;
+mod leaving;
+pub mod many;
 mod people;
 mod planning;
 mod redaction;
 pub mod roster;
 mod starting;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -30,6 +33,7 @@ use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::time::Timestamp;
 
+pub use many::{DECISION_ITEMS_MAX, Item, Said};
 pub use roster::{RosterAction, RosterCommand, decide_roster};
 
 /// Something a caller wants. Its free text is masked already.
@@ -83,6 +87,15 @@ pub enum Action {
         /// The step.
         step: StepId,
         /// What was seen, and why.
+        verdict: Verdict,
+    },
+    /// Decide on many things at once: on all of them, or on nothing.
+    DecideAll {
+        /// What is said to each.
+        said: Said,
+        /// Each thing, once.
+        items: Vec<Item>,
+        /// What was seen, and how it was decided; the digests stand with the items.
         verdict: Verdict,
     },
     /// Execute a step.
@@ -259,8 +272,8 @@ pub struct Facts {
     pub tier: Tier,
     /// What the owner demands of approvals.
     pub demands: Demands,
-    /// What was gathered about the step in question.
-    pub step: Option<StepFacts>,
+    /// What was gathered about the steps in question, each by its id.
+    pub steps: HashMap<StepId, StepFacts>,
     /// What was gathered about the workspace of another session, for a session that would go on there.
     pub home: Option<HomeFacts>,
 }
@@ -295,12 +308,23 @@ pub struct StepFacts {
 pub enum Answer {
     SessionCreated { session: SessionId },
     PlanImported { version: u32, digest: Digest },
-    Decided { version: u32, step: Option<StepId>, decision_id: String },
+    Decided { decision_id: String, decided: Vec<Decided> },
     Started { run: RunId },
     RunEnded { run: RunId },
     Stopped { run: Option<RunId> },
     TokenCreated { token: String },
     Recorded,
+}
+
+/// One thing that was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The plan version.
+    pub version: u32,
+    /// The step; `None` is the plan itself.
+    pub step: Option<StepId>,
+    /// The step it was left out with, when it was not asked about itself.
+    pub depends_on: Option<StepId>,
 }
 
 /// Events to append, the answer to give, and for a start the permit. Nothing else can reach the log.
@@ -361,6 +385,9 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
         Action::ApproveStep { step, verdict } => approval::approve_step(session, command, step, verdict, facts),
         Action::RejectStep { step, verdict } => approval::reject_step(session, command, step, verdict, facts),
         Action::SkipStep { step, verdict } => approval::skip_step(session, command, step, verdict, facts),
+        Action::DecideAll { said, items, verdict } => {
+            many::decide_all(session, command, (*said, items), verdict, facts)
+        }
         Action::StartStep { step, confirm_high_risk, masked_inputs } => {
             let asked = starting::Asked { confirm_high_risk: *confirm_high_risk, masked_inputs };
             starting::start_step(session, command, step, asked, facts)
@@ -384,7 +411,8 @@ fn act_of(session: Option<&Session>, command: &Command) -> Act {
         | Action::RejectPlan { .. }
         | Action::ApproveStep { .. }
         | Action::RejectStep { .. }
-        | Action::SkipStep { .. } => Act::Decide,
+        | Action::SkipStep { .. }
+        | Action::DecideAll { .. } => Act::Decide,
         Action::StartStep { confirm_high_risk: true, .. } => Act::ConfirmHighRisk,
         Action::StartStep { confirm_high_risk: false, .. } => Act::Execute,
         Action::FinishRun { .. } | Action::InterruptRun { .. } => Act::EndRuns,

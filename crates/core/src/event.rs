@@ -164,6 +164,12 @@ pub struct StepFact {
     pub has_references: bool,
     /// Digest of the box its command runs in.
     pub box_digest: Option<Digest>,
+    /// The steps whose output its inputs use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<StepId>,
+    /// Of a preview or an apply: digest of the change as its inputs name it. An apply's preview has the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Digest>,
 }
 
 /// What is recorded of a decision: what was seen, how, and how surely.
@@ -383,6 +389,16 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    ContentReleased {
+        session: SessionId,
+        sha256: Digest,
+        bytes: u64,
+    },
+    LossAccepted {
+        events: u64,
+        missing: u64,
+        root: Digest,
+    },
     PayloadRedacted {
         event: EventId,
     },
@@ -437,6 +453,8 @@ impl Fact {
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
             Self::Restored { .. } => "restored",
+            Self::ContentReleased { .. } => "content_released",
+            Self::LossAccepted { .. } => "loss_accepted",
             Self::PayloadRedacted { .. } => "payload_redacted",
         }
     }

@@ -25,6 +25,8 @@ pub enum Act {
     StopAnySession,
     /// Take the record of a session away in a file; the log says so.
     ExportRecord,
+    /// Take what a session wrote with nothing masked; the log says so.
+    ReleaseContent,
     /// Add and remove people, tokens and workspaces.
     Administer,
     /// End runs, record what was found at start, and say what the daemon says of itself.
@@ -33,7 +35,7 @@ pub enum Act {
 
 impl Act {
     /// Every act, in the order they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Read,
         Self::CreateStrictSession,
         Self::CreateDevSession,
@@ -44,6 +46,7 @@ impl Act {
         Self::StopOwnSession,
         Self::StopAnySession,
         Self::ExportRecord,
+        Self::ReleaseContent,
         Self::Administer,
         Self::EndRuns,
     ];
@@ -61,6 +64,7 @@ impl Act {
             Self::StopOwnSession => "stop a session of its own",
             Self::StopAnySession => "stop a session of somebody else",
             Self::ExportRecord => "take the record of a session away",
+            Self::ReleaseContent => "see unmasked what a session wrote",
             Self::Administer => "add or remove people, tokens and workspaces",
             Self::EndRuns => "end a run or speak for the daemon",
         }

@@ -51,6 +51,8 @@ pub enum Refusal {
     ReferenceUnresolved { session: SessionId, step: StepId, reference: String, reason: String, from: Option<StepId> },
     #[error("high-risk step requires confirm_high_risk=true")]
     RiskUnconfirmed { session: SessionId, step: StepId },
+    #[error("step `{step}` is of high risk and is decided on alone, not in a list with other steps")]
+    HighRiskNotAlone { session: SessionId, step: StepId },
     #[error("dry_run session rejects destructive apply operations")]
     DryRun { session: SessionId, step: StepId },
     #[error("isolation tier `{tier}` is too low for this step in a strict session")]
@@ -126,6 +128,7 @@ impl Refusal {
             Self::DigestChanged { .. } => "digest_changed",
             Self::ReferenceUnresolved { .. } => "reference_unresolved",
             Self::RiskUnconfirmed { .. } => "risk_unconfirmed",
+            Self::HighRiskNotAlone { .. } => "high_risk_not_alone",
             Self::DryRun { .. } => "dry_run",
             Self::IsolationUnavailable { .. } => "isolation_unavailable",
             Self::PlanInUse { .. } => "plan_in_use",

@@ -144,6 +144,8 @@ impl Roster {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
+            | Fact::LossAccepted { .. }
             | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)

@@ -1,6 +1,8 @@
 //! One file a resource. A handler names what is wanted, asks the engine, and shows the answer.
 
 pub(crate) mod artifacts;
+pub(crate) mod decisions;
+pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod inbox;
@@ -95,9 +97,15 @@ impl FromRequestParts<App> for By {
 }
 
 async fn require(parts: &mut Parts, app: &App, act: Act) -> Result<By, Refused> {
-    let By(caller) = By::from_request_parts(parts, app).await?;
+    let by = By::from_request_parts(parts, app).await?;
+    may(&by, act)?;
+    Ok(by)
+}
+
+/// Asks for a right that depends on more than the path.
+fn may(By(caller): &By, act: Act) -> Result<(), Refused> {
     if policy::allows(caller.role, act) {
-        return Ok(By(caller));
+        return Ok(());
     }
     Err(Refusal::NotAllowed { role: caller.role, act: act.words() }.into())
 }

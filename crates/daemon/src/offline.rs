@@ -7,11 +7,17 @@ mod repair;
 mod restore;
 mod verify;
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use calt_engine::store::StoreConfig;
+use calt_engine::core::decide::{RosterAction, RosterCommand};
+use calt_engine::core::isolation::Tier;
+use calt_engine::core::policy::Demands;
+use calt_engine::core::principal::{Caller, Claim};
+use calt_engine::core::{ArtifactId, Facts, RunId};
+use calt_engine::store::{Store, StoreConfig, StoreError};
 use rustix::process::umask;
 use serde_json::Value;
 
@@ -122,6 +128,27 @@ fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
 /// The store that these settings name.
 fn store(settings: &Settings) -> StoreConfig {
     StoreConfig { database: settings.db_path.clone(), data_root: settings.data_root.clone() }
+}
+
+/// Records what was done while no daemon ran, in the log it was done to.
+fn record(config: &StoreConfig, action: RosterAction) -> Result<(), OfflineFault> {
+    let command = RosterCommand { caller: Caller::daemon(), claim: Claim::default(), action };
+    let facts = Facts {
+        now: calt_engine::now(),
+        next_run: RunId(0),
+        next_artifact: ArtifactId(0),
+        tier: Tier::None,
+        demands: Demands::default(),
+        steps: HashMap::new(),
+        home: None,
+    };
+    let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
+    let (store, _) = Store::open(config)?;
+    let recorded = runtime.block_on(store.submit_roster(command, facts));
+    store.close();
+    recorded?.outcome.map_err(|refusal| StoreError::Corrupt(refusal.to_string()))?;
+    Ok(())
 }
 
 /// The record for this process alone. Nothing is made where there is none.

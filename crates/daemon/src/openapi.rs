@@ -3,10 +3,11 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, ArtifactView, CheckpointView, CreateSession, CreateToken, DecisionRequest, EventView, ExecuteReply,
-    ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
-    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionView, StepDecided, StepDetailView,
-    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    AddPerson, AlsoSkipped, ArtifactView, CheckpointView, CreateSession, CreateToken, DecidedItem, DecisionItem,
+    DecisionRequest, DecisionsReply, DecisionsRequest, EventView, ExecuteReply, ExecuteRequest, HealthView,
+    InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView,
+    RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
+    TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -125,7 +126,9 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::HEALTH | at::READY | at::DOCS => None,
         at::CREATE_SESSION => Some(Act::CreateStrictSession),
         at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION | at::UNDO_SESSION => Some(Act::ImportPlan),
-        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
+        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP | at::DECIDE => {
+            Some(Act::Decide)
+        }
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
         at::EXPORT_RECORD => Some(Act::ExportRecord),
@@ -155,6 +158,7 @@ fn takes(endpoint: &Endpoint) -> Takes {
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
+        at::DECIDE => Takes::Body(named::<DecisionsRequest>(), Required::True),
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
         at::STOP_SESSION | at::REMOVE_PERSON | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
@@ -174,11 +178,13 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::INBOX => Gives::View(reference::<InboxPage>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
         at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
+        at::SESSION_DIFF => Gives::View(reference::<SessionDiffView>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
         at::APPROVE_PLAN | at::REJECT_PLAN => Gives::View(reference::<PlanDecided>()),
         at::SHOW_STEP => Gives::View(reference::<StepDetailView>()),
         at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Gives::View(reference::<StepDecided>()),
+        at::DECIDE => Gives::View(reference::<DecisionsReply>()),
         at::EXECUTE_STEP => Gives::View(reference::<ExecuteReply>()),
         at::SHOW_RUN => Gives::View(reference::<RunView>()),
         at::SESSION_EVENTS | at::ALL_EVENTS => Gives::Events(page::<EventView>()),
@@ -248,6 +254,14 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
             ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_PERSONS | at::LIST_CHECKPOINTS => &[],
+        at::SESSION_DIFF => {
+            return vec![
+                ("raw", Type::Boolean, "With nothing masked: for `approver` and `owner`, and recorded."),
+                ("source", Type::String, "The surface the client says it is."),
+                ("message_id", Type::String, "The message that caused the call."),
+                ("user_id", Type::String, "Who the client says speaks; a claim."),
+            ];
+        }
         at::IMPORT_PLAN => {
             return vec![
                 ("source", Type::String, "The surface the client says it is."),
@@ -303,6 +317,7 @@ fn refusals(endpoint: &Endpoint) -> Vec<u16> {
             | at::APPROVE_STEP
             | at::REJECT_STEP
             | at::SKIP_STEP
+            | at::DECIDE
             | at::EXECUTE_STEP
             | at::UNDO_SESSION
     ) {
@@ -436,10 +451,23 @@ fn schemas() -> ComponentsBuilder {
             <$view>::schemas(&mut $found);
         )* };
     }
-    views![requests: AddPerson, CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
     views![
-        replies: ArtifactView,
+        requests: AddPerson,
+        CreateSession,
+        CreateToken,
+        DecisionItem,
+        DecisionRequest,
+        DecisionsRequest,
+        ExecuteRequest,
+        StopRequest,
+        UndoRequest,
+    ];
+    views![
+        replies: AlsoSkipped,
+        ArtifactView,
         CheckpointView,
+        DecidedItem,
+        DecisionsReply,
         EventView,
         ExecuteReply,
         HealthView,
@@ -461,6 +489,7 @@ fn schemas() -> ComponentsBuilder {
         TokenView,
         ToolView,
         UndoReply,
+        SessionDiffView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);
@@ -468,6 +497,13 @@ fn schemas() -> ComponentsBuilder {
             && name == CreateToken::name()
         {
             object.required = vec!["name".to_owned(), "role".to_owned()];
+        }
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            if name == DecisionsRequest::name() {
+                object.required = vec!["decision".to_owned(), "items".to_owned()];
+            } else if name == DecisionItem::name() {
+                object.required = vec!["plan_version".to_owned(), "digest".to_owned()];
+            }
         }
         (name, schema)
     });

@@ -12,7 +12,8 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
 use crate::handlers::{
-    artifacts, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools,
+    artifacts, decisions, diff, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens,
+    tools,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -25,6 +26,7 @@ pub fn router(app: App) -> Router {
         .serve(at::SHOW_SESSION, sessions::show)
         .serve(at::STOP_SESSION, sessions::stop)
         .serve(at::UNDO_SESSION, sessions::undo)
+        .serve(at::SESSION_DIFF, diff::show)
         .serve(at::IMPORT_PLAN, plans::import)
         .serve(at::CHECK_PLAN, plans::check)
         .serve(at::CHECK_PLAN_IN_SESSION, plans::check_in_session)
@@ -36,6 +38,7 @@ pub fn router(app: App) -> Router {
         .serve(at::APPROVE_STEP, steps::approve)
         .serve(at::REJECT_STEP, steps::reject)
         .serve(at::SKIP_STEP, steps::skip)
+        .serve(at::DECIDE, decisions::decide)
         .serve(at::EXECUTE_STEP, steps::execute)
         .serve(at::SHOW_RUN, runs::show)
         .serve(at::SESSION_EVENTS, events::of_session)

@@ -338,7 +338,7 @@ impl Engine {
             next_artifact: ArtifactId(0),
             tier: self.tier(),
             demands: self.inner.demands,
-            step: None,
+            steps: HashMap::new(),
             home: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Gathers what a decision about a step needs: the plan, resolved inputs, digests of files.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use calt_core::decide::StepFacts;
@@ -117,9 +118,24 @@ impl Engine {
         Ok(Some(Gathered { plan, facts, inputs }))
     }
 
+    /// What a decision on each of these steps needs. Steps that the newest plan does not have are left out.
+    pub(crate) async fn gather_many(
+        &self,
+        session: &SessionId,
+        steps: &[StepId],
+    ) -> Result<HashMap<StepId, StepFacts>, Fault> {
+        let mut facts = HashMap::new();
+        for step in steps {
+            if let Some(gathered) = self.gather_inputs(session, step).await? {
+                facts.insert(step.clone(), gathered.facts);
+            }
+        }
+        Ok(facts)
+    }
+
     fn resolve(&self, session: &SessionId, plan: &Plan, step: &StepId) -> Result<Result<Value, Unresolved>, Fault> {
         let planned = plan.step(step).expect("the caller found the step");
-        let mut outputs = std::collections::HashMap::new();
+        let mut outputs = HashMap::new();
         for reference in &planned.references {
             if !outputs.contains_key(&reference.step) {
                 let output = self.store().recorded_output(session, plan.version(), &reference.step)?;

@@ -7,6 +7,7 @@
 mod chance;
 mod checkpoint;
 mod clock;
+mod diff;
 mod engine;
 mod gather;
 mod plans;
@@ -26,6 +27,7 @@ pub use checkpoint::Exported;
 #[cfg(debug_assertions)]
 pub use clock::shift_clock;
 pub use clock::{latest, now};
+pub use diff::SessionDiff;
 pub use engine::{Asker, Engine, EngineConfig, Fault, OpenFault, StartReport};
 pub use gather::StepDetail;
 pub use plans::{CheckReport, CheckedStep};

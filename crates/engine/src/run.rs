@@ -121,7 +121,7 @@ impl Engine {
         if let Some(gathered) = gathered {
             let planned = gathered.step(step).clone();
             masked_inputs = self.inner.masker.mask_json(gathered.inputs.clone()).value;
-            facts.step = Some(gathered.facts);
+            facts.steps.insert(step.clone(), gathered.facts);
             let home = self.home_of(session).await?;
             work = Some(Work { session: session.clone(), home, step: planned, inputs: gathered.inputs });
         }

@@ -1,6 +1,6 @@
 //! Sessions and decisions: turning what is asked into commands.
 
-use calt_core::decide::{Answer, CreateSession, Verdict};
+use calt_core::decide::{Answer, CreateSession, DECISION_ITEMS_MAX, Item, Said, Verdict};
 use calt_core::event::{How, Mode, Profile, WorkspaceIdentity};
 use calt_core::moment::{Moment, pass};
 use calt_core::{Action, Digest, Refusal, SessionId, StepId, Timestamp};
@@ -143,13 +143,34 @@ impl Engine {
         words: DecisionWords,
     ) -> Result<Answer, Fault> {
         let mut facts = self.facts();
-        facts.step = self.gather_inputs(session, step).await?.map(|gathered| gathered.facts);
+        facts.steps = self.gather_many(session, std::slice::from_ref(step)).await?;
         let (step, words) = (step.clone(), self.verdict(words));
         let action = match verdict {
             StepVerdict::Approve => Action::ApproveStep { step, verdict: words },
             StepVerdict::Reject => Action::RejectStep { step, verdict: words },
             StepVerdict::Skip => Action::SkipStep { step, verdict: words },
         };
+        self.submit(by, session, action, facts).await.map(|(answer, _)| answer)
+    }
+
+    /// Records one answer to many things at once: to all of them, or to none.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] with the gate's reason, which names the first item that stands in the way.
+    pub async fn decide_all(
+        &self,
+        by: Asker,
+        session: &SessionId,
+        (said, items): (Said, Vec<Item>),
+        words: DecisionWords,
+    ) -> Result<Answer, Fault> {
+        let mut facts = self.facts();
+        // A list that is too long is refused as it is: nothing is looked up for it.
+        if items.len() <= DECISION_ITEMS_MAX {
+            let steps: Vec<StepId> = items.iter().filter_map(|item| item.step.clone()).collect();
+            facts.steps = self.gather_many(session, &steps).await?;
+        }
+        let action = Action::DecideAll { said, items, verdict: self.verdict(words) };
         self.submit(by, session, action, facts).await.map(|(answer, _)| answer)
     }
 

@@ -40,8 +40,8 @@ pub struct UndoPlan {
 }
 
 /// Who is on a workspace: the sessions, and which of them may still write.
-struct Ground {
-    home: SessionId,
+pub(crate) struct Ground {
+    pub(crate) home: SessionId,
     facts: HomeFacts,
     writes: Vec<Written>,
 }
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Who is on a session's workspace, and what was written there.
-    async fn ground(&self, session: &SessionId) -> Result<Ground, Fault> {
+    pub(crate) async fn ground(&self, session: &SessionId) -> Result<Ground, Fault> {
         let home = self.home_of(session).await?;
         let (engine, at) = (self.clone(), home.clone());
         let (sessions, mut writes) = blocking(move || -> Result<_, StoreError> {
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// Looks at the files and at the pre-images. Touches nothing.
-    async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
+    pub(crate) async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
         let wanted = Wanted::of(&ground.writes, scope);
         let (engine, home) = (self.clone(), ground.home.clone());
         blocking(move || {

@@ -73,6 +73,8 @@ pub(crate) fn project(
         | Fact::CheckpointSigned { .. }
         | Fact::RecordExported { .. }
         | Fact::Restored { .. }
+        | Fact::ContentReleased { .. }
+        | Fact::LossAccepted { .. }
         | Fact::PayloadRedacted { .. } => {}
     }
     Ok(())

@@ -12,12 +12,14 @@ mod diff;
 mod failure;
 #[cfg(test)]
 mod fuzz;
+mod git_patch;
 mod limits;
 mod patch;
 mod recover;
 mod room;
 mod run;
 mod sandbox;
+mod since;
 mod standing;
 mod toolkit;
 mod workspace;
@@ -32,5 +34,6 @@ pub use run::{ToolOutput, run, survey};
 pub use sandbox::{
     HELPER_WORD, Isolation, LayerReport, LayerVerdict, SYSTEM_DIRECTORIES, SandboxReport, serve_as_helper,
 };
+pub use since::{SESSION_PATCH_BYTES_MAX, Since, SinceFile};
 pub use toolkit::{Interpreter, ProgramReport, Toolkit};
 pub use workspace::{Workspace, matches_glob};

@@ -410,17 +410,31 @@ fn an_approved_step_of_high_risk_is_confirmed_anew_by_a_flag() {
 }
 
 #[test]
-fn a_step_whose_reference_was_left_out_can_only_be_left_out_too() {
+fn a_step_that_refers_to_what_is_not_there_can_only_be_left_out() {
     let world = World::start();
-    write_plan(&world, "write.yaml", WRITE);
+    let look = "title: t\nsteps:\n  - {id: p, title: p, tool: list_dir}\n";
+    let late = "  - {id: w, title: w, tool: list_dir, inputs: {path: \"${steps.p.output.nowhere}\"}}\n";
+    write_plan(&world, "write.yaml", &format!("{look}{late}"));
     let stopped = world.calt(&["run", "write.yaml"]);
     let session = hint(&stopped.stderr).split(' ').nth(3).unwrap().to_owned();
-    assert_eq!(world.calt(&["plan", "approve", &session, "1", "--yes"]).code, 0);
-    assert_eq!(world.calt(&["step", "skip", &session, "p", "--yes"]).code, 0);
     let stopped = world.calt(&["run", "--session", &session, "--yes"]);
     assert_eq!(stopped.code, 3, "{}", stopped.stderr);
     let again = follow(&world, &stopped.stderr);
     assert_eq!(follow(&world, &again.stderr).code, 0);
     let shown = world.calt(&["session", "show", &session]);
     assert!(shown.stdout.contains("succeeded"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_refusal_is_said_in_the_language_of_the_person_and_the_data_stays_english() {
+    let world = World::with(&[("LANG", "ja_JP.UTF-8")]);
+    let ran = world.calt(&["explain", "session_nope"]);
+    assert_eq!(ran.code, 4);
+    assert!(
+        ran.stderr.starts_with("エラー: セッション `session_nope` が見つかりません\nヒント: calt "),
+        "{}",
+        ran.stderr
+    );
+    let ran = world.calt(&["--json", "explain", "session_nope"]);
+    assert!(ran.stdout.contains("session `session_nope` was not found"), "{}", ran.stdout);
 }

@@ -256,7 +256,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     (
         "plan_imported",
         "A plan version was taken in.",
-        "version, digest, masked_digest, document_digest, steps[id, tool, effect, risk, content, inputs, has_references, box_digest]",
+        "version, digest, masked_digest, document_digest, steps[id, tool, effect, risk, content, inputs, has_references, box_digest, refers_to, change]",
     ),
     ("plan_approved", "A person said yes to a plan.", "version, decision"),
     ("plan_rejected", "A person said no to a plan; the session needs a new version.", "version, decision"),
@@ -318,6 +318,16 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "restored",
         "The data root was filled from a backup: how many events it held, their root, when it was made.",
         "events, root, made_at, files, workspaces",
+    ),
+    (
+        "content_released",
+        "What a session wrote was given out with nothing masked: the digest and the length of the patch.",
+        "session, sha256, bytes",
+    ),
+    (
+        "loss_accepted",
+        "Somebody took a log as it was, without acknowledged events that were no longer in it: how many were left and how many not, and the root over what was left.",
+        "events, missing, root",
     ),
     (
         "access_refused",

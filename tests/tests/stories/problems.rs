@@ -68,6 +68,14 @@ const fn story(code: Code) -> Story {
             world.owner().approve(&session, "a").expect(200);
             world.owner().run(&session, "a")
         }),
+        Code::HighRiskNotAlone => Answered(|world| {
+            let mut step = look("a");
+            step["risk"] = json!("high");
+            let owner = world.owner();
+            let session = owner.propose(&plan(1, &[step, look("b")]));
+            let items = owner.shown(&session, true, &["a", "b"]);
+            owner.decide(&session, "approve", &items)
+        }),
         Code::DryRun => Answered(dry_run),
         Code::IsolationUnavailable => {
             Below("tests/tests/stories/problems.rs", "a_command_is_refused_where_no_box_holds")
@@ -197,6 +205,10 @@ fn is_the_problem(reply: &Reply, code: Code) {
     assert_eq!(json["title"], code.meaning());
     let action = json["next"]["action"].as_str().unwrap_or_default();
     assert!(json["args"].is_object() && code.leads_to().contains(&action), "{}", reply.text());
+    let template = calt_api::language::japanese(code, &json["args"]);
+    for name in template.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        assert!(json["args"].get(name).is_some(), "`{name}` of `{template}` is no argument: {}", reply.text());
+    }
     let detail = json["detail"].as_str().unwrap();
     assert!(!detail.is_empty() && !detail.contains("REDACTED"), "{detail}");
 }
@@ -273,19 +285,20 @@ fn a_command_is_refused_where_no_box_holds() {
     let state = Replayed::replay(&log).unwrap().unwrap();
     let step = StepId::parse("a").unwrap();
     let box_spec: BoxSpec = serde_json::from_value(owner.step(&session, "a")["box"].clone()).unwrap();
+    let gathered = StepFacts {
+        version: 1,
+        plan: state.plan_digest().unwrap(),
+        inputs: Ok(state.step(&step).unwrap().inputs),
+        files: Vec::new(),
+        box_spec: Some(box_spec),
+    };
     let facts = Facts {
         now: log.last().unwrap().created_at,
         next_run: RunId(1),
         next_artifact: ArtifactId(1),
         tier: Tier::None,
         demands: calt_core::policy::Demands::default(),
-        step: Some(StepFacts {
-            version: 1,
-            plan: state.plan_digest().unwrap(),
-            inputs: Ok(state.step(&step).unwrap().inputs),
-            files: Vec::new(),
-            box_spec: Some(box_spec),
-        }),
+        steps: std::collections::HashMap::from([(step.clone(), gathered)]),
         home: None,
     };
     let caller = Caller {

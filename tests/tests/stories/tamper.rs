@@ -215,6 +215,9 @@ fn a_daemon_whose_wal_was_cut_is_behind_until_the_loss_is_accepted() {
     let ran = world.calt(&["record", "accept-loss"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     world.wake();
+    let recorded = world.owner().get("/api/v1/events/search?q=accepted").expect(200).json();
+    let event = &recorded["items"][0];
+    assert_eq!((&event["event_type"], &event["facts"]["missing"]), (&json!("loss_accepted"), &json!(1)), "{recorded}");
     world.owner().approve_plan(&session, 1).expect(200);
     assert_eq!(world.calt(&["record", "verify"]).code, 0);
 }

@@ -51,6 +51,14 @@ pub(crate) enum SessionCommand {
         /// The session
         session: String,
     },
+    /// Print what a session wrote as one patch, as `git apply` takes it
+    Diff {
+        /// The session
+        session: String,
+        /// With nothing masked; that is recorded
+        #[arg(long)]
+        raw: bool,
+    },
     /// Stop a session for good
     Stop {
         /// The session
@@ -92,8 +100,11 @@ pub(crate) enum PlanCommand {
     Approve {
         /// The session
         session: String,
-        /// The version
-        version: u32,
+        /// The version; without it the newest
+        version: Option<u32>,
+        /// Say yes to its steps too, but for those that write, are of high risk, or use what is not there yet
+        #[arg(long)]
+        with_steps: bool,
         /// Say yes without being asked; recorded as an unattended yes
         #[arg(long)]
         yes: bool,
@@ -119,12 +130,16 @@ pub(crate) enum StepCommand {
         /// The step
         step: String,
     },
-    /// See a step as it is now and say yes to it
+    /// See steps as they are now and say yes to them, to all or to none
     Approve {
         /// The session
         session: String,
-        /// The step
-        step: String,
+        /// The step, or several; one of high risk stands alone
+        #[arg(required_unless_present = "all", value_name = "STEP")]
+        steps: Vec<String>,
+        /// All that can be approved now, but for those of high risk
+        #[arg(long, conflicts_with = "steps")]
+        all: bool,
         /// Say yes without being asked, for low and medium risk; recorded as an unattended yes
         #[arg(long)]
         yes: bool,

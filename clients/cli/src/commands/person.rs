@@ -7,6 +7,7 @@ use crate::arguments::PersonCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::t;
 
 pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -14,10 +15,11 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
         PersonCommand::Add { name, role, display, discord } => {
             let body = json!({"name": name, "role": role, "display": display, "discord": discord});
             let added: Value = client.send(&endpoint::ADD_PERSON, &[], &body).await?;
-            let said =
-                |added: &Value| format!("{} {} added\n", render::word(&added["role"]), render::word(&added["name"]));
+            let said = |added: &Value| {
+                t!("{role} {name} added\n", role = render::word(&added["role"]), name = render::word(&added["name"]))
+            };
             context.show(&added, said)?;
-            context.talk(&format!("hint: calt token create --for {name}\n"));
+            context.talk(&t!("hint: {command}\n", command = format_args!("calt token create --for {name}")));
             Ok(())
         }
         PersonCommand::List => {
@@ -39,7 +41,7 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
         }
         PersonCommand::Remove { name } => {
             let removed: Value = client.send(&endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
-            context.show(&removed, |_| format!("{name} removed; their tokens no longer open anything\n"))
+            context.show(&removed, |_| t!("{name} removed; their tokens no longer open anything\n", name = name))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `calt session`: create, list, show, stop.
 
+use std::io::IsTerminal as _;
+
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
@@ -7,7 +9,8 @@ use super::list::{list, more, table};
 use crate::arguments::SessionCommand;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::render;
+use crate::render::{self, Place};
+use crate::words::t;
 
 const LIST: &[(&str, &str)] =
     &[("SESSION", "id"), ("STATUS", "status"), ("PLAN", "plan_version"), ("UPDATED", "updated_at"), ("GOAL", "goal")];
@@ -62,10 +65,39 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
                 text
             })
         }
+        SessionCommand::Diff { session, raw } => {
+            let query = [("raw", "true"), ("source", context.source())];
+            let query: &[_] = if raw { &query } else { &[] };
+            let diff: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&session], query).await?;
+            if context.json() {
+                render::data(&diff)?;
+            } else if std::io::stdout().is_terminal() {
+                render::out(&render::diff(diff["diff"].as_str().unwrap_or_default(), Place::Data))?;
+            } else {
+                // A program takes the bytes as they are.
+                render::out_bytes(diff["diff"].as_str().unwrap_or_default().as_bytes())?;
+            }
+            left_out(context, &diff);
+            Ok(())
+        }
         SessionCommand::Stop { session } => {
             let stopped: Value =
                 client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
             context.show(&stopped, |_| format!("stopped for good: {session}\n"))
         }
+    }
+}
+
+/// Says on the side what is not in a diff, or not as it is.
+fn left_out(context: &Context, diff: &Value) {
+    if render::items(&diff["files"]).is_empty() && render::items(&diff["changed_since"]).is_empty() {
+        context.talk(&t!("Nothing was written.\n"));
+    }
+    for file in render::items(&diff["changed_since"]) {
+        let (path, why) = (render::word(&file["path"]), render::word(&file["reason"]));
+        context.talk(&t!("not in it: {path}: {why}\n", path = path, why = why));
+    }
+    if diff["masked"] == Value::Bool(true) {
+        context.talk(&t!("Something is masked, so it applies nowhere; `--raw` gives every byte, and is recorded.\n"));
     }
 }

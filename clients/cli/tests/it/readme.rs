@@ -6,7 +6,11 @@ use regex::Regex;
 use crate::root;
 
 fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).unwrap()
+    document("README.md")
+}
+
+fn document(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap()
 }
 
 /// The fenced blocks of one kind.
@@ -81,11 +85,35 @@ fn the_refusal_is_the_one_that_is_shown() {
 }
 
 #[test]
+fn the_japanese_one_shows_the_same() {
+    let (english, japanese) = (readme(), document("README.ja.md"));
+    assert_eq!(commands(&english), commands(&japanese));
+    for kind in ["yaml", "console"] {
+        let without_remarks = |text: &str| -> Vec<String> {
+            let blocks = blocks(text, kind);
+            blocks
+                .iter()
+                .flat_map(|block| block.lines())
+                .map(|line| line.split(" #").next().unwrap().trim_end().to_owned())
+                .collect()
+        };
+        assert_eq!(without_remarks(&english), without_remarks(&japanese), "{kind}");
+    }
+    let headings = |text: &str| text.lines().filter(|line| line.starts_with("## ")).count();
+    assert_eq!(headings(&english), headings(&japanese));
+}
+
+#[test]
 fn every_document_it_names_is_there() {
+    for name in ["README.md", "README.ja.md"] {
+        names_what_is_there(&document(name));
+    }
+}
+
+fn names_what_is_there(text: &str) {
     let link = Regex::new(r"\]\(([^)#]+)\)").unwrap();
-    let text = readme();
     let missing: Vec<&str> = link
-        .captures_iter(&text)
+        .captures_iter(text)
         .map(|found| found.get(1).unwrap().as_str())
         .filter(|path| !path.contains("://") && !root().join(path).exists())
         .collect();

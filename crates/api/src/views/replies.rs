@@ -206,6 +206,44 @@ reply! {
         skipped: bool,
         /// One id for all that was decided in one look.
         decision_id: String,
+        /// What was left out with it, because it cannot run without it or would be for nothing.
+        also_skipped: Vec<AlsoSkipped>,
+    }
+}
+
+reply! {
+    /// A step that was left out with another one.
+    AlsoSkipped {
+        /// The step.
+        step_id: String,
+        /// The step it was left out with.
+        depends_on: String,
+    }
+}
+
+reply! {
+    /// Many decisions of one look.
+    DecisionsReply {
+        /// The session.
+        session_id: String,
+        /// One id for all that was decided in one look.
+        decision_id: String,
+        /// What was decided, in the order of the list; what was left out with a step follows it.
+        items: Vec<DecidedItem>,
+    }
+}
+
+reply! {
+    /// One thing that was decided.
+    DecidedItem {
+        /// The plan version.
+        plan_version: u32,
+        /// The step; `null` is the plan itself.
+        step_id: Option<String>,
+        /// `approve`, `reject` or `skip`.
+        decision: String,
+        /// The step it was left out with, when the list did not name it.
+        depends_on: Option<String>,
     }
 }
 

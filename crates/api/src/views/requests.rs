@@ -71,6 +71,71 @@ request! {
 }
 
 request! {
+    /// One thing of a list that is decided on: a step, or without `step_id` the plan itself.
+    DecisionItem {
+        /// The plan version.
+        plan_version: u32,
+        /// The step.
+        step_id: Option<String>,
+        /// The digest of what was shown; required and compared.
+        digest: String,
+    }
+}
+
+request! {
+    /// A yes, a no or a skip to everything in a list, or to nothing.
+    DecisionsRequest {
+        /// `approve`, `reject` or `skip`.
+        decision: String,
+        /// What is decided on: 1 to 1,001 things, the plan before its steps. A rejection names one.
+        items: Vec<DecisionItem>,
+        /// Who the client says decides; a claim.
+        approved_by: Option<String>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// Why not; required for a rejection, at most 4,000 characters.
+        reason: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+        /// One id for all that is decided in one look: `[A-Za-z0-9_.@-]{1,64}`; made when left out.
+        decision_id: Option<String>,
+        /// `prompt`, `button`, `flag` or `api` (default).
+        how: Option<String>,
+        /// SHA-256 of the bytes shown.
+        view_digest: Option<String>,
+        /// Whether anything was cut in what was shown.
+        view_cut: Option<bool>,
+        /// When it was shown, RFC 3339.
+        shown_at: Option<String>,
+        /// The locale it was shown in: `[A-Za-z0-9_.@-]{1,35}`.
+        locale: Option<String>,
+    }
+}
+
+impl DecisionsRequest {
+    /// The decision alone, with the list beside it: what was seen and how it was decided holds for every item.
+    pub fn into_list(self) -> (String, Vec<DecisionItem>, DecisionRequest) {
+        let words = DecisionRequest {
+            approved_by: self.approved_by,
+            source: self.source,
+            digest: None,
+            reason: self.reason,
+            message_id: self.message_id,
+            user_id: self.user_id,
+            decision_id: self.decision_id,
+            how: self.how,
+            view_digest: self.view_digest,
+            view_cut: self.view_cut,
+            shown_at: self.shown_at,
+            locale: self.locale,
+        };
+        (self.decision, self.items, words)
+    }
+}
+
+request! {
     /// An execution.
     ExecuteRequest {
         /// A person's yes to high risk.

@@ -1,8 +1,8 @@
 //! A person's yes and no.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Answer, Command, Decision, Facts, StepFacts, Verdict, event};
+use super::{Answer, Command, Decided, Decision, Facts, StepFacts, Verdict, event};
 use crate::digest::Digest;
 use crate::event::{DecisionFact, Fact, How, NewEvent, Profile};
 use crate::id::{RunId, StepId};
@@ -130,12 +130,26 @@ pub(super) fn skip_step(
     }
     not_started(session, entry)?;
     let digest = shown_digest(session, entry, verdict, facts)?;
-    let fact = Fact::StepSkipped { version, step: step.clone(), decision: decision_fact(command, verdict, digest) };
-    let mut events = vec![decision_event(fact, format!("step {step} skipped"), command, verdict)];
-    if super::ending::would_be_done(session, step) {
+    let skipped = |step: &StepId, digest: Digest| {
+        let decision = decision_fact(command, verdict, digest);
+        let fact = Fact::StepSkipped { version, step: step.clone(), decision };
+        (fact, format!("step {step} skipped"), decision_payload(command, verdict))
+    };
+    let (fact, summary, payload) = skipped(step, digest);
+    let mut events = vec![event(fact, None, summary, &payload)];
+    let mut decided = vec![Decided { version, step: Some(step.clone()), depends_on: None }];
+    for (step, because) in super::leaving::left_out_with(session, step) {
+        let digest = session.template_digest(&step).expect("it stands in the newest plan");
+        let (fact, summary, mut payload) = skipped(&step, digest);
+        payload["depends_on"] = json!(because);
+        events.push(event(fact, None, summary, &payload));
+        decided.push(Decided { version, step: Some(step), depends_on: Some(because) });
+    }
+    let gone: Vec<&StepId> = decided.iter().filter_map(|decided| decided.step.as_ref()).collect();
+    if super::ending::would_be_done(session, &gone) {
         events.push(super::ending::session_succeeded(version));
     }
-    Ok(Decision::accept(decided(version, Some(step), verdict), events))
+    Ok(Decision::accept(Answer::Decided { decision_id: verdict.decision_id.clone(), decided }, events))
 }
 
 /// What the owner demands of a yes beyond the right to say it.
@@ -293,10 +307,10 @@ pub(super) fn resolved(session: &Session, entry: &Step, facts: &Facts) -> Result
     }
 }
 
-/// The facts, when they still speak of the newest plan.
+/// The facts of a step, when they still speak of the newest plan.
 pub(super) fn gathered_for<'f>(session: &Session, entry: &Step, facts: &'f Facts) -> Result<&'f StepFacts, Refusal> {
     let current = session.current().map(|plan| (plan.version, plan.digest));
-    match &facts.step {
+    match facts.steps.get(&entry.planned.id) {
         Some(gathered) if current == Some((gathered.version, gathered.plan)) => Ok(gathered),
         Some(_) | None => {
             let template = session.template_digest(&entry.planned.id).expect("the step was found in the newest plan");
@@ -368,7 +382,8 @@ fn reason(verdict: &Verdict) -> Result<(), Refusal> {
 }
 
 fn decided(version: u32, step: Option<&StepId>, verdict: &Verdict) -> Answer {
-    Answer::Decided { version, step: step.cloned(), decision_id: verdict.decision_id.clone() }
+    let decided = vec![Decided { version, step: step.cloned(), depends_on: None }];
+    Answer::Decided { decision_id: verdict.decision_id.clone(), decided }
 }
 
 fn decision_fact(command: &Command, verdict: &Verdict, digest: Digest) -> DecisionFact {
@@ -388,12 +403,15 @@ fn decision_fact(command: &Command, verdict: &Verdict, digest: Digest) -> Decisi
 }
 
 fn decision_event(fact: Fact, summary: String, command: &Command, verdict: &Verdict) -> NewEvent {
-    let payload = json!({
+    event(fact, None, summary, &decision_payload(command, verdict))
+}
+
+fn decision_payload(command: &Command, verdict: &Verdict) -> Value {
+    json!({
         "approved_by": command.claim.user_id.as_deref().unwrap_or(command.caller.principal.as_str()),
         "principal": command.caller.principal,
         "source": command.claim.source,
         "reason": verdict.reason,
         "decision_id": verdict.decision_id,
-    });
-    event(fact, None, summary, &payload)
+    })
 }

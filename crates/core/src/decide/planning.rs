@@ -1,16 +1,18 @@
 //! Making sessions and taking in plans.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::approval::closed;
 use super::{Answer, CreateSession, Decision, Facts, HomeFacts, ImportPlan, event};
 use crate::digest::Digest;
 use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact, WorkspaceIdentity};
-use crate::id::SessionId;
+use crate::id::{SessionId, StepId};
 use crate::isolation::BoxSpec;
 use crate::plan::PlannedStep;
+use crate::reference::PREVIEW_INPUT;
 use crate::refusal::Refusal;
 use crate::session::{Session, Stage, inputs_digest};
+use crate::toolbox::Effect;
 
 /// Longest goal, in characters.
 const GOAL_CHARS_MAX: u64 = 4_000;
@@ -124,6 +126,30 @@ fn step_fact(step: &PlannedStep) -> StepFact {
         content: Digest::of_json("calt step content v1", &step.canonical()),
         inputs: inputs_digest(&step.inputs),
         has_references: !step.references.is_empty(),
+        refers_to: refers_to(step),
+        change: change(step),
         box_digest: step.box_spec.as_ref().map(BoxSpec::digest),
     }
+}
+
+/// The steps whose output a step uses, each once.
+fn refers_to(step: &PlannedStep) -> Vec<StepId> {
+    let mut steps = Vec::new();
+    for reference in &step.references {
+        if !steps.contains(&reference.step) {
+            steps.push(reference.step.clone());
+        }
+    }
+    steps
+}
+
+/// What a preview shows and an apply writes, told by their inputs: all but how it is shown or done.
+fn change(step: &PlannedStep) -> Option<Digest> {
+    match step.effect {
+        Effect::Previews | Effect::Writes => {}
+        Effect::Reads | Effect::Spawns => return None,
+    }
+    let mut inputs = step.inputs.as_object()?.clone();
+    inputs.retain(|name, value| !["mode", PREVIEW_INPUT].contains(&name.as_str()) && !value.is_null());
+    Some(Digest::of_json("calt change v1", &Value::Object(inputs)))
 }

@@ -96,6 +96,15 @@ pub enum RosterAction {
         /// Its newest event that goes along.
         last_seq: u64,
     },
+    /// Somebody takes what a session wrote, with nothing masked.
+    ReleaseContent {
+        /// The session.
+        session: SessionId,
+        /// SHA-256 of the bytes that go out.
+        sha256: Digest,
+        /// How many those are.
+        bytes: u64,
+    },
     /// The daemon's own place: it was filled from a backup.
     Restored {
         /// Events the backup held.
@@ -108,6 +117,15 @@ pub enum RosterAction {
         files: u64,
         /// Whether workspaces were among them.
         workspaces: bool,
+    },
+    /// The daemon's own place: somebody took the log as it is, without events that were acknowledged.
+    AcceptLoss {
+        /// Events that are left.
+        events: u64,
+        /// Acknowledged events that are not.
+        missing: u64,
+        /// The tree's root over what is left.
+        root: Digest,
     },
     /// Let the text of one of the daemon's own events go for good.
     RedactPayload(Redaction),
@@ -148,11 +166,19 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
             Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
         }
+        RosterAction::ReleaseContent { session, sha256, bytes } => {
+            let fact = Fact::ContentReleased { session: session.clone(), sha256: *sha256, bytes: *bytes };
+            Ok(recorded(fact, format!("what {session} wrote was given out unmasked to {}", command.caller.principal)))
+        }
         RosterAction::RedactPayload(wanted) => redaction::of_daemon(wanted),
         RosterAction::Restored { events, root, made_at, files, workspaces } => {
             let (events, files) = (*events, *files);
             let fact = Fact::Restored { events, root: *root, made_at: *made_at, files, workspaces: *workspaces };
             Ok(recorded(fact, format!("restored from a backup of {events} events, made {made_at}")))
+        }
+        RosterAction::AcceptLoss { events, missing, root } => {
+            let fact = Fact::LossAccepted { events: *events, missing: *missing, root: *root };
+            Ok(recorded(fact, format!("the loss of {missing} events after the first {events} was accepted")))
         }
     }
 }
@@ -168,9 +194,11 @@ const fn act_of(action: &RosterAction) -> Act {
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }
-        | RosterAction::Restored { .. } => Act::EndRuns,
+        | RosterAction::Restored { .. }
+        | RosterAction::AcceptLoss { .. } => Act::EndRuns,
         // What goes into the file is what a reader can read, but each time adds to the log.
         RosterAction::ExportRecord { .. } => Act::ExportRecord,
+        RosterAction::ReleaseContent { .. } => Act::ReleaseContent,
     }
 }
 

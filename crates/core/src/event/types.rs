@@ -27,6 +27,8 @@ pub const EVENT_TYPES: &[&str] = &[
     "checkpoint_signed",
     "record_exported",
     "restored",
+    "content_released",
+    "loss_accepted",
     "payload_redacted",
 ];
 

@@ -105,7 +105,9 @@ impl Session {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
-            | Fact::Restored { .. } => Err("the event belongs to no session"),
+            | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
+            | Fact::LossAccepted { .. } => Err("the event belongs to no session"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod gate;
+mod lists;
 mod oracle;
 mod plans;
 mod record;

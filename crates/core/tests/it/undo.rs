@@ -172,7 +172,7 @@ fn a_session_opens_on_anothers_workspace_only_when_it_is_alone_there() {
     };
     let command = Command { caller, claim: Claim::default(), action: Action::CreateSession(create) };
     let with = |home: Option<HomeFacts>| {
-        let mut facts = World::new(Profile::Strict, Mode::Normal).facts(None);
+        let mut facts = World::new(Profile::Strict, Mode::Normal).facts(&[]);
         facts.home = home;
         decide(None, &command, &facts).outcome().clone().map(|_| ())
     };

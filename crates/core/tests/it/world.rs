@@ -140,7 +140,7 @@ impl World {
 
     /// Acts with facts gathered just before.
     pub(crate) fn act(&mut self, who: Who, action: Action) -> Came {
-        let facts = self.facts(step_of(&action));
+        let facts = self.facts(&steps_of(&action));
         self.act_on(who, action, &facts)
     }
 
@@ -173,15 +173,15 @@ impl World {
         self.log.push(envelope);
     }
 
-    /// What the engine would gather for a step of the newest plan.
-    pub(crate) fn facts(&self, step: Option<&StepId>) -> Facts {
+    /// What the engine would gather for steps of the newest plan.
+    pub(crate) fn facts(&self, steps: &[StepId]) -> Facts {
         Facts {
             now: Timestamp::from_micros(1_700_000_000_000_000 + self.log.len() as i64),
             next_run: RunId(self.next_run),
             next_artifact: ArtifactId(self.next_run),
             tier: self.tier,
             demands: self.demands,
-            step: step.and_then(|step| self.gathered(step)),
+            steps: steps.iter().filter_map(|step| Some((step.clone(), self.gathered(step)?))).collect(),
             home: None,
         }
     }
@@ -335,13 +335,14 @@ impl World {
     }
 }
 
-/// The step an action is about, for which facts are gathered.
-pub(crate) fn step_of(action: &Action) -> Option<&StepId> {
+/// The steps an action is about, for which facts are gathered.
+pub(crate) fn steps_of(action: &Action) -> Vec<StepId> {
     match action {
         Action::ApproveStep { step, .. }
         | Action::RejectStep { step, .. }
         | Action::SkipStep { step, .. }
-        | Action::StartStep { step, .. } => Some(step),
+        | Action::StartStep { step, .. } => vec![step.clone()],
+        Action::DecideAll { items, .. } => items.iter().filter_map(|item| item.step.clone()).collect(),
         Action::CreateSession(_)
         | Action::ImportPlan(_)
         | Action::ApprovePlan { .. }
@@ -349,7 +350,7 @@ pub(crate) fn step_of(action: &Action) -> Option<&StepId> {
         | Action::FinishRun { .. }
         | Action::InterruptRun { .. }
         | Action::RedactPayload(_)
-        | Action::Stop => None,
+        | Action::Stop => Vec::new(),
     }
 }
 

@@ -124,7 +124,7 @@ fn taken_back(file: TakenBack) -> TakenBackView {
     TakenBackView { path: file.path, from: file.from, action: action.to_owned(), run_id: file.run.0 }
 }
 
-fn left_alone(file: LeftAlone) -> LeftAloneView {
+pub(super) fn left_alone(file: LeftAlone) -> LeftAloneView {
     LeftAloneView { path: file.path, reason: file.reason }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use calt_api::visible::visible_line;
+use calt_engine::core::decide::RosterAction;
 use calt_engine::store;
 use serde_json::{Value, json};
 
@@ -50,7 +51,12 @@ fn kept_words(path: Option<&Path>) -> String {
 
 pub(super) fn accept_loss(settings: &Settings) -> Result<Done, OfflineFault> {
     let _ground = taken(settings)?;
-    let accepted = store::accept_loss(&super::store(settings))?;
+    let place = super::store(settings);
+    let accepted = store::accept_loss(&place)?;
+    if accepted.missing_events > 0 {
+        let (events, root) = (accepted.head.last_id as u64, accepted.head.root);
+        super::record(&place, RosterAction::AcceptLoss { events, missing: accepted.missing_events, root })?;
+    }
     let json = json!({
         "events": accepted.head.last_id, "missing_events": accepted.missing_events,
         "root": accepted.head.root.to_string(),

@@ -2,11 +2,8 @@
 
 use std::path::Path;
 
-use calt_engine::core::decide::{RosterAction, RosterCommand};
-use calt_engine::core::isolation::Tier;
-use calt_engine::core::principal::{Caller, Claim};
-use calt_engine::core::{ArtifactId, Facts, RunId};
-use calt_engine::store::{self, Contents, RESTORING, RestorePlace, Store, StoreConfig, StoreError, Workspaces};
+use calt_engine::core::decide::RosterAction;
+use calt_engine::store::{self, Contents, RESTORING, RestorePlace, StoreConfig, StoreError, Workspaces};
 use serde_json::json;
 
 use super::Done;
@@ -82,25 +79,5 @@ fn empty(target: &StoreConfig) -> Result<(), OfflineFault> {
 fn record(place: &RestorePlace) -> Result<(), OfflineFault> {
     let Contents { events, root, made_at, files, workspaces, .. } = place.contents;
     let workspaces = workspaces == Workspaces::Included;
-    let command = RosterCommand {
-        caller: Caller::daemon(),
-        claim: Claim::default(),
-        action: RosterAction::Restored { events, root, made_at, files, workspaces },
-    };
-    let facts = Facts {
-        now: calt_engine::now(),
-        next_run: RunId(0),
-        next_artifact: ArtifactId(0),
-        tier: Tier::None,
-        demands: calt_engine::core::policy::Demands::default(),
-        step: None,
-        home: None,
-    };
-    let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
-    let (store, _) = Store::open(&place.staged)?;
-    let recorded = runtime.block_on(store.submit_roster(command, facts));
-    store.close();
-    recorded?.outcome.map_err(|refusal| StoreError::Corrupt(refusal.to_string()))?;
-    Ok(())
+    super::record(&place.staged, RosterAction::Restored { events, root, made_at, files, workspaces })
 }

@@ -50,7 +50,7 @@ pub fn facts() -> Facts {
         next_artifact: ArtifactId(0),
         tier: Tier::Full,
         demands: calt_core::policy::Demands::default(),
-        step: None,
+        steps: std::collections::HashMap::new(),
         home: None,
     }
 }
@@ -161,7 +161,7 @@ impl Person {
                 box_spec: None,
             }
         };
-        let facts = Facts { step: Some(gathered), ..facts() };
+        let facts = Facts { steps: std::collections::HashMap::from([(step_id(number), gathered)]), ..facts() };
         let action =
             Action::StartStep { step: step_id(number), confirm_high_risk: false, masked_inputs: json!({"path": "x"}) };
         self.act_with(owner(), action, facts).await.unwrap()

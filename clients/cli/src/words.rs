@@ -1,0 +1,126 @@
+//! What the command line says, in the language of the person: English stands in the code, its translation beside it.
+
+mod japanese;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::sync::LazyLock;
+
+use calt_api::Language;
+
+use crate::context::locale;
+
+/// Says a template of this program in the person's language, with its `{name}`s filled in.
+///
+/// The English template is the key of its translations: a test reads every call and asks for all of them.
+macro_rules! t {
+    ($template:literal $(, $name:ident = $value:expr)* $(,)?) => {
+        $crate::words::said($template, &[$((stringify!($name), &$value as &dyn ::std::fmt::Display)),*])
+    };
+}
+pub(crate) use t;
+
+static LANGUAGE: LazyLock<Language> = LazyLock::new(|| match locale() {
+    Some(locale) if !wants_data(&mut std::env::args_os().skip(1)) => Language::of_locale(&locale),
+    Some(_) | None => Language::English,
+});
+
+/// The language of the person who reads what is said. Programs read English: so does everybody under `--json`.
+pub(crate) fn language() -> Language {
+    *LANGUAGE
+}
+
+/// Whether these words of a command line ask for data, also where they cannot be read otherwise.
+pub(crate) fn wants_data(words: &mut dyn Iterator<Item = OsString>) -> bool {
+    words.take_while(|word| word != "--").any(|word| word == "--json")
+}
+
+/// The sentence of a template.
+pub(crate) fn said(template: &str, values: &[(&str, &dyn Display)]) -> String {
+    filled(in_language(template, language()), values)
+}
+
+fn in_language(template: &str, language: Language) -> &str {
+    let translations = match language {
+        Language::English => return template,
+        Language::Japanese => japanese::SENTENCES,
+    };
+    translations.iter().find(|(english, _)| *english == template).map_or(template, |(_, translated)| translated)
+}
+
+/// Puts values into the `{name}`s. What a value holds is never read as a template.
+fn filled(template: &str, values: &[(&str, &dyn Display)]) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else { break };
+        text.push_str(before);
+        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
+            text.push_str(&value.to_string());
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use regex::Regex;
+
+    use super::*;
+
+    /// Every template of the program, as its source has it.
+    fn templates() -> BTreeSet<String> {
+        fn read(folder: &Path, call: &Regex, found: &mut BTreeSet<String>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    read(&path, call, found);
+                } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("src/words.rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let calls = call.captures_iter(&text).map(|found| found[1].to_owned());
+                    found.extend(calls.map(|literal| serde_json::from_str(&format!("\"{literal}\"")).unwrap()));
+                }
+            }
+        }
+        let call = Regex::new(r#"\bt!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+        let mut found = BTreeSet::new();
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &call, &mut found);
+        found
+    }
+
+    fn names(template: &str) -> BTreeSet<&str> {
+        template.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
+    }
+
+    #[test]
+    fn every_sentence_has_its_japanese_and_nothing_else_is_translated() {
+        let known: BTreeSet<String> = japanese::SENTENCES.iter().map(|(english, _)| (*english).to_owned()).collect();
+        let said = templates();
+        let missing: Vec<_> = said.difference(&known).collect();
+        assert!(missing.is_empty(), "not translated: {missing:#?}");
+        let unused: Vec<_> = known.difference(&said).collect();
+        assert!(unused.is_empty(), "translated, and never said: {unused:#?}");
+        assert_eq!(known.len(), japanese::SENTENCES.len(), "a sentence is translated twice");
+    }
+
+    #[test]
+    fn a_translation_holds_the_same_values() {
+        for (english, translated) in japanese::SENTENCES {
+            assert_eq!(names(english), names(translated), "{english}");
+            let edge = |text: &str| (text.starts_with('\n'), text.ends_with('\n'), text.ends_with(' '));
+            assert_eq!(edge(english), edge(translated), "{english}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_never_a_template() {
+        assert_eq!(filled("{a} and {b}", &[("a", &"{b}"), ("b", &2)]), "{b} and 2");
+        assert_eq!(in_language("error: {message}\n", Language::Japanese), "エラー: {message}\n");
+        assert_eq!(in_language("nobody says this", Language::Japanese), "nobody says this");
+    }
+}
