@@ -142,10 +142,14 @@ pub(crate) enum Command {
     Wizard(WizardCommand),
     /// Run the daemon in the foreground, or stop the one in the background
     Daemon(DaemonArguments),
-    /// Print completions for a shell
+    /// Print completions for a shell, or write the man pages
     Completions {
         /// The shell
-        shell: clap_complete::Shell,
+        #[arg(required_unless_present = "man")]
+        shell: Option<clap_complete::Shell>,
+        /// Write one man page a command into this directory
+        #[arg(long, value_name = "DIR", conflicts_with = "shell")]
+        man: Option<PathBuf>,
     },
 }
 

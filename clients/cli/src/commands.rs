@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod artifacts;
+mod completions;
 mod daemon;
 mod decision;
 mod doctor;
@@ -30,7 +31,7 @@ use std::path::Path;
 use crate::arguments::{Command, WizardCommand};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::{hint, render};
+use crate::hint;
 
 /// Largest plan document, in bytes; the daemon reads no larger body.
 const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -66,11 +67,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Quickstart { plan, yes } => quickstart::run(context, plan.as_deref(), yes).await,
             Command::Wizard(WizardCommand::Run) => wizard::run(context).await,
             Command::Daemon(arguments) => daemon::run(context, &arguments).await,
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut crate::definition(), "calt", &mut script);
-                render::out_bytes(&script)
-            }
+            Command::Completions { shell, man } => completions::run(context, shell, man.as_deref()),
         }
     })
 }

@@ -11,6 +11,8 @@ mod command;
 mod diff;
 mod directory;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod git_patch;
 mod limits;
 mod patch;
