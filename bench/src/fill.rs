@@ -171,6 +171,7 @@ impl Producer<'_> {
             workspace: WorkspaceIdentity::Own,
             ticket: Some(format!("OPS-{}", self.number)),
             origin: None,
+            copied: None,
         })
     }
 
@@ -256,6 +257,7 @@ impl Producer<'_> {
             steps: step.into_iter().collect(),
             pin: calt_core::pin::PinFacts::default(),
             home: None,
+            neighbours: Vec::new(),
         };
         let command = Command { caller, claim: Claim::default(), action };
         let committed = self.filler.store.submit(&self.session, command, facts).await.unwrap();

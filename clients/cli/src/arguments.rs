@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PersonCommand, PlanCommand, SessionCommand, StepCommand, TokenCommand,
-    ToolsCommand, WizardCommand,
+    ToolsCommand, WizardCommand, WorkspaceCommand, WorkspaceOption,
 };
 pub(crate) use land::{LandArguments, LandAs};
 pub(crate) use pin::PinArguments;
@@ -105,6 +105,9 @@ pub(crate) enum Command {
     Person(PersonCommand),
     /// Set, change and remove the PIN that a person's decisions ask for; no daemon may run
     Pin(PinArguments),
+    /// Name, list and remove the directories sessions may work on
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -139,10 +142,14 @@ pub(crate) enum Command {
     Wizard(WizardCommand),
     /// Run the daemon in the foreground, or stop the one in the background
     Daemon(DaemonArguments),
-    /// Print completions for a shell
+    /// Print completions for a shell, or write the man pages
     Completions {
         /// The shell
-        shell: clap_complete::Shell,
+        #[arg(required_unless_present = "man")]
+        shell: Option<clap_complete::Shell>,
+        /// Write one man page a command into this directory
+        #[arg(long, value_name = "DIR", conflicts_with = "shell")]
+        man: Option<PathBuf>,
     },
 }
 
@@ -193,6 +200,8 @@ pub(crate) struct RunArguments {
     /// How strictly the new session is held
     #[arg(long, value_enum, default_value = "strict", conflicts_with = "session")]
     pub(crate) profile: Profile,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceOption,
 }
 
 /// How the daemon is to run.

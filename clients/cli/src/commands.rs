@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod artifacts;
+mod completions;
 mod daemon;
 mod decision;
 mod doctor;
@@ -23,14 +24,15 @@ mod tools;
 mod undo;
 mod wait;
 mod wizard;
+mod workspace;
 
 use std::path::Path;
 
 use crate::arguments::{Command, WizardCommand};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::words::t;
-use crate::{hint, render};
 
 /// Largest plan document, in bytes; the daemon reads no larger body.
 const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -56,6 +58,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Person(command) => person::run(context, command).await,
             Command::Pin(_) => Err(Fault::Bug("a PIN was asked for and not handed over".to_owned())),
+            Command::Workspace(command) => workspace::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
             Command::Land(arguments) => land::run(context, &arguments).await,
@@ -65,11 +68,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Quickstart { plan, yes } => quickstart::run(context, plan.as_deref(), yes).await,
             Command::Wizard(WizardCommand::Run) => wizard::run(context).await,
             Command::Daemon(arguments) => daemon::run(context, &arguments).await,
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut crate::definition(), "calt", &mut script);
-                render::out_bytes(&script)
-            }
+            Command::Completions { shell, man } => completions::run(context, shell, man.as_deref()),
         }
     })
 }

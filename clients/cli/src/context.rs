@@ -98,6 +98,9 @@ impl Context {
         if self.base_url.is_some() {
             return None;
         }
+        if let Some(path) = session["workspace"]["path"].as_str() {
+            return Some(PathBuf::from(path));
+        }
         // A session that goes on after a stop works in the directory of the one before it.
         let home = session["workspace"]["session"].as_str().or_else(|| session["id"].as_str())?;
         let workspace = self.data_root().ok()?.value.join("sessions").join(home).join("workspace");

@@ -65,6 +65,7 @@ fn plain(next: &Next, session: Option<&str>) -> Option<String> {
         Next::ListArtifacts { session } => format!("calt artifacts list {session}"),
         Next::StartDaemon => "calt daemon".to_owned(),
         Next::ListTokens => "calt token list".to_owned(),
+        Next::ListWorkspaces => "calt workspace list".to_owned(),
         Next::ListPersons => "calt person list".to_owned(),
         Next::AskApprover => {
             session.map_or_else(|| "calt session list".to_owned(), |session| format!("calt run --session {session}"))

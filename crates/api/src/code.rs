@@ -124,6 +124,9 @@ codes! {
     PlanSuperseded "plan_superseded" 409 Gate ["show_plan"] "A newer plan version has taken its place.";
     NothingToTakeBack "nothing_to_take_back" 409 Gate ["show_session"] "Nothing is left to take back; `args.left_alone` names the files that were changed since.";
     WorkspaceInUse "workspace_in_use" 409 Gate ["show_session"] "Another session works on the same files.";
+    WorkspaceBusy "workspace_busy" 409 Gate ["show_session"] "Another session writes in the attached directory; `args.holder` says which.";
+    WorkspaceMoved "workspace_moved" 409 Gate ["list_workspaces"] "Where the workspace's directory was stands another one, or none.";
+    WorkspaceUnusable "workspace_unusable" 409 Gate ["list_workspaces"] "The workspace cannot be made; `args.reason` says why.";
     SessionNotFound "session_not_found" 404 Missing ["list_sessions"] "There is no such session.";
     PlanNotFound "plan_not_found" 404 Missing ["show_session"] "The session has no such plan version.";
     StepNotFound "step_not_found" 404 Missing ["show_session"] "The plan has no such step.";
@@ -134,6 +137,7 @@ codes! {
     ToolNotFound "tool_not_found" 404 Missing ["list_tools"] "There is no such tool.";
     TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
     PersonNotFound "person_not_found" 404 Missing ["list_persons"] "There is nobody of that name.";
+    WorkspaceNotFound "workspace_not_found" 404 Missing ["list_workspaces"] "There is no workspace of that name.";
     PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";
     TokenMissing "token_missing" 401 Reach ["give_token"] "No bearer token was sent.";
     TokenInvalid "token_invalid" 401 Reach ["give_token"] "The token is unknown, revoked or expired.";

@@ -111,6 +111,9 @@ endpoints! {
     LIST_TOOLS = get "/api/v1/tools" "Lists the tools.";
     TOOL_PERMISSIONS = get "/api/v1/tools/{tool}/permissions" "Shows one tool and its permission profile.";
     SANDBOX = get "/api/v1/sandbox" "Says how commands are isolated on this machine.";
+    ADD_WORKSPACE = post "/api/v1/workspaces" "Gives a workspace a name.";
+    LIST_WORKSPACES = get "/api/v1/workspaces" "Lists workspaces by name.";
+    REMOVE_WORKSPACE = post "/api/v1/workspaces/{workspace}/remove" "Takes a workspace's name away; its directory stays as it is.";
     CREATE_TOKEN = post "/api/v1/tokens" "Makes a token; it is shown this once.";
     LIST_TOKENS = get "/api/v1/tokens" "Lists tokens by their public names.";
     REVOKE_TOKEN = post "/api/v1/tokens/{token}/revoke" "Takes a token back.";

@@ -44,6 +44,8 @@ pub enum Next {
     ListTokens,
     /// See which people there are.
     ListPersons,
+    /// See which workspaces there are.
+    ListWorkspaces,
     /// Give a reason.
     GiveReason,
     /// Mend the request: `detail` says what is wrong with it, `docs/api.md` how the call looks.

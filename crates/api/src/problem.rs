@@ -172,7 +172,8 @@ impl From<&Refusal> for Problem {
             | Refusal::EventNotFound { .. }
             | Refusal::ToolNotFound { .. }
             | Refusal::TokenNotFound { .. }
-            | Refusal::PersonNotFound { .. } => missing(refusal),
+            | Refusal::PersonNotFound { .. }
+            | Refusal::WorkspaceNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
             | Refusal::PlanNotApproved { .. }
@@ -183,7 +184,10 @@ impl From<&Refusal> for Problem {
             | Refusal::SessionClosed { .. }
             | Refusal::AlreadyDecided { .. }
             | Refusal::NothingToTakeBack { .. }
-            | Refusal::WorkspaceInUse { .. } => gate_of_plan(refusal),
+            | Refusal::WorkspaceInUse { .. }
+            | Refusal::WorkspaceBusy { .. }
+            | Refusal::WorkspaceMoved { .. }
+            | Refusal::WorkspaceUnusable { .. } => gate_of_plan(refusal),
             Refusal::StepNotApproved { .. }
             | Refusal::DigestRequired { .. }
             | Refusal::DigestChanged { .. }
@@ -258,6 +262,9 @@ fn missing(refusal: &Refusal) -> Parts {
         Refusal::PersonNotFound { person } => {
             (Code::PersonNotFound, json!({"person": person}), Some(Next::ListPersons))
         }
+        Refusal::WorkspaceNotFound { name } => {
+            (Code::WorkspaceNotFound, json!({"name": name}), Some(Next::ListWorkspaces))
+        }
         Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),
     }
@@ -313,6 +320,16 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::WorkspaceInUse { session, open } => {
             let next = Next::ShowSession { session: open.to_string() };
             (Code::WorkspaceInUse, json!({"session": session, "open": open}), Some(next))
+        }
+        Refusal::WorkspaceBusy { name, holder } => {
+            let next = Next::ShowSession { session: holder.to_string() };
+            (Code::WorkspaceBusy, json!({"name": name, "holder": holder}), Some(next))
+        }
+        Refusal::WorkspaceMoved { name, reason } => {
+            (Code::WorkspaceMoved, json!({"name": name, "reason": reason}), Some(Next::ListWorkspaces))
+        }
+        Refusal::WorkspaceUnusable { name, reason } => {
+            (Code::WorkspaceUnusable, json!({"name": name, "reason": reason}), Some(Next::ListWorkspaces))
         }
         _ => unsorted(),
     }

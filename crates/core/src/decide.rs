@@ -14,6 +14,7 @@ mod planning;
 mod redaction;
 pub mod roster;
 mod starting;
+mod workspaces;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::event::{
 };
 use crate::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use crate::isolation::Tier;
+use crate::manifest::Head;
 use crate::permit::Permit;
 use crate::pin::PinFacts;
 use crate::plan::Plan;
@@ -162,6 +164,8 @@ pub struct CreateSession {
     pub ticket: Option<String>,
     /// What made it (`doctor` for a probe).
     pub origin: Option<String>,
+    /// What was copied into its workspace, names masked; of a snapshot alone.
+    pub copied: Option<Head>,
 }
 
 /// A plan to take in.
@@ -281,6 +285,21 @@ pub struct Facts {
     pub pin: PinFacts,
     /// What was gathered about the workspace of another session, for a session that would go on there.
     pub home: Option<HomeFacts>,
+    /// Every session that works on the same attached directory; empty of any other workspace.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A session on an attached directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The session.
+    pub session: SessionId,
+    /// The first approval of an apply since it was last over.
+    pub writes_since: Option<EventId>,
+    /// Whether a run of it that has no end yet writes.
+    pub is_writing: bool,
+    /// When its newest event was recorded.
+    pub last_event_at: Timestamp,
 }
 
 /// Who else is on a workspace.

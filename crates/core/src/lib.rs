@@ -11,6 +11,7 @@ pub mod event;
 pub mod export;
 pub mod id;
 pub mod isolation;
+pub mod manifest;
 pub mod merkle;
 pub mod moment;
 pub mod oracle;
@@ -27,6 +28,7 @@ pub mod session;
 pub mod time;
 pub mod toolbox;
 pub mod undo;
+pub mod workspace;
 
 pub use decide::{Action, Command, Decision, Facts, decide};
 pub use digest::Digest;

@@ -99,6 +99,14 @@ pub enum Refusal {
     NothingToTakeBack { session: SessionId, run: Option<RunId>, left_alone: Vec<LeftAlone> },
     #[error("the workspace of session `{session}` is in use by session `{open}`")]
     WorkspaceInUse { session: SessionId, open: SessionId },
+    #[error("workspace `{name}` was not found")]
+    WorkspaceNotFound { name: String },
+    #[error("session `{holder}` writes in workspace `{name}`; nobody else does until it is over")]
+    WorkspaceBusy { name: String, holder: SessionId },
+    #[error("workspace `{name}` is not the directory it was: {reason}")]
+    WorkspaceMoved { name: String, reason: String },
+    #[error("workspace `{name}` cannot be used: {reason}")]
+    WorkspaceUnusable { name: String, reason: String },
 }
 
 fn first_problem(problems: &[PlanProblem]) -> String {
@@ -170,6 +178,10 @@ impl Refusal {
             Self::ReasonRequired => "reason_required",
             Self::NothingToTakeBack { .. } => "nothing_to_take_back",
             Self::WorkspaceInUse { .. } => "workspace_in_use",
+            Self::WorkspaceNotFound { .. } => "workspace_not_found",
+            Self::WorkspaceBusy { .. } => "workspace_busy",
+            Self::WorkspaceMoved { .. } => "workspace_moved",
+            Self::WorkspaceUnusable { .. } => "workspace_unusable",
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod steps;
 pub(crate) mod tokens;
 pub(crate) mod tools;
 pub(crate) mod unlock;
+pub(crate) mod workspaces;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;

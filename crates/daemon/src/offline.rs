@@ -166,6 +166,7 @@ fn facts() -> Facts {
         steps: HashMap::new(),
         pin: PinFacts::default(),
         home: None,
+        neighbours: Vec::new(),
     }
 }
 

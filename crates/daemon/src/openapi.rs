@@ -3,12 +3,12 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, AdministrationRequest, AlsoSkipped, ArtifactView, CheckpointView, CreateSession, CreateToken,
-    DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest, EventView, ExecuteReply,
+    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, CheckpointView, CreateSession,
+    CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest, EventView, ExecuteReply,
     ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
     RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided,
     StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
-    UnlockRequest,
+    UnlockRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -143,6 +143,8 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         | at::CREATE_TOKEN
         | at::LIST_TOKENS
         | at::REVOKE_TOKEN
+        | at::ADD_WORKSPACE
+        | at::REMOVE_WORKSPACE
         | at::SIGN_CHECKPOINT
         | at::REDACT_EVENT => Some(Act::Administer),
         _ => Some(Act::Read),
@@ -168,10 +170,13 @@ fn takes(endpoint: &Endpoint) -> Takes {
         at::STOP_SESSION | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
-        at::REMOVE_PERSON | at::REVOKE_TOKEN => Takes::Body(named::<AdministrationRequest>(), Required::False),
+        at::REMOVE_PERSON | at::REMOVE_WORKSPACE | at::REVOKE_TOKEN => {
+            Takes::Body(named::<AdministrationRequest>(), Required::False)
+        }
         at::UNLOCK => Takes::Body(named::<UnlockRequest>(), Required::True),
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
+        at::ADD_WORKSPACE => Takes::Body(named::<AddWorkspace>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         at::REDACT_EVENT => Takes::Body(named::<RedactRequest>(), Required::True),
         _ => Takes::Nothing,
@@ -203,6 +208,8 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
         at::UNLOCK => Gives::View(reference::<UnlockReply>()),
         at::LIST_PERSONS => Gives::View(page::<PersonView>()),
+        at::ADD_WORKSPACE | at::REMOVE_WORKSPACE => Gives::View(reference::<WorkspaceView>()),
+        at::LIST_WORKSPACES => Gives::View(page::<WorkspaceView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
@@ -234,6 +241,7 @@ fn path_words(name: &str) -> &'static str {
         "artifact" => "The artifact's number.",
         "event" => "The event's number.",
         "tool" => "The tool's name.",
+        "workspace" => "The workspace's name.",
         _ => "The token's public name, `tok_…`.",
     }
 }
@@ -454,6 +462,7 @@ where
     complete(Page::<T>::schema())
 }
 
+#[allow(clippy::too_many_lines, reason = "a list: one line a view")]
 fn schemas() -> ComponentsBuilder {
     let (mut requests, mut replies) = (Vec::new(), Vec::new());
     macro_rules! views {
@@ -464,6 +473,7 @@ fn schemas() -> ComponentsBuilder {
     }
     views![
         requests: AddPerson,
+        AddWorkspace,
         AdministrationRequest,
         CreateSession,
         CreateToken,
@@ -504,6 +514,7 @@ fn schemas() -> ComponentsBuilder {
         UndoReply,
         UnlockReply,
         SessionDiffView,
+        WorkspaceView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);
@@ -519,6 +530,8 @@ fn schemas() -> ComponentsBuilder {
                 object.required = vec!["plan_version".to_owned(), "digest".to_owned()];
             } else if name == UnlockRequest::name() {
                 object.required = vec!["pin".to_owned()];
+            } else if name == AddWorkspace::name() {
+                object.required = vec!["name".to_owned(), "kind".to_owned()];
             }
         }
         (name, schema)

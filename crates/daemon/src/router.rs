@@ -13,7 +13,7 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use crate::app::App;
 use crate::handlers::{
     artifacts, decisions, diff, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens,
-    tools, unlock,
+    tools, unlock, workspaces,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -59,6 +59,9 @@ pub fn router(app: App) -> Router {
         .serve(at::ADD_PERSON, persons::add)
         .serve(at::LIST_PERSONS, persons::list)
         .serve(at::REMOVE_PERSON, persons::remove)
+        .serve(at::ADD_WORKSPACE, workspaces::add)
+        .serve(at::LIST_WORKSPACES, workspaces::list)
+        .serve(at::REMOVE_WORKSPACE, workspaces::remove)
         .serve(at::CREATE_TOKEN, tokens::create)
         .serve(at::LIST_TOKENS, tokens::list)
         .serve(at::REVOKE_TOKEN, tokens::revoke)

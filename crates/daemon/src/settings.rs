@@ -126,6 +126,8 @@ pub(crate) struct Settings {
     pub(crate) run_as: Option<(u32, u32)>,
     pub(crate) tests_without_namespaces: bool,
     pub(crate) demands: Demands,
+    /// Where the configuration lies: the directory of the usual file, and the file that was named.
+    pub(crate) configuration: Vec<PathBuf>,
     report: Vec<Setting>,
 }
 
@@ -158,7 +160,10 @@ impl Settings {
                 return Err(SettingsFault::UnknownKey { key: key.clone(), origin: origin.clone() });
             }
         }
-        Self::from_layers(&layers, default_root, options.background)
+        let settings = Self::from_layers(&layers, default_root, options.background)?;
+        let usual = default_file.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let named = options.config.as_ref().and_then(|file| std::path::absolute(file).ok());
+        Ok(Self { configuration: usual.into_iter().chain(named).collect(), ..settings })
     }
 
     fn from_layers(layers: &[(String, Layer)], root: Option<PathBuf>, background: bool) -> Result<Self, SettingsFault> {
@@ -225,6 +230,7 @@ impl Settings {
             run_as,
             tests_without_namespaces,
             demands,
+            configuration: Vec::new(),
             report,
         })
     }

@@ -78,11 +78,9 @@ impl Engine {
         let wanted = Wanted::whole(&ground.writes, session);
         let others_wrote = wanted.shared();
         let found = self.settle(&ground, wanted).await?;
-        let (engine, home, taken) = (self.clone(), ground.home, found.taken);
+        let (engine, place, taken) = (self.clone(), ground.place, found.taken);
         let since = blocking(move || {
-            let workspace = engine
-                .open_workspace(&home)
-                .map_err(|error| Fault::Internal(format!("the workspace of {home} cannot be opened: {error}")))?;
+            let workspace = engine.open_workspace(&place).map_err(|unopened| unopened.refusal(&place))?;
             let mask = |text: &str| engine.inner.masker.mask_text(text).into_owned();
             let mask: Option<Mask<'_>> = (shown == Shown::Masked).then_some(&mask);
             Ok::<_, Fault>(workspace.since(&taken, mask))

@@ -16,7 +16,7 @@ use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, EventId, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
-use calt_tools::{Isolation, LayerVerdict, Toolkit, Workspace};
+use calt_tools::{Isolation, LayerVerdict, Toolkit};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +32,8 @@ const PLAN_STEPS_KEPT: usize = 8_000;
 /// Most runs at once; more wait for their turn. Below the threads a daemon has for work that blocks, so that
 /// runs which wait for something never keep reads and stops waiting.
 const RUNS_MAX: usize = 48;
+/// Most snapshots taken at once; more wait for their turn.
+const SNAPSHOTS_AT_ONCE: usize = 2;
 /// Longest `source`, `user_id` and `message_id`, in characters.
 const CLAIM_CHARS_MAX: usize = 200;
 
@@ -48,6 +50,8 @@ pub struct EngineConfig {
     pub demands: Demands,
     /// What the owner says about isolation.
     pub isolation: Isolation,
+    /// Directories that no workspace may hold or lie in, beside the data root.
+    pub kept: Vec<PathBuf>,
     /// A file to which every signed checkpoint is appended.
     pub checkpoint_file: Option<PathBuf>,
     /// Exact values to mask wherever they appear.
@@ -125,6 +129,8 @@ pub(crate) struct Inner {
     /// The key that signs checkpoints; empty while the log only reads.
     pub(crate) record_key: OnceLock<SigningKey>,
     pub(crate) checkpoint_file: Option<PathBuf>,
+    /// Directories that no workspace may hold or lie in.
+    pub(crate) kept: Vec<PathBuf>,
     demands: Demands,
     /// The keys that were given for PINs.
     pub(crate) unlocks: Unlocks,
@@ -134,8 +140,12 @@ pub(crate) struct Inner {
     pub(crate) closing: CancellationToken,
     /// One turn: what is signed last is over all that came before it was asked for.
     pub(crate) signing: Semaphore,
-    /// One turn: whoever takes back looks who else is on a workspace and opens a session there, one after the other.
-    pub(crate) taking_back: Semaphore,
+    /// One turn: whoever looks who else is on a workspace, and acts on what was found, does both before the next.
+    pub(crate) ground_taking: Semaphore,
+    /// How many snapshots are taken at once.
+    pub(crate) snapshots: Semaphore,
+    /// Ends the snapshots that are being taken.
+    pub(crate) end_snapshots: calt_tools::Cancel,
     plans: Mutex<PlanCache>,
 }
 
@@ -172,12 +182,15 @@ impl Engine {
                 run_slots: Arc::new(Semaphore::new(RUNS_MAX)),
                 record_key: OnceLock::new(),
                 checkpoint_file: config.checkpoint_file,
+                kept: [config.kept, vec![config.data_root, config.database]].concat(),
                 demands: config.demands,
                 unlocks: Unlocks::default(),
                 comparing_pins: Semaphore::new(1),
                 closing: CancellationToken::new(),
                 signing: Semaphore::new(1),
-                taking_back: Semaphore::new(1),
+                ground_taking: Semaphore::new(1),
+                snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+                end_snapshots: calt_tools::Cancel::new(),
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
@@ -201,6 +214,7 @@ impl Engine {
             })
             .await?;
         pass(Moment::StartRecorded);
+        engine.accept_remounts().await?;
         let interrupted = engine.end_interrupted_runs().await?;
         engine.keep_record_key().await?;
         engine.sign_checkpoints_when_due();
@@ -211,6 +225,7 @@ impl Engine {
     pub async fn close(&self) {
         // What waits for its turn is told to come back later; nothing starts from here on.
         self.inner.run_slots.close();
+        self.inner.end_snapshots.trigger();
         self.cancel_every_run();
         self.inner.closing.cancel();
         self.inner.tasks.close();
@@ -254,28 +269,6 @@ impl Engine {
         self.inner.data_root.join("sessions").join(session.as_str())
     }
 
-    /// The directory an own workspace is, of the session whose home it is.
-    pub(crate) fn workspace_dir(&self, home: &SessionId) -> PathBuf {
-        self.session_dir(home).join("workspace")
-    }
-
-    /// Where every run on that workspace keeps its pre-images, whichever session it belongs to.
-    pub(crate) fn rooms_dir(&self, home: &SessionId) -> PathBuf {
-        self.session_dir(home).join("preimages")
-    }
-
-    /// The session in whose directory a session works.
-    pub(crate) async fn home_of(&self, session: &SessionId) -> Result<SessionId, Fault> {
-        let state = self.inner.store.session_state(session).await?;
-        let missing = || Refusal::SessionNotFound { session: session.to_string() };
-        Ok(state.ok_or_else(missing)?.workspace().home(session).clone())
-    }
-
-    /// Opens the workspace that is at home there. Blocks.
-    pub(crate) fn open_workspace(&self, home: &SessionId) -> std::io::Result<Workspace> {
-        Ok(Workspace::open(&self.workspace_dir(home))?.with_rooms(self.rooms_dir(home)))
-    }
-
     pub(crate) async fn submit(
         &self,
         by: Asker,
@@ -316,7 +309,16 @@ impl Engine {
     }
 
     pub(crate) async fn submit_roster_by(&self, by: Asker, action: RosterAction) -> Result<Answer, Fault> {
-        let facts = Facts { pin: self.pin_facts(&by), ..self.facts() };
+        self.submit_roster_knowing(by, action, self.facts()).await
+    }
+
+    pub(crate) async fn submit_roster_knowing(
+        &self,
+        by: Asker,
+        action: RosterAction,
+        facts: Facts,
+    ) -> Result<Answer, Fault> {
+        let facts = Facts { pin: self.pin_facts(&by), ..facts };
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
         let committed = self.inner.store.submit_roster(command, facts).await?;
         Ok(committed.outcome?)
@@ -354,6 +356,7 @@ impl Engine {
             steps: HashMap::new(),
             pin: PinFacts::default(),
             home: None,
+            neighbours: Vec::new(),
         }
     }
 

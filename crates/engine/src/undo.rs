@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::chance;
 use crate::engine::{Asker, Engine, Fault, blocking};
+use crate::place::Place;
 use crate::sessions::remove_empty_session;
 
 /// Seconds each step of an undo may take: as long as any step.
@@ -41,7 +42,7 @@ pub struct UndoPlan {
 
 /// Who is on a workspace: the sessions, and which of them may still write.
 pub(crate) struct Ground {
-    pub(crate) home: SessionId,
+    pub(crate) place: Place,
     facts: HomeFacts,
     pub(crate) writes: Vec<Written>,
 }
@@ -55,7 +56,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::NothingToTakeBack`], [`Refusal::RunNotFound`], or the gate's reason.
     pub async fn undo(&self, by: Asker, session: &SessionId, run: Option<RunId>) -> Result<UndoPlan, Fault> {
-        let turn = self.inner.taking_back.acquire().await;
+        let turn = self.inner.ground_taking.acquire().await;
         let _turn = turn.map_err(|_| StoreError::Unavailable("the daemon is ending".to_owned()))?;
         let ground = self.ground(session).await?;
         let scope = match run {
@@ -91,8 +92,8 @@ impl Engine {
 
     /// Who is on a session's workspace, and what was written there.
     pub(crate) async fn ground(&self, session: &SessionId) -> Result<Ground, Fault> {
-        let home = self.home_of(session).await?;
-        let (engine, at) = (self.clone(), home.clone());
+        let place = self.place_of(session).await?;
+        let (engine, at) = (self.clone(), place.home.clone());
         let (sessions, mut writes) = blocking(move || -> Result<_, StoreError> {
             let sessions = engine.store().sessions_on(&at)?;
             let writes: Result<Vec<_>, _> = sessions.iter().map(|session| engine.store().written_by(session)).collect();
@@ -110,7 +111,7 @@ impl Engine {
                 facts.open = Some(other);
             }
         }
-        Ok(Ground { home, facts, writes })
+        Ok(Ground { place, facts, writes })
     }
 
     /// A run of this workspace, whether it wrote or not.
@@ -119,7 +120,7 @@ impl Engine {
         let row = blocking(move || engine.store().run(run)).await??;
         let missing = || Fault::from(Refusal::RunNotFound { run });
         let session = row.ok_or_else(missing)?.session_id;
-        if self.home_of(&session).await? == ground.home { Ok(run) } else { Err(missing()) }
+        if self.place_of(&session).await?.home == ground.place.home { Ok(run) } else { Err(missing()) }
     }
 
     /// Looks at the files and at the pre-images. Touches nothing.
@@ -129,11 +130,9 @@ impl Engine {
 
     /// The same for what is wanted already.
     pub(crate) async fn settle(&self, ground: &Ground, wanted: Wanted) -> Result<Undo, Fault> {
-        let (engine, home) = (self.clone(), ground.home.clone());
+        let (engine, place) = (self.clone(), ground.place.clone());
         blocking(move || {
-            let workspace = engine
-                .open_workspace(&home)
-                .map_err(|error| Fault::Internal(format!("the workspace of {home} cannot be opened: {error}")))?;
+            let workspace = engine.open_workspace(&place).map_err(|unopened| unopened.refusal(&place))?;
             let standing = |path: &str| match reference::read(path) {
                 Reading::Literal => workspace.standing(path),
                 Reading::Reference { .. } | Reading::Malformed => {
@@ -154,9 +153,10 @@ impl Engine {
             goal: Some(title.to_owned()),
             mode: Mode::Normal,
             profile: Profile::Strict,
-            workspace: WorkspaceIdentity::Of { session: ground.home.clone() },
+            workspace: WorkspaceIdentity::Of { session: ground.place.home.clone() },
             ticket: None,
             origin: Some("undo".to_owned()),
+            copied: None,
         });
         let facts = Facts { home: Some(ground.facts.clone()), ..self.facts() };
         self.would_take(by, &id, &create, &facts).await?;

@@ -69,6 +69,9 @@ pub(crate) fn project(
         | Fact::PersonRemoved { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::WorkspaceAdded { .. }
+        | Fact::WorkspaceRemoved { .. }
+        | Fact::WorkspaceRemounted { .. }
         | Fact::AccessRefused { .. }
         | Fact::CheckpointSigned { .. }
         | Fact::RecordExported { .. }

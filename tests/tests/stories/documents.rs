@@ -285,7 +285,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "step_execution_rejected",
-        "An execution was refused at the gate. `reason`: `step_input_reference_unresolved`, `digest_changed`, `high_risk_confirmation_required`, `dry_run_apply_blocked`, `isolation_unavailable`.",
+        "An execution was refused at the gate. `reason`: `step_input_reference_unresolved`, `digest_changed`, `high_risk_confirmation_required`, `dry_run_apply_blocked`, `isolation_unavailable`, `workspace_busy`.",
         "version, step, reason",
     ),
     (
@@ -309,6 +309,17 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "token, principal, hash, expires_at",
     ),
     ("token_revoked", "A token was taken back.", "token"),
+    (
+        "workspace_added",
+        "A workspace got a name. `directory` stands for kinds `snapshot` and `attach`; its path stands in the record alone, not in what the API shows of the event.",
+        "name, kind, directory?[path, inode, born_micros, device], include?[]",
+    ),
+    ("workspace_removed", "A workspace's name was taken away.", "name"),
+    (
+        "workspace_remounted",
+        "At its start the daemon found a workspace's directory on a device of another number, as after a reboot.",
+        "name, device",
+    ),
     (
         "payload_redacted",
         "The owner let the text of an earlier event go; that event's facts, text hash and leaf stay.",

@@ -8,6 +8,7 @@ mod backup;
 mod command_line;
 mod crash;
 mod decisions;
+mod delivery;
 mod documents;
 mod examples;
 mod failure;
@@ -26,6 +27,7 @@ mod plans;
 mod preview;
 mod problems;
 mod prompts;
+mod real_repository;
 mod redaction;
 mod search;
 mod secrets;
@@ -36,6 +38,7 @@ mod two_looks;
 mod undo;
 mod useful_work;
 mod webhook;
+mod workspaces;
 
 use serde_json::{Value, json};
 

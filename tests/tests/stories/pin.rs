@@ -109,6 +109,8 @@ fn a_token_alone_decides_confirms_and_administers_nothing() {
         ("/api/v1/persons", json!({"name": "eve", "role": "owner"})),
         ("/api/v1/events/1/redact", json!({"reason": "gone"})),
         ("/api/v1/persons/eve/remove", json!({})),
+        ("/api/v1/workspaces", json!({"name": "w", "kind": "own"})),
+        ("/api/v1/workspaces/w/remove", json!({})),
         ("/api/v1/tokens/tok_1/revoke", with(json!({}))),
     ] {
         needs_pin(&owner.post(path, &body));

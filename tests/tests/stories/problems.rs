@@ -126,6 +126,16 @@ const fn story(code: Code) -> Story {
         Code::WorkspaceInUse => {
             Below("crates/core/tests/it/undo.rs", "a_session_opens_on_anothers_workspace_only_when_it_is_alone_there")
         }
+        Code::WorkspaceBusy => {
+            Below("tests/tests/stories/workspaces/attached.rs", "one_session_writes_in_a_directory_until_it_is_over")
+        }
+        Code::WorkspaceMoved => {
+            Below("tests/tests/stories/workspaces/attached.rs", "a_directory_that_moved_or_was_replaced_is_refused")
+        }
+        Code::WorkspaceUnusable => Below(
+            "tests/tests/stories/workspaces/copied.rs",
+            "what_cannot_be_copied_leaves_no_session_and_no_directory",
+        ),
         Code::SessionNotFound => Answered(|world| world.owner().get("/api/v1/sessions/session_nope")),
         Code::PlanNotFound => Answered(|world| world.owner().approve_plan(&planned(world), 7)),
         Code::StepNotFound => Answered(|world| world.owner().run(&planned(world), "nope")),
@@ -146,6 +156,9 @@ const fn story(code: Code) -> Story {
         Code::ToolNotFound => Answered(|world| world.owner().get("/api/v1/tools/nope/permissions")),
         Code::PersonNotFound => Answered(|world| world.owner().post_nothing("/api/v1/persons/nope/remove")),
         Code::TokenNotFound => Answered(|world| world.owner().post_nothing("/api/v1/tokens/tok_nope/revoke")),
+        Code::WorkspaceNotFound => {
+            Answered(|world| world.owner().post("/api/v1/sessions", &json!({"workspace": "nope"})))
+        }
         Code::PathNotFound => Answered(|world| world.owner().get("/api/v1/nothing")),
         Code::TokenMissing => Answered(|world| world.request("GET", "/api/v1/tools", &[], None)),
         Code::TokenInvalid => {
@@ -306,6 +319,7 @@ fn a_command_is_refused_where_no_box_holds() {
         steps: std::collections::HashMap::from([(step.clone(), gathered)]),
         pin: calt_core::pin::PinFacts::default(),
         home: None,
+        neighbours: Vec::new(),
     };
     let caller = Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner };
     let action = Action::StartStep { step, confirm_high_risk: false, masked_inputs: json!({}) };

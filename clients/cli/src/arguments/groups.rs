@@ -37,6 +37,8 @@ pub(crate) enum SessionCommand {
         /// The ticket it belongs to
         #[arg(long = "ref", value_name = "TICKET")]
         ticket: Option<String>,
+        #[command(flatten)]
+        workspace: WorkspaceOption,
     },
     /// List sessions, newest first
     List {
@@ -307,6 +309,41 @@ pub(crate) enum PersonCommand {
     /// List people, agents and surfaces
     List,
     /// Remove a person; their tokens end with it
+    Remove {
+        /// The name
+        name: String,
+    },
+}
+
+/// On which workspace a new session works.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct WorkspaceOption {
+    /// Work on this workspace: its name, or a directory, which as a git repository is copied [default: an empty one]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) workspace: Option<String>,
+    /// Take along what is not committed in the repository
+    #[arg(long, requires = "workspace")]
+    pub(crate) uncommitted: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkspaceCommand {
+    /// Give a workspace a name
+    Add {
+        /// The name
+        name: String,
+        /// The directory; none for --kind own
+        directory: Option<PathBuf>,
+        /// A new empty one each time, a copy of the git repository each time, or the directory itself
+        #[arg(long, value_parser = ["own", "snapshot", "attach"])]
+        kind: String,
+        /// Files a snapshot takes along though git ignores them, such as '.venv/**'; may be given more than once
+        #[arg(long, value_name = "GLOB")]
+        include: Vec<String>,
+    },
+    /// List workspaces
+    List,
+    /// Take a workspace's name away; its directory stays as it is
     Remove {
         /// The name
         name: String,

@@ -6,6 +6,7 @@ use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use super::list::{list, more, table};
+use super::workspace;
 use crate::arguments::SessionCommand;
 use crate::context::Context;
 use crate::fault::Fault;
@@ -36,7 +37,7 @@ const FIELDS: &[(&str, &str)] = &[
 pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
-        SessionCommand::Create { goal, dry_run, profile, ticket } => {
+        SessionCommand::Create { goal, dry_run, profile, ticket, workspace } => {
             let body = json!({
                 "goal": goal,
                 "mode": if dry_run { "dry_run" } else { "normal" },
@@ -44,7 +45,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
                 "ref": ticket,
                 "source": context.source(),
             });
-            let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
+            let made = workspace::create_session(context, &client, body, &workspace).await?;
             context.show(&made, |made| render::pairs(made, FIELDS))?;
             context.hint(&format!("calt run PLAN --session {}", render::word(&made["id"])));
             Ok(())
@@ -65,6 +66,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&session], &[]).await?;
             context.show(&shown, |shown| {
                 let mut text = render::pairs(shown, FIELDS);
+                text.push_str(&workspace::copied(&shown["workspace"]));
                 if let Some(workspace) = context.workspace(shown) {
                     text.push_str(&render::files_in(&workspace));
                 }

@@ -205,4 +205,7 @@ const AROUND: &[(&str, &str)] = &[
     ),
     ("DIFFERS: {what}", "相違: {what}"),
     ("The commit is what the record says.", "コミットは記録のとおりです。"),
+    // Man pages.
+    ("the man pages are in {directory}\n", "man ページは {directory} にあります\n"),
+    ("the man pages cannot be written to `{place}`: {error}", "man ページを `{place}` に書けません: {error}"),
 ];

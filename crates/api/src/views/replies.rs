@@ -170,6 +170,8 @@ reply! {
         gate: String,
         /// The recorded preview's diff, masked.
         diff: Option<String>,
+        /// Files that are not as the preview this step names found them.
+        changed_since_preview: Vec<String>,
         /// What the run would refuse, and the like.
         remarks: Value,
         /// Who approved, when and how.
@@ -599,6 +601,24 @@ reply! {
         unlock: String,
         /// Until when it opens anything, RFC 3339.
         expires_at: String,
+    }
+}
+
+reply! {
+    /// A workspace that has a name.
+    WorkspaceView {
+        /// The name.
+        name: String,
+        /// `own`, `snapshot` or `attach`.
+        kind: String,
+        /// The directory; told to those who may approve.
+        path: Option<String>,
+        /// Patterns of files a snapshot takes along.
+        include: Vec<String>,
+        /// RFC 3339, UTC.
+        created_at: String,
+        /// When it was removed.
+        removed_at: Option<String>,
     }
 }
 

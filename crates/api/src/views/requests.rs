@@ -25,8 +25,10 @@ request! {
         mode: Option<String>,
         /// `strict` (default) or `dev`.
         safety_profile: Option<String>,
-        /// The name of a workspace. None are kept by name yet: leave it out, and the session gets an empty one of its own.
+        /// The name of a workspace; left out, the session gets an empty one of its own. A path is refused.
         workspace: Option<String>,
+        /// Whether a snapshot takes along what is not committed, as it stands in the repository's directory.
+        uncommitted: bool,
         /// The ticket it belongs to; at most 200 characters.
         r#ref: Option<String>,
         /// What made it; at most 200 characters.
@@ -37,6 +39,29 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+    }
+}
+
+request! {
+    /// A workspace to give a name.
+    AddWorkspace {
+        /// The name: `[A-Za-z0-9_.-]{1,64}`, beginning with a letter or a digit.
+        name: String,
+        /// `own`, `snapshot` or `attach`.
+        kind: String,
+        /// The directory, as an absolute path; none of kind `own`.
+        path: Option<String>,
+        /// Patterns (`*`, `?`, `**`) of files a snapshot takes along as they stand in the directory, though git ignores
+        /// them or they are not committed.
+        include: Vec<String>,
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::assurance::{self, demanded};
+use super::workspaces::nobody_else_writes;
 use super::{Answer, Command, Decided, Decision, Facts, StepFacts, Verdict, event};
 use crate::digest::Digest;
 use crate::event::{DecisionFact, Fact, How, NewEvent, Profile};
@@ -11,6 +12,7 @@ use crate::permit::Covers;
 use crate::principal::PrincipalId;
 use crate::refusal::Refusal;
 use crate::session::{Cause, Progress, Session, SessionStatus, Stage, Step};
+use crate::toolbox::Effect;
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: u64 = 4_000;
@@ -91,6 +93,9 @@ pub(super) fn approve_step(
         }
     }
     let rule = demanded(session, command, Some(step), verdict, facts)?;
+    if entry.planned.effect == Effect::Writes {
+        nobody_else_writes(session, facts)?;
+    }
     let decision = DecisionFact { rule, ..decision_fact(session, command, verdict, digest, facts) };
     let fact = Fact::StepApproved { version, step: step.clone(), covers, decision };
     let approved = decision_event(fact, format!("step {step} approved"), command, verdict);

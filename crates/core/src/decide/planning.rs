@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::approval::closed;
-use super::{Answer, CreateSession, Decision, Facts, HomeFacts, ImportPlan, event};
+use super::{Answer, CreateSession, Decision, Facts, HomeFacts, ImportPlan, event, fitting};
 use crate::digest::Digest;
 use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact, WorkspaceIdentity};
 use crate::id::{SessionId, StepId};
@@ -16,6 +16,8 @@ use crate::toolbox::Effect;
 
 /// Longest goal, in characters.
 const GOAL_CHARS_MAX: u64 = 4_000;
+/// Most names of a list that `session_created` has of what was copied.
+const COPIED_NAMES_MAX: usize = 100;
 /// Longest `ref` and `origin`, in characters.
 const LABEL_CHARS_MAX: u64 = 200;
 
@@ -35,7 +37,7 @@ pub(super) fn create_session(
     bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
     bounded("the origin", create.origin.as_deref(), LABEL_CHARS_MAX)?;
     let fact = Fact::SessionCreated { mode: create.mode, profile: create.profile, workspace: create.workspace.clone() };
-    let payload = json!({
+    let mut payload = json!({
         "goal": create.goal,
         "mode": create.mode,
         "safety_profile": create.profile,
@@ -43,6 +45,18 @@ pub(super) fn create_session(
         "ref": create.ticket,
         "origin": create.origin,
     });
+    if let Some(copied) = &create.copied {
+        payload["copied"] = json!({
+            "entries": copied.entries,
+            "bytes": copied.bytes,
+            "left_out": named(&copied.left_out),
+            "left_out_count": copied.left_out_count,
+            "uncommitted": named(&copied.uncommitted),
+            "uncommitted_count": copied.uncommitted_count,
+            "lfs_pointers": named(&copied.lfs_pointers),
+        });
+        payload = fitting(payload, &["copied"]);
+    }
     let created = event(fact, None, "session created".to_owned(), &payload);
     Ok(Decision::accept(Answer::SessionCreated { session: create.id.clone() }, vec![created]))
 }
@@ -58,6 +72,11 @@ fn nobody_else_is_on(home: &SessionId, facts: &Facts) -> Result<(), Refusal> {
         Some((session, step, run)) => Err(Refusal::RunInProgress { session, step, run }),
         None => Ok(()),
     }
+}
+
+/// The first of a list: the manifest has more.
+fn named<T>(all: &[T]) -> &[T] {
+    &all[..all.len().min(COPIED_NAMES_MAX)]
 }
 
 fn bounded(what: &str, text: Option<&str>, limit: u64) -> Result<(), Refusal> {

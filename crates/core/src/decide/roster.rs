@@ -1,8 +1,8 @@
-//! Decisions about people and credentials, and what the daemon says of itself.
+//! Decisions about people, credentials and workspaces, and what the daemon says of itself.
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, Redaction, assurance, event, people, pins, redaction, require};
+use super::{Answer, Decision, Facts, Redaction, assurance, event, people, pins, redaction, require, workspaces};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
@@ -14,6 +14,7 @@ use crate::principal::{Caller, Claim, PrincipalId, Role};
 use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::time::Timestamp;
+use crate::workspace::{DirectoryFact, WorkspaceKind};
 
 /// Something wanted of the roster.
 #[derive(Clone, Debug)]
@@ -87,6 +88,29 @@ pub enum RosterAction {
         purpose: Purpose,
         /// Whether it is the right one.
         is_right: bool,
+    },
+    /// Give a workspace a name.
+    AddWorkspace {
+        /// The name.
+        name: String,
+        /// What it is.
+        kind: WorkspaceKind,
+        /// The directory, as it was found.
+        directory: Option<DirectoryFact>,
+        /// Patterns of files that a snapshot takes along though git does not know them.
+        include: Vec<String>,
+    },
+    /// Take a workspace's name away.
+    RemoveWorkspace {
+        /// The name.
+        name: String,
+    },
+    /// The daemon: an attached directory is on a device of another number.
+    WorkspaceRemounted {
+        /// Its name.
+        name: String,
+        /// The device's number now.
+        device: u64,
     },
     /// The daemon: it has started.
     DaemonStarted {
@@ -182,6 +206,11 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
         RosterAction::TryPin { person, purpose, is_right } => {
             pins::tried(roster, &command.caller, (person, purpose, *is_right), facts)
         }
+        RosterAction::AddWorkspace { name, kind, directory, include } => {
+            workspaces::add(roster, (name, *kind), directory.as_ref(), include)
+        }
+        RosterAction::RemoveWorkspace { name } => workspaces::remove(roster, name, facts),
+        RosterAction::WorkspaceRemounted { name, device } => workspaces::remounted(roster, name, *device),
         RosterAction::DaemonStarted { version, binary_sha256, config_sha256 } => {
             let fact = Fact::DaemonStarted {
                 version: version.clone(),
@@ -225,9 +254,12 @@ const fn act_of(action: &RosterAction, role: Role) -> Act {
         | RosterAction::RemovePerson { .. }
         | RosterAction::CreateToken { .. }
         | RosterAction::RevokeToken { .. }
+        | RosterAction::AddWorkspace { .. }
+        | RosterAction::RemoveWorkspace { .. }
         | RosterAction::RedactPayload(_) => Act::Administer,
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
+        | RosterAction::WorkspaceRemounted { .. }
         | RosterAction::SignCheckpoint { .. }
         | RosterAction::SetPin { .. }
         | RosterAction::RemovePin { .. }

@@ -78,6 +78,9 @@ impl Pins {
             | Fact::ArtifactSaved { .. }
             | Fact::SessionStopped { .. }
             | Fact::SessionSucceeded { .. }
+            | Fact::WorkspaceAdded { .. }
+            | Fact::WorkspaceRemoved { .. }
+            | Fact::WorkspaceRemounted { .. }
             | Fact::PersonAdded { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }

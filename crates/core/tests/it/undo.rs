@@ -164,6 +164,7 @@ fn a_session_opens_on_anothers_workspace_only_when_it_is_alone_there() {
         workspace: WorkspaceIdentity::Of { session: session("home") },
         ticket: None,
         origin: None,
+        copied: None,
     };
     let command = Command { caller, claim: Claim::default(), action: Action::CreateSession(create) };
     let with = |home: Option<HomeFacts>| {

@@ -184,6 +184,7 @@ impl World {
             steps: steps.iter().filter_map(|step| Some((step.clone(), self.gathered(step)?))).collect(),
             pin: calt_core::pin::PinFacts::default(),
             home: None,
+            neighbours: Vec::new(),
         }
     }
 
@@ -389,6 +390,7 @@ pub(crate) fn create(profile: Profile, mode: Mode) -> Action {
         workspace: WorkspaceIdentity::Own,
         ticket: None,
         origin: None,
+        copied: None,
     })
 }
 

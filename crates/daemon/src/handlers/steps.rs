@@ -215,6 +215,7 @@ fn shown(
         files: json!(detail.files),
         gate: gate.to_owned(),
         diff: detail.diff,
+        changed_since_preview: detail.changed_since_preview,
         remarks: json!(detail.remarks),
         approval: approval.map_or(serde_json::Value::Null, shown_approval),
         run_id: row.and_then(|row| row.run).map(|run| run.0),

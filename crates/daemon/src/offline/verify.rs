@@ -181,6 +181,7 @@ fn counted(check: &Check) -> String {
         "pins" => ("PIN", "PINs"),
         "artifacts" => ("file", "files"),
         "plans" => ("version", "versions"),
+        "manifests" => ("copy", "copies"),
         _ => ("row", "rows"),
     };
     format!("{} {}", check.looked_at, if check.looked_at == 1 { one } else { many })

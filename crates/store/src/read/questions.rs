@@ -6,6 +6,7 @@ use calt_core::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use calt_core::merkle::Frontier;
 use calt_core::reference::RecordedOutput;
 use calt_core::session::PROBE_ORIGIN;
+use calt_core::time::Timestamp;
 use calt_core::undo::Written;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde_json::Value;
@@ -139,6 +140,23 @@ impl Store {
                    UNION SELECT id FROM sessions WHERE workspace = ?2 AND workspace <> '{\"kind\":\"own\"}'";
         let place = params![home.as_str(), of];
         self.ask(|connection| many(connection, sql, place, |row| parsed(row, 0, SessionId::parse)))
+    }
+
+    /// The sessions that work on an attached directory, or take back what was written there, oldest first; each with
+    /// the time of its newest event.
+    pub fn sessions_attached(&self, inode: u64, born_micros: i64) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
+        let sql = "WITH attached AS (
+                       SELECT id, created_event, updated_at FROM sessions
+                       WHERE workspace <> '{\"kind\":\"own\"}' AND json_extract(workspace, '$.inode') = ?1
+                         AND json_extract(workspace, '$.born_micros') = ?2)
+                   SELECT id, updated_at FROM
+                      (SELECT id, created_event, updated_at FROM attached
+                       UNION SELECT id, created_event, updated_at FROM sessions
+                             WHERE workspace <> '{\"kind\":\"own\"}'
+                               AND json_extract(workspace, '$.session') IN (SELECT id FROM attached))
+                   ORDER BY created_event";
+        let read = |row: &Row<'_>| Ok((parsed(row, 0, SessionId::parse)?, parsed(row, 1, Timestamp::parse)?));
+        self.ask(|connection| many(connection, sql, params![inode.to_string(), born_micros], read))
     }
 
     /// What the runs of a session wrote, as the log has it, oldest first.

@@ -110,6 +110,7 @@ pub fn verify(
     let (artifacts, plans) = files::look(connection, &files, &seen.named).map_err(database)?;
     done(artifacts);
     done(plans);
+    done(files::look_at_manifests(connection, &files, &seen.sessions).map_err(database)?);
     done(index::look(connection).map_err(database)?);
     done(replay::look(&looking.uri, &files).map_err(database)?);
     Ok(Verification { events, root, checks })

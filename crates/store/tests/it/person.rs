@@ -48,6 +48,7 @@ pub fn facts() -> Facts {
         steps: std::collections::HashMap::new(),
         pin: calt_core::pin::PinFacts::default(),
         home: None,
+        neighbours: Vec::new(),
     }
 }
 
@@ -96,6 +97,7 @@ impl Person {
             workspace: WorkspaceIdentity::Own,
             ticket: Some("OPS-1".to_owned()),
             origin: None,
+            copied: None,
         })
     }
 

@@ -97,11 +97,17 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         | endpoint::LIST_CHECKPOINTS
         | endpoint::LIST_TOOLS
         | endpoint::LIST_TOKENS
-        | endpoint::LIST_PERSONS => page(&[]),
+        | endpoint::LIST_PERSONS
+        | endpoint::LIST_WORKSPACES => page(&[]),
         endpoint::EXPORT_RECORD => misread(&[session]),
         endpoint::REDACT_EVENT => misread(&[NO_NUMBER]),
-        endpoint::SIGN_CHECKPOINT | endpoint::CREATE_TOKEN | endpoint::ADD_PERSON | endpoint::UNLOCK => misread(&[]),
+        endpoint::SIGN_CHECKPOINT
+        | endpoint::CREATE_TOKEN
+        | endpoint::ADD_PERSON
+        | endpoint::ADD_WORKSPACE
+        | endpoint::UNLOCK => misread(&[]),
         endpoint::REVOKE_TOKEN => misses(&[NOBODY], &[Code::TokenNotFound]),
+        endpoint::REMOVE_WORKSPACE => misses(&[NOBODY], &[Code::WorkspaceNotFound]),
         endpoint::REMOVE_PERSON => misses(&[NOBODY], &[Code::PersonNotFound]),
         endpoint::TOOL_PERMISSIONS => reads(&["list_dir"]),
         endpoint::PLAN_SCHEMA
