@@ -188,7 +188,7 @@ fn step_head(step: &Value) -> Sheet {
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
     for path in items(&step["changed_since_preview"]) {
-        sheet.line(format_args!("   ! changed since the preview: {}", word(path)));
+        sheet.line(t!("   ! changed since the preview: {path}", path = word(path)));
     }
     if let Some(expected) = step["expected_observation"].as_str() {
         field(sheet, &t!("expects"), &Value::from(expected));

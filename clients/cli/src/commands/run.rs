@@ -54,7 +54,9 @@ pub(crate) async fn run(context: &Context, arguments: RunArguments) -> Result<()
     let consent = consent(arguments.yes, arguments.confirm_high_risk, input);
     let (applies_nothing, profile, workspace) = (arguments.dry_run, arguments.profile, arguments.workspace);
     if arguments.session.is_some() && workspace.workspace.is_some() {
-        return Err(Fault::usage("a session has its workspace from the beginning: --workspace goes with a new one"));
+        return Err(Fault::usage(t!(
+            "a session has its workspace from the beginning: --workspace goes with a new one"
+        )));
     }
     let new = NewSession { applies_nothing, profile, workspace };
     match (plan, arguments.session) {

@@ -185,6 +185,12 @@ const SUMMARIES: &[(&str, &str)] = &[
     ("{whom} typed their PIN", "{whom} が PIN を入力"),
     ("token {token} revoked", "トークン {token} を失効"),
     ("checkpoint over {size} events signed", "{size} 件のイベントのチェックポイントに署名"),
+    ("workspace {name} ({kind}) added", "ワークスペース {name}（{kind}）を追加"),
+    ("workspace {name} removed", "ワークスペース {name} を除外"),
+    (
+        "workspace {name} is the same directory on another device",
+        "ワークスペース {name} は別のデバイスにある同じディレクトリー",
+    ),
     ("{role} {name} added", "{name} を {role} として追加"),
     ("{role} {name} removed", "{name}（{role}）を除外"),
 ];

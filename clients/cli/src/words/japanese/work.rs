@@ -209,7 +209,47 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "`{line}`: the diff leaves a file out; make it with `diff -ruN` or git",
         "`{line}`: 差分に含まれないファイルがあります。`diff -ruN` か git で作ってください",
     ),
+    ("   ! changed since the preview: {path}", "   ! プレビューの後に変更されています: {path}"),
+    // Workspaces.
+    ("{name} is a workspace ({kind})\n", "{name} をワークスペースにしました（{kind}）\n"),
+    ("No workspaces. Name one with: {command}\n", "ワークスペースはありません。名前を付けるには: {command}\n"),
+    (
+        "{name} is no workspace any more; its directory stays as it is\n",
+        "{name} をワークスペースから外しました。ディレクトリーはそのままです\n",
+    ),
+    ("making workspace {name} ready", "ワークスペース {name} を準備しています"),
+    ("{directory} is workspace {name} ({kind})\n", "{directory} はワークスペース {name} です（{kind}）\n"),
+    (
+        "{directory} is not a git repository, so it is not copied; say that sessions may work in it",
+        "{directory} は git リポジトリーではないため、写しを作れません。セッションがその中で作業してよいことを示してください",
+    ),
+    (
+        "{directory} is workspace {name} from now on (snapshot: each session works on a copy)\n",
+        "これから {directory} はワークスペース {name} です（snapshot: 各セッションは写しの上で作業します）\n",
+    ),
+    ("the path {path} is not UTF-8", "パス {path} は UTF-8 ではありません"),
+    (
+        "workspace {name}: {files} files as of commit {commit}",
+        "ワークスペース {name}: コミット {commit} のファイル {files} 件",
+    ),
+    ("taken along as it stands, not committed", "コミットされていないが、今の内容で含める"),
+    (
+        "not committed, so not in it (--uncommitted takes it along)",
+        "コミットされていないため含まない（--uncommitted で含める）",
+    ),
+    ("left out", "除外"),
+    ("a pointer of git LFS, not the file", "ファイルではなく git LFS のポインター"),
+    (
+        "  {what}: … and {more} more (calt session show lists them with --json)",
+        "  {what}: … ほか {more} 件（calt session show の --json で一覧できます）",
+    ),
+    (
+        "a session has its workspace from the beginning: --workspace goes with a new one",
+        "セッションのワークスペースは初めに決まります。--workspace は新しいセッションに付けてください",
+    ),
     // Headings and names of fields.
+    ("WORKSPACE", "ワークスペース"),
+    ("DIRECTORY", "ディレクトリー"),
     ("SESSION", "セッション"),
     ("STATUS", "状態"),
     ("PLAN", "プラン"),
