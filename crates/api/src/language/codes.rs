@@ -111,7 +111,7 @@ const PLAN_PROBLEMS: &[(&str, &str)] = &[
     ("timeout_range", "制限時間は 1 から 120 秒までで、値をそのまま書きます"),
     ("conditions", "事前条件と事後条件は文字列の一覧です"),
     ("verify", "使えない検証の規則です"),
-    ("reference_form", "`${steps.` を含む文字列は、全体が参照でなければなりません"),
+    ("reference_form", "参照を含む文字列は、全体が一つの参照でなければなりません"),
     ("reference_unknown", "プランにないステップへの参照です"),
     ("reference_later", "自分自身か、後のステップへの参照です"),
     ("preview_before_apply", "同じパスへの二つ目の書き込みが、一つ目の適用より前にプレビューされています"),
