@@ -344,8 +344,8 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
 pub(crate) fn what_came_of(event: &Value) -> Option<String> {
     let payload: Value =
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let reason = ["error", "reason"].iter().find_map(|name| payload[*name].as_str());
-    let reason = reason.map(|reason| visible_line(reason).into_owned());
+    let reason = ["error", "reason"].iter().map(|name| &payload[*name]).find(|reason| reason.is_string());
+    let reason = reason.map(|reason| daemon::failure(&payload["code"], reason));
     let written = items(&event["facts"]["applied"]).iter().map(written_file);
     let said: Vec<String> = reason.into_iter().chain(written).collect();
     (!said.is_empty()).then(|| said.join(", "))

@@ -174,7 +174,10 @@ fn commands_and_refusals_are_said_in_japanese() {
     }
     speaks_japanese(&world.calt(&["plan", "check", "bad.yaml"]), 2);
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
-    speaks_japanese(&world.calt(&["run", "outside.yaml", "--yes"]), 1);
+    let failed = world.calt(&["run", "outside.yaml", "--yes"]);
+    speaks_japanese(&failed, 1);
+    assert!(failed.stderr.contains("エラー: ステップ a failed: ワークスペースの外のパスです（"), "{}", failed.stderr);
+    assert!(failed.stdout.contains("ステップ a が失敗: ワークスペースの外のパスです（"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();
     let summaries = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();

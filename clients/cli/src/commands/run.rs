@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use calt_api::client::Client;
-use calt_api::{Code, Next, endpoint};
+use calt_api::{Code, Language, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{self, Consent, Run, id, steps};
 use crate::render::{self, EventsOf, Place, Sheet};
-use crate::words::t;
+use crate::words::{daemon, language, t};
 
 /// How often the spinner turns.
 const SPINNER_TURN: Duration = Duration::from_millis(80);
@@ -264,14 +264,28 @@ async fn follow(
         return Ok(());
     }
     let session = show_session(run.context, &run.client, &run.session).await?;
-    Err(failed(&ended, name, &session["next"]))
+    let code = failure_code(run.context, &run.client, &run.session).await;
+    Err(failed(&ended, &code, name, &session["next"]))
+}
+
+/// The code of the failure a session stands at: the daemon says its sentence in English only.
+pub(crate) async fn failure_code(context: &Context, client: &Client, session: &str) -> Value {
+    if language() == Language::English {
+        return Value::Null;
+    }
+    let query = [("q", ""), ("event_type", "step_failed"), ("limit", "1")];
+    let found = context.fetch(client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await;
+    // Without it the sentence is told as it came.
+    let found = found.unwrap_or_default();
+    let payload = found["items"][0]["payload_text"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    payload.map(|payload| payload["code"].clone()).unwrap_or_default()
 }
 
 /// A step that failed. What it wrote stays, so the way back comes before the way on.
-pub(crate) fn failed(ended: &Value, step: &str, of_session: &Value) -> Fault {
+pub(crate) fn failed(ended: &Value, code: &Value, step: &str, of_session: &Value) -> Fault {
     let offered: Option<Next> = serde_json::from_value(ended["next"].clone()).ok();
     let stays = if offered.is_some() { t!("; what it wrote stays until it is taken back") } else { String::new() };
-    let (state, error) = (render::word(&ended["state"]), render::word(&ended["error"]));
+    let (state, error) = (render::word(&ended["state"]), daemon::failure(code, &ended["error"]));
     let next = offered.or_else(|| serde_json::from_value(of_session.clone()).ok());
     Fault::Work {
         message: t!("step {step} {state}: {error}", step = step, state = state, error = error) + &stays,

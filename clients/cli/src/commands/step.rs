@@ -169,15 +169,16 @@ async fn execute(
         t!("step {step} {state} (run {run})\n", step = step, state = state, run = ended["run_id"])
             + &render::output(&ended["output"], Place::Data)
     })?;
-    let session: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
-    let next = serde_json::from_value(session["next"].clone()).ok();
+    let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let next = serde_json::from_value(shown["next"].clone()).ok();
     if state == "succeeded" {
         if let Some(hint) = next.as_ref().and_then(|next| crate::hint::command(next, None)) {
             context.talk(&t!("hint: {command}\n", command = hint));
         }
         return Ok(());
     }
-    let fault = run::failed(&ended, step, &session["next"]);
+    let code = run::failure_code(context, client, session).await;
+    let fault = run::failed(&ended, &code, step, &shown["next"]);
     Err(if context.json() { Fault::Printed(Box::new(fault)) } else { fault })
 }
 

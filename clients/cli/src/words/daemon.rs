@@ -20,7 +20,12 @@ pub(crate) fn risk(risk: &Value) -> String {
 
 /// What a remark says, in the person's language first.
 pub(crate) fn remark(remark: &Value) -> String {
-    with_meaning(language().remark(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
+    with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
+}
+
+/// Why a run failed, by the code of its end, in the person's language first.
+pub(crate) fn failure(code: &Value, error: &Value) -> String {
+    with_meaning(language().cause(code.as_str().unwrap_or_default()), word(error))
 }
 
 /// What is wrong with a plan, in the person's language first.

@@ -11,9 +11,9 @@ impl Language {
         self.found(PLAN_PROBLEMS, code)
     }
 
-    /// What the code of a remark on a step means.
-    pub fn remark(self, code: &str) -> Option<&'static str> {
-        self.found(REMARKS, code)
+    /// What the code of a remark on a step means, or of a run that failed: a remark says ahead why a run would.
+    pub fn cause(self, code: &str) -> Option<&'static str> {
+        self.found(CAUSES, code)
     }
 
     /// What a tool does.
@@ -118,7 +118,7 @@ const PLAN_PROBLEMS: &[(&str, &str)] = &[
     ("more_problems", "ここに挙げていない問題がほかにもあります"),
 ];
 
-const REMARKS: &[(&str, &str)] = &[
+const CAUSES: &[(&str, &str)] = &[
     ("masked", "伏せた箇所があります。表示より多くのものが使われます。内容を知っているときだけ承認してください"),
     ("risk_raised", "プランの記述にかかわらず、ツールによってリスクが決まります"),
     ("outside_workspace", "ワークスペースの外のパスです"),
@@ -127,6 +127,25 @@ const REMARKS: &[(&str, &str)] = &[
     ("command_refused", "実行できないコマンドです"),
     ("program_missing", "必要なプログラムが入っていません"),
     ("isolation_unavailable", "この機械では必要な隔離ができません"),
+    ("tool_timeout", "制限時間を超えました"),
+    ("cancelled", "セッションの停止によって終わりました"),
+    ("file_not_found", "ファイルが見つかりません"),
+    ("not_regular", "通常のファイルではありません"),
+    ("too_large", "大きすぎます"),
+    ("hard_link", "ほかにも名前のあるファイルには書き込めません"),
+    ("preview_required", "プレビューが必要です"),
+    ("preview_stale", "プレビューの後に変わっています"),
+    ("patch_invalid", "パッチとして読めません"),
+    ("patch_conflict", "パッチがファイルの内容に合いません"),
+    ("pre_image_missing", "元の内容が残っていません"),
+    ("pre_image_damaged", "元の内容が壊れています"),
+    ("permission_changed", "許可が変わっています"),
+    ("io", "ファイルの読み書きに失敗しました"),
+    ("verify_failed", "検証の規則を満たしませんでした"),
+    ("step_failed", "コマンドが失敗しました"),
+    ("artifact_unwritable", "成果物を保存できませんでした"),
+    ("box_failed", "箱を用意できませんでした"),
+    ("internal", "calt の内部で問題が起きました"),
 ];
 
 const TOOLS: &[(&str, &str)] = &[
