@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use calt_cli::{Handover, OfflineCommand, RecordPlace};
+use calt_cli::{Handover, OfflineCommand, PinCommand, RecordPlace};
 use calt_daemon::offline;
 
 fn main() -> ExitCode {
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             background: asked.background,
         }),
         Handover::Record(place, asked) => offline::run(&record(place, asked)),
+        Handover::Pin(place, asked) => offline::run(&at(place, pin(asked))),
     }
 }
 
@@ -34,5 +35,20 @@ fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
         OfflineCommand::RebuildIndex => offline::Task::RebuildIndex,
         OfflineCommand::AcceptLoss => offline::Task::AcceptLoss,
     };
+    at(place, task)
+}
+
+fn pin(asked: PinCommand) -> offline::Task {
+    let ask = calt_cli::ask_secret;
+    let (task, person) = match asked {
+        PinCommand::Set { person } => (offline::PinTask::Set, person),
+        PinCommand::Change { person } => (offline::PinTask::Change, person),
+        PinCommand::Remove { person, forgotten: false } => (offline::PinTask::Remove, person),
+        PinCommand::Remove { person, forgotten: true } => (offline::PinTask::RemoveForgotten, person),
+    };
+    offline::Task::Pin { task, person, ask }
+}
+
+fn at(place: RecordPlace, task: offline::Task) -> offline::Asked {
     offline::Asked { data_root: place.data_root, db_path: place.db_path, config: place.config, json: place.json, task }
 }

@@ -11,7 +11,7 @@ use calt_core::event::{Mode, Profile, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, RunId, SessionId, StepId};
 use calt_core::isolation::Tier;
 use calt_core::plan::{Draft, PlannedStep};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::time::Timestamp;
 use calt_core::toolbox::{Effect, Risk};
 use calt_store::{Durability, Store, StoreConfig, output_bytes};
@@ -240,7 +240,6 @@ impl Producer<'_> {
             principal: PrincipalId::parse(principal).unwrap(),
             kind: PrincipalKind::Person,
             role: Role::Owner,
-            assurance: Assurance::Token,
         };
         self.submit(caller, action, step).await
     }
@@ -255,6 +254,7 @@ impl Producer<'_> {
             tier: Tier::Full,
             demands: calt_core::policy::Demands::default(),
             steps: step.into_iter().collect(),
+            pin: calt_core::pin::PinFacts::default(),
             home: None,
         };
         let command = Command { caller, claim: Claim::default(), action };

@@ -19,7 +19,8 @@ pub struct Session {
 }
 
 impl<'w> Person<'w> {
-    pub(crate) fn new(world: &'w World, token: String) -> Self {
+    /// Whoever holds this token.
+    pub fn new(world: &'w World, token: String) -> Self {
         Self { world, token }
     }
 

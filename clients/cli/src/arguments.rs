@@ -2,6 +2,7 @@
 
 mod groups;
 mod land;
+mod pin;
 mod record;
 
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ pub(crate) use groups::{
     ToolsCommand, WizardCommand,
 };
 pub(crate) use land::{LandArguments, LandAs};
+pub(crate) use pin::PinArguments;
+pub use pin::PinCommand;
 pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
 pub use record::{OfflineCommand, RecordPlace};
 
@@ -100,6 +103,8 @@ pub(crate) enum Command {
     /// Add, list and remove people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Set, change and remove the PIN that a person's decisions ask for; no daemon may run
+    Pin(PinArguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),

@@ -43,6 +43,8 @@ impl Yes {
 pub(crate) enum Terminal {
     /// Answers come on standard input.
     StandardInput,
+    /// The same, where Enter alone is a yes: nothing that is asked about there changes anything.
+    EnterIsYes,
     /// Standard input holds the plan; answers come from the controlling terminal.
     Controlling,
 }
@@ -66,6 +68,14 @@ impl Terminal {
         }
     }
 
+    /// The same terminal, for who asks about harmless things only.
+    pub(crate) const fn where_enter_is_yes(self) -> Self {
+        match self {
+            Self::StandardInput | Self::EnterIsYes => Self::EnterIsYes,
+            Self::Controlling => Self::Controlling,
+        }
+    }
+
     /// Asks for a yes, n, d or s until one of them comes; `None` at the end of input.
     pub(crate) async fn look(self, question: &str, yes: Yes) -> Result<Option<Answer>, Fault> {
         let (to_approve, otherwise) = match yes {
@@ -75,13 +85,16 @@ impl Terminal {
                 format!("To approve, type the number of files, {files}; otherwise n, d or s.\n"),
             ),
         };
+        let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
+        let by_enter = if is_enter_yes { " (Enter: yes)" } else { "" };
         loop {
-            let asked = format!("{question}\n{to_approve}, [n]o, [d]etails, [s]kip: ");
+            let asked = format!("{question}\n{to_approve}, [n]o, [d]etails, [s]kip{by_enter}: ");
             let Some(line) = self.line(&asked).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
                 "d" | "details" => return Ok(Some(Answer::Details)),
                 "s" | "skip" => return Ok(Some(Answer::Skip)),
+                "" if is_enter_yes => return Ok(Some(Answer::Yes)),
                 said if yes.is(said) => return Ok(Some(Answer::Yes)),
                 _ => talk(&otherwise),
             }
@@ -144,7 +157,7 @@ impl Terminal {
         use rustix::termios::{QueueSelector, tcflush};
         // A terminal that cannot do this is no reason to ask nothing.
         let _ = match self {
-            Self::StandardInput => tcflush(std::io::stdin(), QueueSelector::IFlush),
+            Self::StandardInput | Self::EnterIsYes => tcflush(std::io::stdin(), QueueSelector::IFlush),
             Self::Controlling => match File::open(CONTROLLING) {
                 Ok(terminal) => tcflush(terminal, QueueSelector::IFlush),
                 Err(_) => Ok(()),
@@ -155,7 +168,7 @@ impl Terminal {
     fn read_line(self) -> std::io::Result<Option<String>> {
         let mut bytes = Vec::new();
         match self {
-            Self::StandardInput => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
+            Self::StandardInput | Self::EnterIsYes => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
             // A terminal gives one line at a time: nothing of a later answer is lost with the buffer.
             Self::Controlling => BufReader::new(File::open(CONTROLLING)?).read_until(b'\n', &mut bytes)?,
         };
@@ -163,7 +176,7 @@ impl Terminal {
     }
 }
 
-const CONTROLLING: &str = "/dev/tty";
+pub(crate) const CONTROLLING: &str = "/dev/tty";
 
 /// Says something to the person. One who closed the pipe does not listen, and that is no failure.
 pub(crate) fn talk(text: &str) {

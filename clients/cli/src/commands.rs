@@ -55,6 +55,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Tools(command) => tools::run(context, command).await,
             Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Person(command) => person::run(context, command).await,
+            Command::Pin(_) => Err(Fault::Bug("a PIN was asked for and not handed over".to_owned())),
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
             Command::Land(arguments) => land::run(context, &arguments).await,

@@ -1,5 +1,7 @@
 //! What every command has at hand: the options, and the way to the daemon.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,9 +16,13 @@ use serde_json::Value;
 use crate::arguments::Shared;
 use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::fault::Fault;
+use crate::hint::Given;
 use crate::place::{self, Sourced};
 use crate::render;
 use crate::words::t;
+
+/// Where a value came from that was typed.
+const FLAG: &str = "flag";
 
 /// How a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(crate) struct Context {
     base_url: Option<Sourced<String>>,
     token: Option<Sourced<String>>,
     data_root: Option<Sourced<PathBuf>>,
+    /// The keys that PINs gave in this process, by session.
+    pub(crate) unlocked: RefCell<HashMap<String, String>>,
 }
 
 impl Context {
@@ -39,7 +47,7 @@ impl Context {
     pub(crate) fn new(shared: Shared, matches: &ArgMatches) -> Self {
         let from = |name: &str| match matches.value_source(name) {
             Some(ValueSource::EnvVariable) => "environment".to_owned(),
-            _ => "flag".to_owned(),
+            _ => FLAG.to_owned(),
         };
         let text = |name: &str, value: &Option<String>| {
             let value = value.clone().filter(|value| !value.is_empty())?;
@@ -50,6 +58,7 @@ impl Context {
             base_url: text("base_url", &shared.base_url),
             token: text("token", &shared.token),
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
+            unlocked: RefCell::default(),
             shared,
         }
     }
@@ -68,6 +77,16 @@ impl Context {
 
     pub(crate) const fn token(&self) -> Option<&Sourced<String>> {
         self.token.as_ref()
+    }
+
+    /// The flags that say which daemon is meant.
+    pub(crate) fn given(&self) -> Given {
+        let root = self.data_root.as_ref().filter(|root| root.from == FLAG);
+        let base = self.base_url.as_ref().filter(|base| base.from == FLAG);
+        Given {
+            data_root: root.map(|root| root.value.display().to_string()),
+            base_url: base.map(|base| base.value.clone()),
+        }
     }
 
     pub(crate) fn data_root(&self) -> Result<Sourced<PathBuf>, Fault> {
@@ -158,16 +177,9 @@ impl Context {
         }
     }
 
-    /// Sends a decision. Every one of the command line passes here: what the daemon asks of decisions is answered
-    /// in this one place.
-    pub(crate) async fn decide(
-        &self,
-        client: &Client,
-        endpoint: &Endpoint,
-        values: &[&str],
-        body: &Value,
-    ) -> Result<Value, Fault> {
-        Ok(client.send(endpoint, values, body).await?)
+    /// Says the next command to the person.
+    pub(crate) fn hint(&self, command: &str) {
+        self.talk(&t!("hint: {command}\n", command = crate::hint::here(command)));
     }
 
     /// A decision with what is always said. Only a look somebody had is named as shown.

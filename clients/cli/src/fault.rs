@@ -186,7 +186,7 @@ impl Fault {
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
+        let hint = match self {
             Self::Problem(problem) => hint::of_problem(problem),
             Self::Plan { name, .. } => Some(format!("calt plan check {}", hint::quoted(name))),
             Self::Usage { hint, .. } => hint.clone(),
@@ -198,7 +198,8 @@ impl Fault {
             Self::Machine { .. } | Self::Bug(_) => Some("calt doctor".to_owned()),
             Self::Found | Self::Differs | Self::Unread => None,
             Self::Printed(fault) => fault.hint(),
-        }
+        };
+        hint.map(|hint| hint::here(&hint))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -16,6 +17,9 @@ const QUIET: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.splitIndex=false",
+    "core.untrackedCache=false",
+    "core.logAllRefUpdates=false",
+    "user.useConfigOnly=true",
     "core.autocrlf=false",
     "core.safecrlf=false",
     "apply.ignoreWhitespace=no",
@@ -38,7 +42,7 @@ const ELSEWHERE: &[&str] = &[
 
 /// A repository of the person, with an index that is thrown away.
 pub(crate) struct Repository {
-    directory: PathBuf,
+    git_dir: PathBuf,
     scratch: Scratch,
 }
 
@@ -81,15 +85,18 @@ impl Repository {
         let cannot = |error: std::io::Error| Fault::Machine {
             message: t!("there is no place for a temporary index: {error}", error = error),
         };
-        let repository = Self { directory: directory.to_owned(), scratch: Scratch::new().map_err(cannot)? };
-        match repository.git(&["rev-parse", "--git-dir"], b"") {
-            Ok(_) => Ok(repository),
-            Err(Fault::Usage { .. }) => Err(Fault::Usage {
+        let scratch = Scratch::new().map_err(cannot)?;
+        let mut git = started(&scratch);
+        git.arg("-C").arg(directory).args(["rev-parse", "--absolute-git-dir"]);
+        let found = finished(git, b"")?;
+        if !found.status.success() {
+            return Err(Fault::Usage {
                 message: t!("`{directory}` is in no git repository", directory = directory.display()),
                 hint: Some("calt land SESSION --repo DIR".to_owned()),
-            }),
-            Err(other) => Err(other),
+            });
         }
+        let git_dir = found.stdout.strip_suffix(b"\n").unwrap_or(&found.stdout);
+        Ok(Self { git_dir: OsStr::from_bytes(git_dir).into(), scratch })
     }
 
     /// The id of a commit; `None` when the repository has none of this name.
@@ -180,42 +187,52 @@ impl Repository {
         String::from_utf8(bytes).map_err(|_| Fault::usage(t!("git names something that is not UTF-8")))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "landing is what the person's own git does, started here alone")]
     fn run(&self, words: &[&str], input: &[u8]) -> Result<Output, Fault> {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(&self.directory);
-        for setting in QUIET {
-            git.args(["-c", setting]);
-        }
-        for variable in ELSEWHERE {
-            git.env_remove(variable);
-        }
-        let index = self.scratch.0.join("index");
-        git.args(words)
-            .env("GIT_INDEX_FILE", index)
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            .env("GIT_NO_LAZY_FETCH", "1")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let cannot = |error: std::io::Error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
-                return Fault::Usage { message: t!("git is not installed"), hint: Some("git --version".to_owned()) };
-            }
-            Fault::Machine { message: t!("git cannot be started: {error}", error = error) }
-        };
-        let mut child = git.spawn().map_err(cannot)?;
-        let mut stdin = child.stdin.take();
-        let input = input.to_owned();
-        // Written beside the reading: a long patch and a long answer must not wait for each other.
-        let writing = std::thread::spawn(move || stdin.as_mut().map(|stdin| stdin.write_all(&input)));
-        let output = child.wait_with_output().map_err(cannot)?;
-        // A git that ended early says itself why.
-        let _ = writing.join();
-        Ok(output)
+        let mut git = started(&self.scratch);
+        // Not from within the working tree: below a directory of it, git would leave out what lies beside.
+        git.arg("--git-dir").arg(&self.git_dir).arg("--work-tree").arg(&self.scratch.0).args(words);
+        finished(git, input)
     }
+}
+
+/// git, told to run nothing and to write nothing but what it is asked for.
+#[allow(clippy::disallowed_methods, reason = "landing is what the person's own git does, started here alone")]
+fn started(scratch: &Scratch) -> Command {
+    let mut git = Command::new("git");
+    for variable in ELSEWHERE {
+        git.env_remove(variable);
+    }
+    for setting in QUIET {
+        git.args(["-c", setting]);
+    }
+    git.env("GIT_INDEX_FILE", scratch.0.join("index"))
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    git
+}
+
+fn finished(mut git: Command, input: &[u8]) -> Result<Output, Fault> {
+    let cannot = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return Fault::Usage { message: t!("git is not installed"), hint: Some("git --version".to_owned()) };
+        }
+        Fault::Machine { message: t!("git cannot be started: {error}", error = error) }
+    };
+    let mut child = git.spawn().map_err(cannot)?;
+    let (stdin, input) = (child.stdin.take(), input.to_owned());
+    // Written beside the reading: a long patch and a long answer must not wait for each other.
+    let writing = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+    let output = child.wait_with_output().map_err(cannot)?;
+    // A git that ended early says itself why.
+    let _ = writing.join();
+    Ok(output)
 }
 
 fn succeeded(word: impl AsRef<OsStr>, output: Output) -> Result<Vec<u8>, Fault> {

@@ -18,8 +18,10 @@ mod land;
 mod look;
 mod place;
 mod render;
+mod secret;
 mod table;
 mod trailers;
+mod unlock;
 mod words;
 
 use std::ffi::OsString;
@@ -31,9 +33,10 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::RecordCommand;
 use arguments::{Arguments, Command};
-pub use arguments::{DaemonArguments, OfflineCommand, RecordPlace};
+pub use arguments::{DaemonArguments, OfflineCommand, PinCommand, RecordPlace};
 use context::Context;
 use fault::{EXIT_USAGE, Fault};
+pub use secret::ask_secret;
 
 /// Who goes on after the arguments are read.
 pub enum Handover {
@@ -43,6 +46,8 @@ pub enum Handover {
     Daemon(DaemonArguments),
     /// What works on the record's files, in this very process.
     Record(RecordPlace, OfflineCommand),
+    /// What is done to a PIN, in this very process.
+    Pin(RecordPlace, PinCommand),
 }
 
 /// The whole command line, for shell completions and documents.
@@ -62,6 +67,7 @@ pub fn run() -> Handover {
         Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
     };
     let context = Context::new(arguments.shared.clone(), &matches);
+    hint::repeat(context.given());
     let data_root = arguments.shared.data_root.clone().filter(|root| !root.as_os_str().is_empty());
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()
@@ -74,6 +80,11 @@ pub fn run() -> Handover {
         let (db_path, config) = (record.db_path.clone(), record.config.clone());
         let place = RecordPlace { data_root, db_path, config, json: context.json() };
         return Handover::Record(place, command.clone());
+    }
+    if let Command::Pin(pin) = &arguments.command {
+        let (db_path, config) = (pin.db_path.clone(), pin.config.clone());
+        let place = RecordPlace { data_root, db_path, config, json: context.json() };
+        return Handover::Pin(place, pin.command.clone());
     }
     let done = commands::dispatch(&context, arguments.command);
     let fault = done.map_err(|fault| context.with_the_way_there(fault)).err();

@@ -377,7 +377,7 @@ impl Run<'_> {
     pub(crate) async fn execute(&self, step: &Value) -> Result<Value, Fault> {
         // Whoever gets here with a step of high risk was asked for exactly this.
         let body = json!({"confirm_high_risk": step["risk"] == "high", "source": self.context.source()});
-        let started: Value = self.client.send_async(&endpoint::EXECUTE_STEP, &[&self.session, id(step)], &body).await?;
+        let started = self.context.send_execution(&self.client, &[&self.session, id(step)], &body).await?;
         wait(&self.client, &started["run_id"]).await
     }
 }

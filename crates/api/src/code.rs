@@ -113,7 +113,11 @@ codes! {
     AlreadyDecided "already_decided" 409 Gate ["show_session"] "Somebody else decided already.";
     PlanInUse "plan_in_use" 409 Gate ["import_plan"] "The plan version can still run; its text cannot go yet.";
     SelfApproval "self_approval" 409 Gate ["ask_approver"] "The owner demands that somebody else than the proposer approves.";
-    AssuranceTooLow "assurance_too_low" 409 Gate ["approve_plan", "approve_step"] "The owner demands more than this decision came with: a person who was shown it and asked.";
+    AssuranceTooLow "assurance_too_low" 409 Gate ["approve_plan", "approve_step", "unlock", "set_pin"] "More is demanded than this came with: a person who was shown it and asked, or the PIN.";
+    PinWrong "pin_wrong" 409 Gate ["unlock"] "That is not the PIN; `args.left` wrong ones are left before it is locked for a while.";
+    PinLocked "pin_locked" 429 Gate ["wait_until"] "Too many wrong PINs; `args.until` says from when on one is compared again.";
+    PinNotSet "pin_not_set" 409 Gate ["set_pin"] "The person has no PIN.";
+    PinUnusable "pin_unusable" 409 Gate ["verify_record"] "The file with the hash of the PIN is not the one that was recorded.";
     NeedsReplan "needs_replan" 409 Gate ["import_plan"] "After a failure or a no, only a new plan version leads on.";
     SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
     PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";

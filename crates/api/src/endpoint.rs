@@ -114,6 +114,7 @@ endpoints! {
     CREATE_TOKEN = post "/api/v1/tokens" "Makes a token; it is shown this once.";
     LIST_TOKENS = get "/api/v1/tokens" "Lists tokens by their public names.";
     REVOKE_TOKEN = post "/api/v1/tokens/{token}/revoke" "Takes a token back.";
+    UNLOCK = post "/api/v1/unlock" "Compares a PIN, and gives a key for decisions on a plan version or for one act of administration.";
     ADD_PERSON = post "/api/v1/persons" "Adds a person.";
     LIST_PERSONS = get "/api/v1/persons" "Lists people, agents and surfaces.";
     REMOVE_PERSON = post "/api/v1/persons/{person}/remove" "Removes a person; their tokens end with it.";

@@ -97,6 +97,11 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
             "プラン v{version} はまだ実行されうるため、その文面は消せません。先にセッションを停止するか、新しい版を取り込んでください"
         }
         Code::SelfApproval => "プラン v{version} は `{proposer}` が提案したものです。承認は別の人が行います",
+        Code::AssuranceTooLow if args["needs"] == "pin" => "これには PIN が必要です",
+        Code::PinWrong => "PIN が違います。あと {left} 回間違えると、しばらく使えなくなります",
+        Code::PinLocked => "PIN の間違いが続きました。{until} までは照合しません",
+        Code::PinNotSet => "`{principal}` には PIN がありません",
+        Code::PinUnusable => "`{principal}` の PIN のハッシュのファイルが記録と違います。どの PIN も使えません",
         Code::AssuranceTooLow => "ここでは人が内容を見て答えた承認だけが有効です。事前の一括承認は受け付けません",
         Code::NeedsReplan => "実行を続けるには新しい版のプランが必要です",
         Code::SessionClosed => "セッション `{session}` は終了しています ({status})",
@@ -166,7 +171,7 @@ mod tests {
     #[test]
     fn every_template_is_whole() {
         for &code in Code::ALL {
-            for args in [json!({}), json!({"address": "a"})] {
+            for args in [json!({}), json!({"address": "a"}), json!({"needs": "pin"})] {
                 let template = japanese(code, &args);
                 assert_eq!(template.matches('{').count(), template.matches('}').count(), "{template}");
                 assert!(!template.ends_with('。'), "{template}");

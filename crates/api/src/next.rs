@@ -52,6 +52,12 @@ pub enum Next {
     AskApprover,
     /// Start a daemon.
     StartDaemon,
+    /// Type the PIN: for decisions on this plan version, or without one for an act of administration.
+    Unlock { session: Option<String>, version: Option<u32> },
+    /// Set a PIN, with the daemon stopped.
+    SetPin { principal: Option<String> },
+    /// Wait until then.
+    WaitUntil { time: String },
     /// Look at what is set up and what is missing.
     RunDoctor,
     /// Look whether the record is what it was.

@@ -1,6 +1,7 @@
 //! Refusals in machine-readable form (RFC 9457): one exhaustive match gives status, code and next step.
 
 use calt_core::Refusal;
+use calt_core::pin::Purpose;
 use calt_core::session::{Session, SessionStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -194,6 +195,11 @@ impl From<&Refusal> for Problem {
             | Refusal::OutOfOrder { .. }
             | Refusal::RunInProgress { .. }
             | Refusal::AlreadyRan { .. } => gate_of_step(refusal),
+            Refusal::PinNeeded { .. }
+            | Refusal::PinWrong { .. }
+            | Refusal::PinLocked { .. }
+            | Refusal::PinNotSet { .. }
+            | Refusal::PinUnusable { .. } => of_pins(refusal),
         };
         Self::new(code, refusal.to_string(), args, next)
     }
@@ -307,6 +313,35 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::WorkspaceInUse { session, open } => {
             let next = Next::ShowSession { session: open.to_string() };
             (Code::WorkspaceInUse, json!({"session": session, "open": open}), Some(next))
+        }
+        _ => unsorted(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the caller's match is exhaustive and sorts into groups")]
+fn of_pins(refusal: &Refusal) -> Parts {
+    match refusal {
+        Refusal::PinNeeded { for_what, step, rule, stands } => {
+            let (session, version) = match for_what {
+                Purpose::Plan { session, version } => (Some(session.to_string()), Some(*version)),
+                Purpose::Administration => (None, None),
+            };
+            let args = json!({"needs": "pin", "session": session, "version": version, "step": step, "rule": rule});
+            let next = if *stands { Next::Unlock { session, version } } else { Next::SetPin { principal: None } };
+            (Code::AssuranceTooLow, args, Some(next))
+        }
+        Refusal::PinWrong { left } => {
+            (Code::PinWrong, json!({"left": left}), Some(Next::Unlock { session: None, version: None }))
+        }
+        Refusal::PinLocked { until } => {
+            (Code::PinLocked, json!({"until": until}), Some(Next::WaitUntil { time: until.to_string() }))
+        }
+        Refusal::PinNotSet { principal } => {
+            let next = Next::SetPin { principal: Some(principal.to_string()) };
+            (Code::PinNotSet, json!({"principal": principal}), Some(next))
+        }
+        Refusal::PinUnusable { principal } => {
+            (Code::PinUnusable, json!({"principal": principal}), Some(Next::VerifyRecord))
         }
         _ => unsorted(),
     }

@@ -4,10 +4,12 @@
 //! permit. Pure: the same arguments always give the same decision.
 
 mod approval;
+mod assurance;
 mod ending;
 mod leaving;
 pub mod many;
 mod people;
+mod pins;
 mod planning;
 mod redaction;
 pub mod roster;
@@ -25,6 +27,7 @@ use crate::event::{
 use crate::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use crate::isolation::Tier;
 use crate::permit::Permit;
+use crate::pin::PinFacts;
 use crate::plan::Plan;
 use crate::policy::{self, Act, Demands};
 use crate::principal::{Caller, Claim};
@@ -274,6 +277,8 @@ pub struct Facts {
     pub demands: Demands,
     /// What was gathered about the steps in question, each by its id.
     pub steps: HashMap<StepId, StepFacts>,
+    /// What is known of the caller's PIN.
+    pub pin: PinFacts,
     /// What was gathered about the workspace of another session, for a session that would go on there.
     pub home: Option<HomeFacts>,
 }
@@ -371,17 +376,24 @@ pub fn decide(session: Option<&Session>, command: &Command, facts: &Facts) -> De
 }
 
 fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
-    require(&command.caller, act_of(session, command))?;
+    let act = act_of(session, command);
+    require(&command.caller, act)?;
     if let Action::CreateSession(create) = &command.action {
         return planning::create_session(session, create, facts);
     }
     // Only the asker knows under which name it looked.
     let session = session.ok_or_else(|| Refusal::SessionNotFound { session: String::new() })?;
+    let decision = decided_of(session, command, facts)?;
+    // Beside nothing: whatever rule said yes above, a person's PIN is asked for here.
+    assurance::held(session, command, act, facts, decision)
+}
+
+fn decided_of(session: &Session, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
     match &command.action {
         Action::CreateSession(create) => planning::create_session(Some(session), create, facts),
         Action::ImportPlan(import) => planning::import_plan(session, import),
         Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict, facts),
-        Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict),
+        Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict, facts),
         Action::ApproveStep { step, verdict } => approval::approve_step(session, command, step, verdict, facts),
         Action::RejectStep { step, verdict } => approval::reject_step(session, command, step, verdict, facts),
         Action::SkipStep { step, verdict } => approval::skip_step(session, command, step, verdict, facts),

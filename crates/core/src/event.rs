@@ -402,6 +402,23 @@ pub enum Fact {
     PayloadRedacted {
         event: EventId,
     },
+    PinSet {
+        principal: PrincipalId,
+        hash_file: Digest,
+    },
+    PinRemoved {
+        principal: PrincipalId,
+    },
+    PinAccepted {
+        principal: PrincipalId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
+    PinRefused {
+        principal: PrincipalId,
+    },
 }
 
 /// What a preview recorded, as digests.
@@ -456,6 +473,10 @@ impl Fact {
             Self::ContentReleased { .. } => "content_released",
             Self::LossAccepted { .. } => "loss_accepted",
             Self::PayloadRedacted { .. } => "payload_redacted",
+            Self::PinSet { .. } => "pin_set",
+            Self::PinRemoved { .. } => "pin_removed",
+            Self::PinAccepted { .. } => "pin_accepted",
+            Self::PinRefused { .. } => "pin_refused",
         }
     }
 

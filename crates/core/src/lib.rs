@@ -15,6 +15,7 @@ pub mod merkle;
 pub mod moment;
 pub mod oracle;
 pub mod permit;
+pub mod pin;
 pub mod plan;
 pub mod policy;
 pub mod principal;

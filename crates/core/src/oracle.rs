@@ -3,6 +3,8 @@
 //! Kept short and written from the promises, not from `decide` or `evolve`, so that a mistake made
 //! alike in both still shows. Used by property tests, crash tests and the verification of a record.
 
+mod pins;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
@@ -10,6 +12,8 @@ use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_di
 use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
+
+pub use pins::Pins;
 
 /// Reads one session's events in order and names the first broken promise. What sessions owe each other is left
 /// to [`judge`], which reads them all.
@@ -31,8 +35,11 @@ pub fn judge_session<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Resu
 /// [`Broken`] names the event.
 pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), Broken> {
     let mut sessions: HashMap<&SessionId, Told<'_>> = HashMap::new();
+    let mut pins = Pins::default();
     for event in events {
+        let with_a_pin = pins.take(event);
         let Some(session) = &event.session else { continue };
+        with_a_pin.map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
         if let Fact::SessionCreated { workspace, .. } = &event.fact {
             let home = workspace.home(session);
             let broken = |what| Broken { event: event.id, session: session.clone(), what };
@@ -141,12 +148,7 @@ impl<'e> Told<'e> {
                 self.stopped = true;
                 Ok(())
             }
-            Fact::SessionSucceeded { version } => {
-                self.of_newest(*version)?;
-                let all =
-                    self.newest.is_some_and(|(_, _, steps)| steps.iter().all(|step| self.done.contains(&step.id)));
-                held(all && !self.dead, "a success while steps were left")
-            }
+            Fact::SessionSucceeded { version } => self.succeeded(*version),
             Fact::StepExecutionRejected { .. }
             | Fact::StepExecutionWarning { .. }
             | Fact::ArtifactSaved { .. }
@@ -161,7 +163,11 @@ impl<'e> Told<'e> {
             | Fact::Restored { .. }
             | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. }
-            | Fact::PayloadRedacted { .. } => Ok(()),
+            | Fact::PayloadRedacted { .. }
+            | Fact::PinSet { .. }
+            | Fact::PinRemoved { .. }
+            | Fact::PinAccepted { .. }
+            | Fact::PinRefused { .. } => Ok(()),
         }
     }
 
@@ -178,6 +184,12 @@ impl<'e> Told<'e> {
             ..Self::default()
         };
         Ok(())
+    }
+
+    fn succeeded(&self, version: u32) -> Promise {
+        self.of_newest(version)?;
+        let all = self.newest.is_some_and(|(_, _, steps)| steps.iter().all(|step| self.done.contains(&step.id)));
+        held(all && !self.dead, "a success while steps were left")
     }
 
     fn of_newest(&self, version: u32) -> Promise {

@@ -124,19 +124,12 @@ pub struct Caller {
     pub kind: PrincipalKind,
     /// Its role.
     pub role: Role,
-    /// How surely.
-    pub assurance: Assurance,
 }
 
 impl Caller {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self {
-            principal: PrincipalId::daemon(),
-            kind: PrincipalKind::Daemon,
-            role: Role::Daemon,
-            assurance: Assurance::Token,
-        }
+        Self { principal: PrincipalId::daemon(), kind: PrincipalKind::Daemon, role: Role::Daemon }
     }
 }
 

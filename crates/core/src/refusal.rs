@@ -3,8 +3,10 @@
 use crate::digest::Digest;
 use crate::id::{RunId, SessionId, StepId};
 use crate::isolation::Tier;
+use crate::pin::Purpose;
 use crate::plan::PlanProblem;
 use crate::principal::{PrincipalId, Role};
+use crate::time::Timestamp;
 use crate::undo::LeftAlone;
 
 /// A refusal of the gate. `Display` is the sentence existing clients rely on.
@@ -71,6 +73,18 @@ pub enum Refusal {
     SelfApproval { session: SessionId, version: u32, step: Option<StepId>, proposer: PrincipalId },
     #[error("an unattended yes is not taken here: somebody must see it and be asked")]
     AssuranceTooLow { session: SessionId, version: u32, step: Option<StepId> },
+    #[error("{} PIN is needed for this{}", if *stands { "your" } else { "a" }, rule.as_ref().map_or_else(String::new, |rule| format!(" ({rule})")))]
+    PinNeeded { for_what: Purpose, step: Option<StepId>, rule: Option<String>, stands: bool },
+    #[error("that is not the PIN; {}", tries_in_words(*left))]
+    PinWrong { left: u32 },
+    #[error("too many wrong PINs: nothing is compared before {until}")]
+    PinLocked { until: Timestamp },
+    #[error("`{principal}` has no PIN")]
+    PinNotSet { principal: PrincipalId },
+    #[error(
+        "the file that holds the hash of `{principal}`'s PIN is not the one that was recorded; no PIN opens anything"
+    )]
+    PinUnusable { principal: PrincipalId },
     #[error("session needs replan before execution")]
     NeedsReplan { session: SessionId, version: u32 },
     #[error("session `{session}` is {status} and stays so")]
@@ -91,6 +105,13 @@ fn first_problem(problems: &[PlanProblem]) -> String {
     problems.first().map_or_else(String::new, |problem| {
         format!("line {}, column {}: {}", problem.line, problem.column, problem.message)
     })
+}
+
+fn tries_in_words(left: u32) -> String {
+    match left {
+        1 => "the next wrong one locks it for a while".to_owned(),
+        left => format!("{left} wrong ones are left before it is locked for a while"),
+    }
 }
 
 fn why_nothing(run: Option<RunId>, left_alone: &[LeftAlone]) -> String {
@@ -137,7 +158,11 @@ impl Refusal {
             Self::AlreadyRan { .. } => "already_ran",
             Self::AlreadyDecided { .. } => "already_decided",
             Self::SelfApproval { .. } => "self_approval",
-            Self::AssuranceTooLow { .. } => "assurance_too_low",
+            Self::AssuranceTooLow { .. } | Self::PinNeeded { .. } => "assurance_too_low",
+            Self::PinWrong { .. } => "pin_wrong",
+            Self::PinLocked { .. } => "pin_locked",
+            Self::PinNotSet { .. } => "pin_not_set",
+            Self::PinUnusable { .. } => "pin_unusable",
             Self::NeedsReplan { .. } => "needs_replan",
             Self::SessionClosed { .. } => "session_closed",
             Self::NotAllowed { .. } => "not_allowed",

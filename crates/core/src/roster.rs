@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::event::Fact;
+use crate::pin::Pin;
 use crate::principal::{PrincipalId, PrincipalKind, Role};
 use crate::session::Corrupt;
 use crate::time::Timestamp;
@@ -51,6 +52,7 @@ pub struct Token {
 pub struct Roster {
     principals: BTreeMap<PrincipalId, Principal>,
     tokens: BTreeMap<String, Token>,
+    pins: BTreeMap<PrincipalId, Pin>,
 }
 
 impl Roster {
@@ -77,6 +79,16 @@ impl Roster {
     /// Finds a token by its public name.
     pub fn token(&self, id: &str) -> Option<&Token> {
         self.tokens.get(id)
+    }
+
+    /// The PIN that a person's decisions need, when one stands.
+    pub fn pin(&self, id: &PrincipalId) -> Option<&Pin> {
+        self.pins.get(id)
+    }
+
+    /// Every PIN that stands, with whose it is.
+    pub fn pins(&self) -> impl Iterator<Item = (&PrincipalId, &Pin)> {
+        self.pins.iter()
     }
 
     /// Takes in what happened. Facts that are not about people or credentials change nothing.
@@ -123,6 +135,11 @@ impl Roster {
                 };
                 known.revoked_at = Some(at);
             }
+            Fact::PinSet { .. } | Fact::PinRemoved { .. } | Fact::PinAccepted { .. } | Fact::PinRefused { .. } => {
+                self.pin_changed(fact, at)?;
+            }
+            // No backup holds what a PIN is compared with.
+            Fact::Restored { .. } => self.pins.clear(),
             Fact::SessionCreated { .. }
             | Fact::PlanImported { .. }
             | Fact::PlanApproved { .. }
@@ -143,12 +160,34 @@ impl Roster {
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
-            | Fact::Restored { .. }
             | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. }
             | Fact::PayloadRedacted { .. } => {}
         }
         Ok(self)
+    }
+
+    fn pin_changed(&mut self, fact: &Fact, at: Timestamp) -> Result<(), Corrupt> {
+        if let Fact::PinSet { principal, hash_file } = fact {
+            if self.principals.get(principal).is_none_or(|known| known.removed_at.is_some()) {
+                return Err(Corrupt::new(format!("a PIN was set for `{principal}`, who is not there")));
+            }
+            self.pins.insert(principal.clone(), Pin::new(*hash_file));
+        } else if let Fact::PinRemoved { principal } = fact {
+            if self.pins.remove(principal).is_none() {
+                return Err(Corrupt::new(format!("the PIN of `{principal}` was removed and never set")));
+            }
+        } else if let Fact::PinAccepted { principal, .. } = fact {
+            self.pin_of(principal)?.accepted();
+        } else if let Fact::PinRefused { principal } = fact {
+            self.pin_of(principal)?.refused(at);
+        }
+        Ok(())
+    }
+
+    fn pin_of(&mut self, principal: &PrincipalId) -> Result<&mut Pin, Corrupt> {
+        let missing = || Corrupt::new(format!("a PIN of `{principal}` was tried and never set"));
+        self.pins.get_mut(principal).ok_or_else(missing)
     }
 
     /// Every credential ends with its principal.
@@ -158,6 +197,7 @@ impl Roster {
             return Err(Corrupt::new(format!("principal `{principal}` was removed and is not there")));
         };
         known.removed_at = Some(at);
+        self.pins.remove(principal);
         for token in self.tokens.values_mut().filter(|token| token.principal == *principal) {
             token.revoked_at.get_or_insert(at);
         }

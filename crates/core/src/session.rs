@@ -17,6 +17,9 @@ pub use seal::{StepSeal, inputs_digest, step_digest};
 pub use status::{SessionStatus, StepStatus};
 pub use waiting::WaitsFor;
 
+/// What a session names as its origin when it is a probe of `calt doctor`: the inbox and lists leave it out.
+pub const PROBE_ORIGIN: &str = "doctor";
+
 /// The log says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

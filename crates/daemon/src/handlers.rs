@@ -15,16 +15,17 @@ pub(crate) mod sessions;
 pub(crate) mod steps;
 pub(crate) mod tokens;
 pub(crate) mod tools;
+pub(crate) mod unlock;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use calt_api::Trouble;
 use calt_api::views::Page;
-use calt_engine::Asker;
 use calt_engine::core::policy::{self, Act};
 use calt_engine::core::principal::{Caller, Claim};
 use calt_engine::core::{Digest, Refusal, RunId, SessionId, StepId, Timestamp};
 use calt_engine::store::{Store, StoreError};
+use calt_engine::{Asker, UnlockKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -83,7 +84,19 @@ rights! {
 impl By {
     /// The caller, with what the client says of itself.
     fn claiming(self, source: Option<String>, user_id: Option<String>, message_id: Option<String>) -> Asker {
-        Asker { caller: self.0, claim: Claim { source, user_id, message_id } }
+        self.unlocking(source, user_id, message_id, None)
+    }
+
+    /// The same, with the key that a PIN gave.
+    fn unlocking(
+        self,
+        source: Option<String>,
+        user_id: Option<String>,
+        message_id: Option<String>,
+        unlock: Option<String>,
+    ) -> Asker {
+        let unlock = UnlockKey::new(unlock);
+        Asker { caller: self.0, claim: Claim { source, user_id, message_id }, unlock }
     }
 }
 

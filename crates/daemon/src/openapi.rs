@@ -3,11 +3,12 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, AlsoSkipped, ArtifactView, CheckpointView, CreateSession, CreateToken, DecidedItem, DecisionItem,
-    DecisionRequest, DecisionsReply, DecisionsRequest, EventView, ExecuteReply, ExecuteRequest, HealthView,
-    InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView,
-    RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
-    TokenCreated, TokenView, ToolView, UndoReply, UndoRequest,
+    AddPerson, AdministrationRequest, AlsoSkipped, ArtifactView, CheckpointView, CreateSession, CreateToken,
+    DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest, EventView, ExecuteReply,
+    ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
+    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided,
+    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
+    UnlockRequest,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -126,9 +127,13 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::HEALTH | at::READY | at::DOCS => None,
         at::CREATE_SESSION => Some(Act::CreateStrictSession),
         at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION | at::UNDO_SESSION => Some(Act::ImportPlan),
-        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP | at::DECIDE => {
-            Some(Act::Decide)
-        }
+        at::APPROVE_PLAN
+        | at::REJECT_PLAN
+        | at::APPROVE_STEP
+        | at::REJECT_STEP
+        | at::SKIP_STEP
+        | at::DECIDE
+        | at::UNLOCK => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
         at::EXPORT_RECORD => Some(Act::ExportRecord),
@@ -160,9 +165,11 @@ fn takes(endpoint: &Endpoint) -> Takes {
         }
         at::DECIDE => Takes::Body(named::<DecisionsRequest>(), Required::True),
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REMOVE_PERSON | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
+        at::STOP_SESSION | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
+        at::REMOVE_PERSON | at::REVOKE_TOKEN => Takes::Body(named::<AdministrationRequest>(), Required::False),
+        at::UNLOCK => Takes::Body(named::<UnlockRequest>(), Required::True),
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
@@ -194,6 +201,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::TOOL_PERMISSIONS => Gives::View(reference::<ToolView>()),
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
         at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
+        at::UNLOCK => Gives::View(reference::<UnlockReply>()),
         at::LIST_PERSONS => Gives::View(page::<PersonView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
@@ -238,7 +246,10 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
         ("cursor", Type::String, "`next_cursor` of the page before."),
     ];
     let own: &[Query] = match *endpoint {
-        at::LIST_SESSIONS => &[("status", Type::String, "Only sessions with this status.")],
+        at::LIST_SESSIONS => &[
+            ("status", Type::String, "Only sessions with this status."),
+            ("include", Type::String, "`probes`: also the sessions that `calt doctor` made and stopped."),
+        ],
         at::INBOX => &[("session", Type::String, "Only what waits in this session.")],
         at::SESSION_EVENTS => &[("after", Type::Integer, "Only events with a greater `seq`. The same as `cursor`.")],
         at::ALL_EVENTS => &[("after", Type::Integer, "Only events with a greater `id`. The same as `cursor`.")],
@@ -453,6 +464,7 @@ fn schemas() -> ComponentsBuilder {
     }
     views![
         requests: AddPerson,
+        AdministrationRequest,
         CreateSession,
         CreateToken,
         DecisionItem,
@@ -461,6 +473,7 @@ fn schemas() -> ComponentsBuilder {
         ExecuteRequest,
         StopRequest,
         UndoRequest,
+        UnlockRequest,
     ];
     views![
         replies: AlsoSkipped,
@@ -489,6 +502,7 @@ fn schemas() -> ComponentsBuilder {
         TokenView,
         ToolView,
         UndoReply,
+        UnlockReply,
         SessionDiffView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
@@ -503,6 +517,8 @@ fn schemas() -> ComponentsBuilder {
                 object.required = vec!["decision".to_owned(), "items".to_owned()];
             } else if name == DecisionItem::name() {
                 object.required = vec!["plan_version".to_owned(), "digest".to_owned()];
+            } else if name == UnlockRequest::name() {
+                object.required = vec!["pin".to_owned()];
             }
         }
         (name, schema)

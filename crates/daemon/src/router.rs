@@ -13,7 +13,7 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use crate::app::App;
 use crate::handlers::{
     artifacts, decisions, diff, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens,
-    tools,
+    tools, unlock,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -55,6 +55,7 @@ pub fn router(app: App) -> Router {
         .serve(at::LIST_TOOLS, tools::list)
         .serve(at::TOOL_PERMISSIONS, tools::permissions)
         .serve(at::SANDBOX, tools::sandbox)
+        .serve(at::UNLOCK, unlock::unlock)
         .serve(at::ADD_PERSON, persons::add)
         .serve(at::LIST_PERSONS, persons::list)
         .serve(at::REMOVE_PERSON, persons::remove)

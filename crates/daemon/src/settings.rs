@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use calt_engine::core::isolation::Tier;
-use calt_engine::core::policy::Demands;
+use calt_engine::core::policy::{AssuranceByRisk, Demands};
+use calt_engine::core::principal::Assurance;
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use crate::Options;
@@ -14,7 +15,7 @@ use crate::limits::IDLE_SECONDS_DEFAULT;
 use crate::notify::Webhook;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 20] = [
+pub(crate) const KEYS: [&str; 23] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
@@ -23,6 +24,9 @@ pub(crate) const KEYS: [&str; 20] = [
     NOTIFY_SECRET,
     "notify.secret_file",
     NOTIFY_URL,
+    "policy.assurance.high",
+    "policy.assurance.low",
+    "policy.assurance.medium",
     "policy.self_approval",
     "policy.unattended",
     "record.checkpoint_file",
@@ -196,6 +200,11 @@ impl Settings {
         let demands = Demands {
             self_approval: pick.value("policy.self_approval", true, Value::into_bool)?,
             unattended: pick.value("policy.unattended", true, Value::into_bool)?,
+            assurance: AssuranceByRisk {
+                low: pick.assurance("policy.assurance.low")?,
+                medium: pick.assurance("policy.assurance.medium")?,
+                high: pick.assurance("policy.assurance.high")?,
+            },
         };
         let report = pick.report;
         Ok(Self {
@@ -271,6 +280,14 @@ impl Pick<'_> {
         let shown = if HIDDEN.contains(&key) { "(set)".to_owned() } else { value.clone() };
         self.note(key, shown, &origin);
         Ok(Some(value))
+    }
+
+    fn assurance(&mut self, key: &str) -> Result<Assurance, SettingsFault> {
+        match self.value(key, "token".to_owned(), Value::into_string)?.as_str() {
+            "token" => Ok(Assurance::Token),
+            "pin" => Ok(Assurance::Pin),
+            _ => Err(invalid(key, "it is token or pin")),
+        }
     }
 
     fn list(&mut self, key: &str) -> Result<Vec<String>, SettingsFault> {

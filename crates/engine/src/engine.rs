@@ -8,6 +8,7 @@ use calt_core::checkpoint::SigningKey;
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
 use calt_core::moment::{Moment, pass};
+use calt_core::pin::PinFacts;
 use calt_core::policy::Demands;
 use calt_core::principal::{Caller, Claim};
 use calt_core::redact::Masker;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
+use crate::pins::{UnlockKey, Unlocks};
 use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
@@ -65,6 +67,8 @@ pub struct Asker {
     pub caller: Caller,
     /// What is merely claimed.
     pub claim: Claim,
+    /// The key that came with the call, for a PIN that was typed.
+    pub unlock: UnlockKey,
 }
 
 /// What was found and done at the start.
@@ -122,6 +126,10 @@ pub(crate) struct Inner {
     pub(crate) record_key: OnceLock<SigningKey>,
     pub(crate) checkpoint_file: Option<PathBuf>,
     demands: Demands,
+    /// The keys that were given for PINs.
+    pub(crate) unlocks: Unlocks,
+    /// One turn: PINs are compared one after the other.
+    pub(crate) comparing_pins: Semaphore,
     /// Ends what the engine does by itself.
     pub(crate) closing: CancellationToken,
     /// One turn: what is signed last is over all that came before it was asked for.
@@ -165,6 +173,8 @@ impl Engine {
                 record_key: OnceLock::new(),
                 checkpoint_file: config.checkpoint_file,
                 demands: config.demands,
+                unlocks: Unlocks::default(),
+                comparing_pins: Semaphore::new(1),
                 closing: CancellationToken::new(),
                 signing: Semaphore::new(1),
                 taking_back: Semaphore::new(1),
@@ -273,6 +283,7 @@ impl Engine {
         action: Action,
         facts: Facts,
     ) -> Result<(Answer, Committed), Fault> {
+        let facts = Facts { pin: self.pin_facts(&by), ..facts };
         let command = Command { caller: by.caller, claim: self.masked(by.claim)?, action };
         let mut committed = self.inner.store.submit(session, command, facts).await?;
         match std::mem::replace(&mut committed.outcome, Ok(Answer::Recorded)) {
@@ -305,8 +316,9 @@ impl Engine {
     }
 
     pub(crate) async fn submit_roster_by(&self, by: Asker, action: RosterAction) -> Result<Answer, Fault> {
+        let facts = Facts { pin: self.pin_facts(&by), ..self.facts() };
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
-        let committed = self.inner.store.submit_roster(command, self.facts()).await?;
+        let committed = self.inner.store.submit_roster(command, facts).await?;
         Ok(committed.outcome?)
     }
 
@@ -316,8 +328,9 @@ impl Engine {
         by: Asker,
         action: RosterAction,
     ) -> Result<(Answer, EventId), Fault> {
+        let facts = Facts { pin: self.pin_facts(&by), ..self.facts() };
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
-        let committed = self.inner.store.submit_roster(command, self.facts()).await?;
+        let committed = self.inner.store.submit_roster(command, facts).await?;
         let (answer, events) = (committed.outcome?, committed.events);
         let (_, last) = events.ok_or_else(|| Fault::Internal("a command that is recorded left no event".to_owned()))?;
         Ok((answer, last))
@@ -339,6 +352,7 @@ impl Engine {
             tier: self.tier(),
             demands: self.inner.demands,
             steps: HashMap::new(),
+            pin: PinFacts::default(),
             home: None,
         }
     }
@@ -402,7 +416,7 @@ impl Engine {
 impl Asker {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self { caller: Caller::daemon(), claim: Claim::default() }
+        Self { caller: Caller::daemon(), claim: Claim::default(), unlock: UnlockKey::default() }
     }
 }
 

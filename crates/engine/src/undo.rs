@@ -43,7 +43,7 @@ pub struct UndoPlan {
 pub(crate) struct Ground {
     pub(crate) home: SessionId,
     facts: HomeFacts,
-    writes: Vec<Written>,
+    pub(crate) writes: Vec<Written>,
 }
 
 impl Engine {
@@ -71,7 +71,7 @@ impl Engine {
         // What is refused and what is answered is masked; only the plan as submitted holds names as they are.
         let told = self.masked_undo(found.clone()).allowed(state.as_deref(), session, run)?;
         let title = title(session, run);
-        let document = document(&title, &found);
+        let document = document(&title, run, &found);
         let draft = self.draft(&document).await?;
         let waiting = state.as_deref().filter(|state| is_waiting(state.status()));
         let same = waiting.and_then(|state| Some((state.plan_version()?, state.plan_digest()?)));
@@ -123,8 +123,12 @@ impl Engine {
     }
 
     /// Looks at the files and at the pre-images. Touches nothing.
-    pub(crate) async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
-        let wanted = Wanted::of(&ground.writes, scope);
+    async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
+        self.settle(ground, Wanted::of(&ground.writes, scope)).await
+    }
+
+    /// The same for what is wanted already.
+    pub(crate) async fn settle(&self, ground: &Ground, wanted: Wanted) -> Result<Undo, Fault> {
         let (engine, home) = (self.clone(), ground.home.clone());
         blocking(move || {
             let workspace = engine
@@ -197,16 +201,19 @@ fn title(session: &SessionId, run: Option<RunId>) -> String {
 }
 
 /// The plan: previews first, then applies, as many pairs as the files need.
-fn document(title: &str, undo: &Undo) -> String {
+fn document(title: &str, run: Option<RunId>, undo: &Undo) -> String {
     let left: Vec<String> = undo.left_alone.iter().take(CONDITIONS_MAX).map(condition).collect();
     let parts = undo.taken.chunks(FILES_MAX);
     let count = parts.len();
+    // The plan's title names the session; the steps are lines of a list.
+    let each =
+        run.map_or_else(|| "Put back what was written".to_owned(), |run| format!("Put back what run {run} wrote"));
     let step = |(place, files): (usize, &[TakenBack])| {
         let part = if count == 1 { String::new() } else { format!(", part {} of {count}", place + 1) };
         let suffix = if place == 0 { String::new() } else { format!("-{}", place + 1) };
         json!({
             "id": format!("take-back{suffix}"),
-            "title": format!("{title}{part}"),
+            "title": format!("{each}{part}"),
             "preconditions": left,
             "timeout_sec": STEP_SECONDS,
             "change": {"files": files.iter().map(entry).collect::<Vec<_>>()},

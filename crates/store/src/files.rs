@@ -1,6 +1,7 @@
 //! The files beside the database: each session's plans and artifacts, below the data root.
 
 mod key;
+mod pin;
 mod recover;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -75,7 +75,11 @@ pub(crate) fn project(
         | Fact::Restored { .. }
         | Fact::ContentReleased { .. }
         | Fact::LossAccepted { .. }
-        | Fact::PayloadRedacted { .. } => {}
+        | Fact::PayloadRedacted { .. }
+        | Fact::PinSet { .. }
+        | Fact::PinRemoved { .. }
+        | Fact::PinAccepted { .. }
+        | Fact::PinRefused { .. } => {}
     }
     Ok(())
 }

@@ -4,21 +4,33 @@
 //! `base85.c` and `apply.c` of git read them).
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha1::{Digest as _, Sha1};
-use similar::TextDiff;
+use similar::{DiffTag, TextDiff};
 
 use crate::diff::quoted;
 
 /// How long one file's diff may be looked for before a longer one is good enough.
 const DIFF_TIME_MAX: Duration = Duration::from_secs(2);
+/// Lines that stand around a change.
+const CONTEXT_LINES: usize = 3;
 /// Bytes in one line of a binary part.
 const BINARY_LINE_BYTES: usize = 52;
 /// The blob that is no file.
 const NO_BLOB: &str = "0000000000000000000000000000000000000000";
+
+/// What is written of files that are not text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binary {
+    /// All of both sides.
+    Whole,
+    /// Nothing: nobody could look into packed bytes for what must not be shown.
+    LeftOut,
+}
 
 /// One side of a file: its name, its bytes, its permission bits.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +50,14 @@ impl<'f> Side<'f> {
     }
 }
 
-/// Appends what leads from one side to the other; nothing when git would see no difference.
-pub(crate) fn append(patch: &mut String, old: Option<Side<'_>>, new: Option<Side<'_>>) {
-    let (Some(from), Some(to)) = (old.or(new), new.or(old)) else { return };
+/// Appends what leads from one side to the other; nothing when git would see no difference. `true` when bytes were
+/// left out.
+pub(crate) fn append(patch: &mut String, old: Option<Side<'_>>, new: Option<Side<'_>>, binary: Binary) -> bool {
+    let (Some(from), Some(to)) = (old.or(new), new.or(old)) else { return false };
     let same_bytes = old.map(|side| side.bytes) == new.map(|side| side.bytes);
     let same_mode = from.git_mode() == to.git_mode();
     if old.is_some() && new.is_some() && same_bytes && same_mode && from.path == to.path {
-        return;
+        return false;
     }
     let (a, b) = (quoted(&format!("a/{}", from.path)), quoted(&format!("b/{}", to.path)));
     patch.push_str(&format!("diff --git {a} {b}\n"));
@@ -60,17 +73,23 @@ pub(crate) fn append(patch: &mut String, old: Option<Side<'_>>, new: Option<Side
         patch.push_str(&format!("rename from {}\nrename to {}\n", quoted(from.path), quoted(to.path)));
     }
     if same_bytes {
-        return;
+        return false;
+    }
+    let (old_text, new_text) = (old.map_or(Some(""), |side| side.text()), new.map_or(Some(""), |side| side.text()));
+    let texts = old_text.zip(new_text);
+    if texts.is_none() && binary == Binary::LeftOut {
+        // Not even their names: those are digests of what must not be shown.
+        patch.push_str("# not text, and left out here\n");
+        return true;
     }
     let blob_of = |side: Option<Side<'_>>| side.map_or_else(|| NO_BLOB.to_owned(), |side| blob(side.bytes));
     let mode = if old.is_some() && new.is_some() && same_mode { format!(" {}", to.git_mode()) } else { String::new() };
     patch.push_str(&format!("index {}..{}{mode}\n", blob_of(old), blob_of(new)));
     let empty = |side: Option<Side<'_>>| side.is_none_or(|side| side.bytes.is_empty());
     if empty(old) && empty(new) {
-        return;
+        return false;
     }
-    let (old_text, new_text) = (old.map_or(Some(""), |side| side.text()), new.map_or(Some(""), |side| side.text()));
-    if let (Some(was), Some(is)) = (old_text, new_text) {
+    if let Some((was, is)) = texts {
         let name = |side: Option<Side<'_>>, name: &str| {
             // A name with a space ends with a tab, as git writes it: a date could follow.
             let end = if name.contains(' ') && !name.starts_with('"') { "\t" } else { "" };
@@ -83,13 +102,43 @@ pub(crate) fn append(patch: &mut String, old: Option<Side<'_>>, new: Option<Side
             append_literal(patch, side.map_or(&[][..], |side| side.bytes));
         }
     }
+    false
 }
 
+/// Writes both names and the hunks. Only a newline ends a line for git; a carriage return is a byte like any other.
 fn append_hunks(patch: &mut String, (old_name, old): (&str, &str), (new_name, new): (&str, &str)) {
-    // Only a newline ends a line for git; a carriage return is a byte like any other.
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
-    let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).newline_terminated(true).diff_slices(&old, &new);
-    patch.push_str(&diff.unified_diff().header(old_name, new_name).to_string());
+    let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).diff_slices(&old, &new);
+    patch.push_str(&format!("--- {old_name}\n+++ {new_name}\n"));
+    for group in diff.grouped_ops(CONTEXT_LINES) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let place = |range: Range<usize>| {
+            // A range without lines stands after the line it names.
+            let start = if range.is_empty() { range.start } else { range.start + 1 };
+            format!("{start},{}", range.len())
+        };
+        let was = place(first.old_range().start..last.old_range().end);
+        let is = place(first.new_range().start..last.new_range().end);
+        patch.push_str(&format!("@@ -{was} +{is} @@\n"));
+        for op in &group {
+            if op.tag() == DiffTag::Equal {
+                append_lines(patch, ' ', &old[op.old_range()]);
+            } else {
+                append_lines(patch, '-', &old[op.old_range()]);
+                append_lines(patch, '+', &new[op.new_range()]);
+            }
+        }
+    }
+}
+
+fn append_lines(patch: &mut String, sign: char, lines: &[&str]) {
+    for line in lines {
+        patch.push(sign);
+        patch.push_str(line);
+        if !line.ends_with('\n') {
+            patch.push_str("\n\\ No newline at end of file\n");
+        }
+    }
 }
 
 /// The name git gives these bytes (SHA-1 over `blob <length>\0` and them).
@@ -140,7 +189,7 @@ mod tests {
             side.map(|(path, bytes, mode)| (&*path.to_owned().leak(), &*bytes.to_owned().leak(), mode))
         };
         let mut text = String::new();
-        append(&mut text, owned(old).map(side), owned(new).map(side));
+        append(&mut text, owned(old).map(side), owned(new).map(side), Binary::Whole);
         text
     }
 
@@ -151,6 +200,24 @@ mod tests {
         let head = format!("diff --git a/a b b/a b\nold mode 100644\nnew mode 100755\nindex {names}\n");
         let hunk = "@@ -1,2 +1,2 @@\n one\r\n-two\n\\ No newline at end of file\n+three\n";
         assert_eq!(text, format!("{head}--- a/a b\t\n+++ b/a b\t\n{hunk}"));
+    }
+
+    #[test]
+    fn a_carriage_return_ends_no_line() {
+        let text = patch(Some(("a", b"one\rtwo\r\nthree\r", 0o644)), Some(("a", b"one\rtwo\r\n3\r", 0o644)));
+        let none = "\\ No newline at end of file\n";
+        let hunk = format!("@@ -1,2 +1,2 @@\n one\rtwo\r\n-three\r\n{none}+3\r\n{none}");
+        assert!(text.ends_with(&hunk), "{text:?}");
+    }
+
+    #[test]
+    fn packed_bytes_are_left_out_where_nobody_could_look_into_them() {
+        let side = |bytes| Some(Side { path: "a", bytes, mode: 0o644 });
+        for (old, new) in [(side(b"text"), side(b"\0secret")), (side(b"\xff"), None)] {
+            let mut text = String::new();
+            assert!(append(&mut text, old, new, Binary::LeftOut), "{text}");
+            assert!(!text.contains("literal") && !text.contains("index"), "{text}");
+        }
     }
 
     #[test]

@@ -34,6 +34,6 @@ pub use run::{ToolOutput, run, survey};
 pub use sandbox::{
     HELPER_WORD, Isolation, LayerReport, LayerVerdict, SYSTEM_DIRECTORIES, SandboxReport, serve_as_helper,
 };
-pub use since::{SESSION_PATCH_BYTES_MAX, Since, SinceFile};
+pub use since::{Mask, SESSION_PATCH_BYTES_MAX, Since, SinceFile};
 pub use toolkit::{Interpreter, ProgramReport, Toolkit};
 pub use workspace::{Workspace, matches_glob};

@@ -4,7 +4,7 @@ use calt_core::Digest;
 use calt_core::undo::{LeftAlone, TakenBack};
 
 use crate::failure::{FailureCode, ToolFailure};
-use crate::git_patch::{self, Side};
+use crate::git_patch::{self, Binary, Side};
 use crate::workspace::{Purpose, RelativePath, Workspace};
 
 /// Longest patch over a whole session, in bytes.
@@ -13,8 +13,10 @@ pub const SESSION_PATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Everything that was written, as one patch.
 #[derive(Clone, Debug, Default)]
 pub struct Since {
-    /// The patch, unmasked: `git apply` takes it.
+    /// The patch: `git apply` takes it when nothing in it is masked.
     pub patch: String,
+    /// Whether something in it is masked, or left out because nobody could look into it.
+    pub masked: bool,
     /// The files in it, each as it is now; of a file that is gone, as it was.
     pub files: Vec<SinceFile>,
     /// Files that changed while they were looked at.
@@ -36,12 +38,30 @@ pub struct SinceFile {
     pub new: Option<Digest>,
 }
 
+/// What replaces secrets in a text.
+pub type Mask<'m> = &'m dyn Fn(&str) -> String;
+
 /// A file's bytes and permission bits.
 type Found = Option<(Vec<u8>, u32)>;
 
+impl Since {
+    /// A side with its secrets masked, and noted when there were any.
+    fn masked(&mut self, side: Found, mask: Mask<'_>) -> Found {
+        let (bytes, mode) = side?;
+        let Ok(masked) = std::str::from_utf8(&bytes).map(mask).map(String::into_bytes) else {
+            return Some((bytes, mode));
+        };
+        self.masked |= masked != bytes;
+        Some((masked, mode))
+    }
+}
+
 impl Workspace {
     /// The way from what was there before to what stands there now, for files whose way back is known. Only reads.
-    pub fn since(&self, taken: &[TakenBack]) -> Since {
+    ///
+    /// With a mask, each file is masked before it is compared: a secret that lines of a diff tear apart is found in
+    /// the file. What is not text is left out then.
+    pub fn since(&self, taken: &[TakenBack], mask: Option<Mask<'_>>) -> Since {
         let mut since = Since::default();
         for file in taken {
             let now = file.from.as_deref().unwrap_or(&file.path);
@@ -52,13 +72,19 @@ impl Workspace {
                     continue;
                 }
             };
+            let (old, new) = match mask {
+                Some(mask) => (since.masked(old, mask), since.masked(new, mask)),
+                None => (old, new),
+            };
             let known = new.as_ref().or(old.as_ref()).map_or(0, |(_, mode)| *mode);
             let old_mode = file.becomes.as_ref().and_then(|content| content.mode.as_deref());
             let old_mode = old_mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or(known);
-            git_patch::append(
+            let binary = if mask.is_some() { Binary::LeftOut } else { Binary::Whole };
+            since.masked |= git_patch::append(
                 &mut since.patch,
                 old.as_ref().map(|(bytes, _)| Side { path: &file.path, bytes, mode: old_mode }),
                 new.as_ref().map(|(bytes, mode)| Side { path: now, bytes, mode: *mode }),
+                binary,
             );
             if since.patch.len() > SESSION_PATCH_BYTES_MAX {
                 since.too_long = true;

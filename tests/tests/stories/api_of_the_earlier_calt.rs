@@ -102,7 +102,7 @@ fn a_failure_and_a_stop_keep_their_words() {
 fn what_comes_later_is_not_half_there() {
     let world = World::start();
     let owner = world.owner();
-    let paths = ["/api/v1/unlock", "/api/v1/buttons", "/api/v1/workspaces"];
+    let paths = ["/api/v1/buttons", "/api/v1/workspaces"];
     for path in paths {
         assert_eq!(owner.get(path).line(), "404 path_not_found → correct_request", "{path}");
         assert_eq!(owner.post(path, &json!({})).line(), "404 path_not_found → correct_request", "{path}");

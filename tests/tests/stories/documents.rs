@@ -334,6 +334,18 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "Callers were refused; counted by reason and by whom the token proved, at most once a minute.",
         "reason, count, by?",
     ),
+    (
+        "pin_set",
+        "A person's PIN was set or changed. Only the digest of the file that holds its hash is in the log.",
+        "principal, hash_file",
+    ),
+    ("pin_removed", "A person's PIN was removed; their token alone decides from then on.", "principal"),
+    (
+        "pin_accepted",
+        "The right PIN was typed: for decisions on a plan version, or without one for an act of administration.",
+        "principal, session?, version?",
+    ),
+    ("pin_refused", "A wrong PIN was typed. After five in a row none is compared for a while.", "principal"),
     ("checkpoint_signed", "The daemon signed what the log was after `size` events.", "size, root, peaks[], key, note"),
     ("record_exported", "Somebody took the record of a session away, up to its event `last_seq`.", "session, last_seq"),
 ];

@@ -114,7 +114,7 @@ fn a_diff_takes_every_kind_of_change_to_where_the_workspace_is() {
     let back = json!([{"path": "kept.txt", "content": "kept\n"}]);
     carried_out(&ada, &session, &plan(2, &[change("there", &there), change("back", &back)]));
 
-    let shown = diff(&ada, &session, "");
+    let shown = diff(&ada, &session, "?raw=true");
     assert_eq!((&shown["masked"], &shown["changed_since"]), (&json!(false), &json!([])), "{shown}");
     let patch = shown["diff"].as_str().unwrap();
     assert!(patch.contains("rename to deep/er/new name.txt") && !patch.contains("kept.txt"), "{patch}");
@@ -162,6 +162,45 @@ fn a_secret_is_masked_and_then_no_program_takes_it_for_a_patch() {
     let event = &events["items"][0];
     let released = json!({"session": session.id, "sha256": calt_api::sha256(text.as_bytes()), "bytes": text.len()});
     assert_eq!((&event["facts"], &event["principal"]), (&released, &json!("ada")), "{events}");
+}
+
+#[test]
+fn a_secret_in_packed_bytes_is_left_out_and_a_carriage_return_breaks_nothing() {
+    let world = World::start();
+    let (ada, agent) = (world.person("ada"), world.agent());
+    let session = ada.session();
+    let secret = b"caf\xe9 token = ghp_0123456789abcdefghijABCDEFGHIJ012345\n";
+    std::fs::write(world.workspace(&session.id).join("latin.txt"), secret).unwrap();
+    std::fs::write(world.workspace(&session.id).join("cr.txt"), "one\rtwo\r").unwrap();
+    let files = json!([{"path": "latin.txt", "delete": true}, {"path": "cr.txt", "content": "one\rthree\r"}]);
+    carried_out(&ada, &session, &plan(1, &[change("a", &files)]));
+    let shown = diff(&agent, &session, "");
+    let text = shown["diff"].as_str().unwrap();
+    assert!(shown["masked"] == true && !text.contains("literal") && text.contains("left out here"), "{text}");
+    let raw = diff(&ada, &session, "?raw=true");
+    let scratch = world.home().join("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    std::fs::write(scratch.join("latin.txt"), secret).unwrap();
+    std::fs::write(scratch.join("cr.txt"), "one\rtwo\r").unwrap();
+    git_well(&scratch, &["init", "-q"], b"");
+    git_well(&scratch, &["apply"], raw["diff"].as_str().unwrap().as_bytes());
+    assert!(!scratch.join("latin.txt").exists());
+    assert_eq!(std::fs::read(scratch.join("cr.txt")).unwrap(), b"one\rthree\r");
+}
+
+#[test]
+fn what_somebody_else_wrote_in_between_is_in_it_and_said() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let session = ada.session();
+    let write = |content: &str| json!([{"path": "a.txt", "content": content}]);
+    carried_out(&ada, &session, &plan(1, &[change("a", &write("one\n"))]));
+    std::fs::write(world.workspace(&session.id).join("a.txt"), "mine\n").unwrap();
+    carried_out(&ada, &session, &plan(2, &[change("b", &write("mine\ntwo\n"))]));
+    let shown = diff(&ada, &session, "");
+    let file = &shown["files"][0];
+    assert_eq!((&file["old_sha256"], &file["others_wrote"]), (&Value::Null, &json!(true)), "{shown}");
+    assert!(shown["diff"].as_str().unwrap().ends_with("+mine\n+two\n"), "{shown}");
 }
 
 #[test]
@@ -234,7 +273,8 @@ impl Work {
     }
 
     fn calt(&self, words: &[&str]) -> calt_tests::Ran {
-        let repo = self.repository.to_string_lossy().into_owned();
+        // Any directory of it will do.
+        let repo = self.repository.join("src").to_string_lossy().into_owned();
         self.world.calt(&[words, &["--repo", &repo]].concat())
     }
 
@@ -245,7 +285,7 @@ impl Work {
     /// Every file of the repository but objects, logs and the names that landing may make.
     fn fingerprint(&self) -> String {
         let listed = Command::new("sh")
-            .args(["-c", "find . -type f -not -path './.git/objects/*' -not -path './.git/logs/*' -not -path '*calt*' -print0 | sort -z | xargs -0 sha256sum; find . -not -path './.git*' -printf '%p %m %T@\\n' | sort; cat .git/HEAD .git/index | sha256sum"])
+            .args(["-c", "find . -type f -not -path './.git/objects/*' -not -path '*calt*' -print0 | sort -z | xargs -0 sha256sum; find . -not -path './.git*' -printf '%p %m %T@\\n' | sort; cat .git/HEAD .git/index | sha256sum"])
             .current_dir(&self.repository)
             .output()
             .unwrap();

@@ -6,7 +6,7 @@ use calt_api::Code;
 use calt_core::decide::StepFacts;
 use calt_core::event::Envelope;
 use calt_core::isolation::{BoxSpec, Tier};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::{
     Action, ArtifactId, Command, Digest, EventId, Fact, Facts, RunId, Session as Replayed, SessionId, StepId, Timestamp,
 };
@@ -99,6 +99,11 @@ const fn story(code: Code) -> Story {
             Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_somebody_else_approves")
         }
         Code::AssuranceTooLow => Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_a_flag_is_no_yes"),
+        Code::PinNotSet => Answered(|world| world.owner().post("/api/v1/unlock", &json!({"pin": "123456"}))),
+        Code::PinWrong | Code::PinLocked => {
+            Below("tests/tests/stories/pin.rs", "five_wrong_pins_lock_for_a_minute_and_a_restart_forgets_none")
+        }
+        Code::PinUnusable => Below("tests/tests/stories/pin.rs", "a_hash_file_that_was_swapped_opens_nothing"),
         Code::NeedsReplan => Answered(|world| {
             let session = approved(world);
             world.owner().reject(&session, "a", "not this").expect(200);
@@ -299,14 +304,10 @@ fn a_command_is_refused_where_no_box_holds() {
         tier: Tier::None,
         demands: calt_core::policy::Demands::default(),
         steps: std::collections::HashMap::from([(step.clone(), gathered)]),
+        pin: calt_core::pin::PinFacts::default(),
         home: None,
     };
-    let caller = Caller {
-        principal: PrincipalId::owner(),
-        kind: PrincipalKind::Person,
-        role: Role::Owner,
-        assurance: Assurance::Token,
-    };
+    let caller = Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner };
     let action = Action::StartStep { step, confirm_high_risk: false, masked_inputs: json!({}) };
     let start = Command { caller, claim: Claim::default(), action };
     let decision = calt_core::decide(Some(&state), &start, &facts);

@@ -43,6 +43,9 @@ pub(crate) enum SessionCommand {
         /// Only those with this status
         #[arg(long, value_parser = STATUSES)]
         status: Option<String>,
+        /// Also the sessions that `calt doctor` made and stopped
+        #[arg(long)]
+        probes: bool,
         #[command(flatten)]
         page: Page,
     },

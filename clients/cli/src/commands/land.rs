@@ -1,10 +1,13 @@
 //! `calt land`: what a session wrote, onto the repository it began from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use calt_api::client::Client;
-use calt_api::endpoint;
+use calt_api::{Code, endpoint};
 use serde_json::{Value, json};
 
 use crate::arguments::{LandArguments, LandAs};
@@ -36,6 +39,9 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     whole(&masked, arguments)?;
     let repository = Repository::open(&arguments.repo)?;
     let base = base(&repository, &session, arguments)?;
+    if let (LandAs::Patch, Some(text)) = (arguments.kind, &arguments.message) {
+        readable_by_am(text)?;
+    }
     let branch = match arguments.kind {
         LandAs::Branch => Some(branch_name(&repository, arguments)?),
         LandAs::Commit | LandAs::Patch => None,
@@ -132,6 +138,15 @@ fn branch_name(repository: &Repository, arguments: &LandArguments) -> Result<Str
     }
 }
 
+/// A message ends for `git am` where a patch could begin.
+fn readable_by_am(message: &str) -> Result<(), Fault> {
+    let ends = |line: &&str| line.starts_with("---") || line.starts_with("diff -") || line.starts_with("Index: ");
+    match message.lines().find(ends) {
+        Some(line) => Err(Fault::usage(t!("the message of a patch cannot hold the line `{line}`", line = line))),
+        None => Ok(()),
+    }
+}
+
 fn taken(name: &str, session: &str) -> Fault {
     Fault::Usage {
         message: t!("`{name}` is there already, and stays as it is", name = name),
@@ -174,7 +189,18 @@ async fn checkpoint(context: &Context, client: &Client, event: u64) -> Result<Va
     if newest["size"].as_u64().is_some_and(|size| size >= event) {
         return Ok(newest.clone());
     }
-    Ok(client.send(&endpoint::SIGN_CHECKPOINT, &[], &json!({"source": context.source()})).await?)
+    let signed = client.send(&endpoint::SIGN_CHECKPOINT, &[], &json!({"source": context.source()})).await;
+    signed.map_err(|error| {
+        let fault = Fault::from(error);
+        let Fault::Problem(problem) = &fault else { return fault };
+        if problem.code != Code::NotAllowed.as_str() {
+            return fault;
+        }
+        Fault::Gate {
+            message: t!("no signed checkpoint covers the session yet; wait for the next, or ask the owner to sign one"),
+            hint: "calt record checkpoint".to_owned(),
+        }
+    })
 }
 
 fn message(session: &Value, arguments: &LandArguments, trailers: &Trailers) -> String {
@@ -253,7 +279,9 @@ impl Landing {
             .map(|(who, when)| (format!("{who}>"), when.to_owned()))
             .unwrap_or_default();
         let date = jiff::Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z");
-        let (subject, body) = self.message.split_once('\n').unwrap_or((&self.message, ""));
+        // Words that look encoded would be decoded.
+        let message = self.message.replace("=?", "= ?");
+        let (subject, body) = message.split_once('\n').unwrap_or((&message, ""));
         let diff = self.diff["diff"].as_str().unwrap_or_default();
         let text = format!(
             "From {base} Mon Sep 17 00:00:00 2001\nFrom: {author}\nDate: {date}\nSubject: [PATCH] {subject}\n\
@@ -263,7 +291,8 @@ impl Landing {
         );
         let Some(path) = output else { return render::out_bytes(text.as_bytes()) };
         let name = path.display().to_string();
-        std::fs::write(path, text)
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(|error| Fault::usage(t!("`{name}` cannot be written: {error}", name = name, error = error)))?;
         let files = render::items(&self.diff["files"]).len();
         let said = json!({"session_id": self.trailers.session, "path": name, "base": base, "files": files});

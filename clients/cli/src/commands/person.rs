@@ -14,7 +14,7 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
     match command {
         PersonCommand::Add { name, role, display, discord } => {
             let body = json!({"name": name, "role": role, "display": display, "discord": discord});
-            let added: Value = client.send(&endpoint::ADD_PERSON, &[], &body).await?;
+            let added = context.send_administration(&client, &endpoint::ADD_PERSON, &[], &body).await?;
             let said = |added: &Value| {
                 t!("{role} {name} added\n", role = render::word(&added["role"]), name = render::word(&added["name"]))
             };
@@ -34,13 +34,14 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
                         ("DISPLAY", "display"),
                         ("DISCORD", "discord"),
                         ("TOKENS", "tokens"),
+                        ("PIN", "pin"),
                         ("REMOVED", "removed_at"),
                     ],
                 )
             })
         }
         PersonCommand::Remove { name } => {
-            let removed: Value = client.send(&endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
+            let removed = context.send_administration(&client, &endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
             context.show(&removed, |_| t!("{name} removed; their tokens no longer open anything\n", name = name))
         }
     }

@@ -41,7 +41,8 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let client = context.client().await?;
             let imported = import(&client, &session, &text).await?;
             context.show(&imported, render::plan)?;
-            context.talk(&format!("\nhint: calt plan approve {session} {}\n", render::word(&imported["version"])));
+            context.talk("\n");
+            context.hint(&format!("calt plan approve {session} {}", render::word(&imported["version"])));
             Ok(())
         }
         PlanCommand::Show { session, version } => {
@@ -111,7 +112,7 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
     let decided =
         context.decide(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))?;
-    context.talk(&format!("hint: calt run --session {session}\n"));
+    context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
 
@@ -126,7 +127,7 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     let decided =
         context.decide(&client, &endpoint::REJECT_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))?;
-    context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+    context.hint(&format!("calt run PLAN --session {session}"));
     Ok(())
 }
 

@@ -41,12 +41,13 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             });
             let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
             context.show(&made, |made| render::pairs(made, FIELDS))?;
-            context.talk(&format!("hint: calt run PLAN --session {}\n", render::word(&made["id"])));
+            context.hint(&format!("calt run PLAN --session {}", render::word(&made["id"])));
             Ok(())
         }
-        SessionCommand::List { status, page } => {
+        SessionCommand::List { status, probes, page } => {
             let mut filter = Vec::new();
             filter.extend(status.as_deref().map(|status| ("status", status)));
+            filter.extend(probes.then_some(("include", "probes")));
             let shown = list(context, &client, &endpoint::LIST_SESSIONS, &[], filter, &page).await?;
             context.show(&shown, |shown| table(render::items(&shown["items"]), LIST))?;
             if render::items(&shown["items"]).is_empty() {

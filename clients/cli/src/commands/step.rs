@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let how = decision::consent(&text, &format!("{warning}Approve step {step}?"), yes, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: None };
             decide(context, &client, &endpoint::APPROVE_STEP, said, "approved").await?;
-            context.talk(&format!("hint: calt step execute {session} {step}\n"));
+            context.hint(&format!("calt step execute {session} {step}"));
             Ok(())
         }
         StepCommand::Reject { session, step, reason } => {
@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let (how, reason) = decision::reason(&text, reason, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: Some(reason) };
             decide(context, &client, &endpoint::REJECT_STEP, said, "rejected").await?;
-            context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+            context.hint(&format!("calt run PLAN --session {session}"));
             Ok(())
         }
         StepCommand::Skip { session, step, reason, yes } => {
@@ -152,7 +152,7 @@ async fn execute(
     confirm_high_risk: bool,
 ) -> Result<(), Fault> {
     let body = json!({"confirm_high_risk": confirm_high_risk, "source": context.source()});
-    let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[session, step], &body).await?;
+    let started = context.send_execution(client, &[session, step], &body).await?;
     let ended = look::wait(client, &started["run_id"]).await?;
     let state = render::word(&ended["state"]);
     context.show(&ended, |ended| {

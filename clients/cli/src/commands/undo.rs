@@ -17,14 +17,14 @@ pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> R
     context.show(&made, shown)?;
     let into = render::word(&made["session_id"]);
     let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json()) else {
-        context.talk(&t!("hint: {command}\n", command = format_args!("calt run --session {into}")));
+        context.hint(&format!("calt run --session {into}"));
         return Ok(());
     };
     if terminal.yes(&t!("Look at this plan now?")).await? == Some(true) {
         let consent = run::consent(false, false, StandardInput::Free);
         return run::go_on(context, into, consent).await;
     }
-    context.talk(&t!("hint: {command}\n", command = format_args!("calt run --session {into}")));
+    context.hint(&format!("calt run --session {into}"));
     Ok(())
 }
 

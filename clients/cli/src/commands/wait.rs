@@ -124,7 +124,7 @@ fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> R
         Fault::Work { message: t!("session {session} is {status}", session = session, status = status), next }
     } else {
         if let Some(next) = standing["next_command"].as_str() {
-            context.talk(&t!("hint: {command}\n", command = next));
+            context.hint(next);
         }
         return Ok(());
     };

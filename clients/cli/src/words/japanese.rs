@@ -14,6 +14,9 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "plan `{name}` has {count} problems and cannot be imported",
         "プラン `{name}` に {count} 件の問題があり、取り込めません",
     ),
+    // PINs.
+    ("Your PIN, to decide on plan v{version} of {session}: ", "{session} のプラン v{version} を決定するための PIN: "),
+    ("Your PIN, for this act of administration: ", "この管理操作のための PIN: "),
     // The daemon and its place.
     ("the daemon did not start: {reason}", "デーモンを起動できませんでした: {reason}"),
     ("it said nothing in `{log}`", "`{log}` に何も残していません"),
@@ -132,6 +135,14 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     (
         "commit {commit} is not in the repository at `{directory}`",
         "コミット {commit} は `{directory}` のリポジトリーにありません",
+    ),
+    (
+        "no signed checkpoint covers the session yet; wait for the next, or ask the owner to sign one",
+        "セッションを含む署名済みのチェックポイントがまだありません。次を待つか、所有者に署名を頼んでください",
+    ),
+    (
+        "the message of a patch cannot hold the line `{line}`",
+        "パッチのメッセージには `{line}` という行を入れられません",
     ),
     ("`{name}` is no name for a branch", "`{name}` はブランチの名前になりません"),
     ("`{name}` is there already, and stays as it is", "`{name}` はすでにあり、そのままにします"),

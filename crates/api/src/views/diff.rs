@@ -18,7 +18,7 @@ pub struct SessionDiffView {
     pub masked: bool,
     /// The files in it, by name.
     pub files: Vec<DiffFileView>,
-    /// Files that are not in it, or not from their beginning, each with why.
+    /// Files that are not in it, each with why: somebody else changed them since, or their past is lost.
     pub changed_since: Vec<LeftAloneView>,
     /// The commit of the repository that the workspace is a snapshot of; the patch leads on from there.
     pub base_commit: Option<String>,
@@ -37,4 +37,6 @@ pub struct DiffFileView {
     pub old_sha256: Option<String>,
     /// SHA-256 of its bytes now; `null` when there is no file.
     pub new_sha256: Option<String>,
+    /// Whether somebody else wrote to it between two of calt's writes; that is in the patch too.
+    pub others_wrote: bool,
 }

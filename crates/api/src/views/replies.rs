@@ -583,10 +583,22 @@ reply! {
         discord: Option<String>,
         /// Tokens that are neither revoked nor past their end.
         tokens: u64,
+        /// Whether a PIN stands: `set`, `none`, or `unusable` when the file with its hash is not the recorded one.
+        pin: String,
         /// RFC 3339, UTC.
         created_at: String,
         /// When they were removed.
         removed_at: Option<String>,
+    }
+}
+
+reply! {
+    /// What a PIN opened. The key is shown this once.
+    UnlockReply {
+        /// The key: sent as `unlock` with each decision on the plan version, or with one act of administration.
+        unlock: String,
+        /// Until when it opens anything, RFC 3339.
+        expires_at: String,
     }
 }
 

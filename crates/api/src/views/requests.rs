@@ -67,6 +67,8 @@ request! {
         shown_at: Option<String>,
         /// The locale it was shown in: `[A-Za-z0-9_.@-]{1,35}`.
         locale: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -111,6 +113,8 @@ request! {
         shown_at: Option<String>,
         /// The locale it was shown in: `[A-Za-z0-9_.@-]{1,35}`.
         locale: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -130,6 +134,7 @@ impl DecisionsRequest {
             view_cut: self.view_cut,
             shown_at: self.shown_at,
             locale: self.locale,
+            unlock: self.unlock,
         };
         (self.decision, self.items, words)
     }
@@ -146,6 +151,8 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -176,6 +183,20 @@ request! {
 }
 
 request! {
+    /// An act of administration that needs no more.
+    AdministrationRequest {
+        /// The surface the client says it is.
+        source: Option<String>,
+        /// The message that caused the call.
+        message_id: Option<String>,
+        /// Who the client says speaks; a claim.
+        user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
+    }
+}
+
+request! {
     /// The end of an event's text.
     RedactRequest {
         /// Why; kept in the log. At most 4,000 characters.
@@ -186,6 +207,8 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -206,6 +229,8 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
 }
 
@@ -226,5 +251,35 @@ request! {
         message_id: Option<String>,
         /// Who the client says speaks; a claim.
         user_id: Option<String>,
+        /// A key of `POST /unlock`, where a PIN stands.
+        unlock: Option<String>,
     }
+}
+
+/// A PIN, to be compared.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct UnlockRequest {
+    /// The PIN, as it was typed.
+    #[serde(deserialize_with = "not_repeated")]
+    pub pin: String,
+    /// The session whose plan is to be decided on; left out together with `plan_version`: one act of administration.
+    pub session_id: Option<String>,
+    /// The newest version of its plan.
+    pub plan_version: Option<u32>,
+    /// The surface the client says it is.
+    pub source: Option<String>,
+    /// The message that caused the call.
+    pub message_id: Option<String>,
+    /// Who the client says speaks; a claim.
+    pub user_id: Option<String>,
+}
+
+/// Reads a text that no error may repeat.
+fn not_repeated<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let serde_json::Value::String(text) = serde_json::Value::deserialize(deserializer)? else {
+        return Err(serde::de::Error::custom("`pin` is a text"));
+    };
+    Ok(text)
 }

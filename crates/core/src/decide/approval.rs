@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::assurance::{self, demanded};
 use super::{Answer, Command, Decided, Decision, Facts, StepFacts, Verdict, event};
 use crate::digest::Digest;
 use crate::event::{DecisionFact, Fact, How, NewEvent, Profile};
@@ -30,8 +31,8 @@ pub(super) fn approve_plan(
         Stage::NeedsReplan(..) => return Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
         Stage::Drafting | Stage::Stopped(_) => return Err(closed(session)),
     }
-    demanded(session, command, None, verdict, facts)?;
-    let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
+    let rule = demanded(session, command, None, verdict, facts)?;
+    let decision = DecisionFact { rule, ..decision_fact(session, command, verdict, digest, facts) };
     let fact = Fact::PlanApproved { version, decision };
     let approved = decision_event(fact, format!("plan v{version} approved"), command, verdict);
     Ok(Decision::accept(decided(version, None, verdict), vec![approved]))
@@ -42,6 +43,7 @@ pub(super) fn reject_plan(
     command: &Command,
     version: u32,
     verdict: &Verdict,
+    facts: &Facts,
 ) -> Result<Decision, Refusal> {
     let digest = newest_plan(session, version, verdict)?;
     reason(verdict)?;
@@ -60,7 +62,7 @@ pub(super) fn reject_plan(
     if let Some((run, step)) = session.running() {
         return Err(Refusal::RunInProgress { session: session.id().clone(), step: step.clone(), run });
     }
-    let fact = Fact::PlanRejected { version, decision: decision_fact(command, verdict, digest) };
+    let fact = Fact::PlanRejected { version, decision: decision_fact(session, command, verdict, digest, facts) };
     let rejected = decision_event(fact, format!("plan v{version} rejected"), command, verdict);
     Ok(Decision::accept(decided(version, None, verdict), vec![rejected]))
 }
@@ -88,8 +90,8 @@ pub(super) fn approve_step(
             return Err(decided_already(session, Some(step), version, by));
         }
     }
-    demanded(session, command, Some(step), verdict, facts)?;
-    let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
+    let rule = demanded(session, command, Some(step), verdict, facts)?;
+    let decision = DecisionFact { rule, ..decision_fact(session, command, verdict, digest, facts) };
     let fact = Fact::StepApproved { version, step: step.clone(), covers, decision };
     let approved = decision_event(fact, format!("step {step} approved"), command, verdict);
     Ok(Decision::accept(decided(version, Some(step), verdict), vec![approved]))
@@ -111,7 +113,11 @@ pub(super) fn reject_step(
     reason(verdict)?;
     not_started(session, entry)?;
     let digest = shown_digest(session, entry, verdict, facts)?;
-    let fact = Fact::StepRejected { version, step: step.clone(), decision: decision_fact(command, verdict, digest) };
+    let fact = Fact::StepRejected {
+        version,
+        step: step.clone(),
+        decision: decision_fact(session, command, verdict, digest, facts),
+    };
     let rejected = decision_event(fact, format!("step {step} rejected"), command, verdict);
     Ok(Decision::accept(decided(version, Some(step), verdict), vec![rejected]))
 }
@@ -131,7 +137,7 @@ pub(super) fn skip_step(
     not_started(session, entry)?;
     let digest = shown_digest(session, entry, verdict, facts)?;
     let skipped = |step: &StepId, digest: Digest| {
-        let decision = decision_fact(command, verdict, digest);
+        let decision = decision_fact(session, command, verdict, digest, facts);
         let fact = Fact::StepSkipped { version, step: step.clone(), decision };
         (fact, format!("step {step} skipped"), decision_payload(command, verdict))
     };
@@ -150,25 +156,6 @@ pub(super) fn skip_step(
         events.push(super::ending::session_succeeded(version));
     }
     Ok(Decision::accept(Answer::Decided { decision_id: verdict.decision_id.clone(), decided }, events))
-}
-
-/// What the owner demands of a yes beyond the right to say it.
-fn demanded(
-    session: &Session,
-    command: &Command,
-    step: Option<&StepId>,
-    verdict: &Verdict,
-    facts: &Facts,
-) -> Result<(), Refusal> {
-    let Some(plan) = session.current() else { return Err(closed(session)) };
-    let (id, version, step) = (session.id().clone(), plan.version, step.cloned());
-    if !facts.demands.self_approval && plan.proposer == command.caller.principal {
-        return Err(Refusal::SelfApproval { session: id, version, step, proposer: plan.proposer.clone() });
-    }
-    if !facts.demands.unattended && verdict.how == Some(How::Flag) {
-        return Err(Refusal::AssuranceTooLow { session: id, version, step });
-    }
-    Ok(())
 }
 
 /// The newest plan's digest, when `version` names it and the client showed it.
@@ -386,12 +373,18 @@ fn decided(version: u32, step: Option<&StepId>, verdict: &Verdict) -> Answer {
     Answer::Decided { decision_id: verdict.decision_id.clone(), decided }
 }
 
-fn decision_fact(command: &Command, verdict: &Verdict, digest: Digest) -> DecisionFact {
+fn decision_fact(
+    session: &Session,
+    command: &Command,
+    verdict: &Verdict,
+    digest: Digest,
+    facts: &Facts,
+) -> DecisionFact {
     DecisionFact {
         digest,
         decision_id: verdict.decision_id.clone(),
         how: verdict.how.unwrap_or(How::Api),
-        assurance: command.caller.assurance,
+        assurance: assurance::of(session, facts),
         surface: command.claim.source.clone(),
         locale: verdict.locale.clone(),
         view_digest: verdict.view_digest,

@@ -83,7 +83,7 @@ fn decide_one(
 ) -> Result<Decision, Refusal> {
     match (said, &item.step) {
         (Said::Approve, None) => approval::approve_plan(session, command, item.version, verdict, facts),
-        (Said::Reject, None) => approval::reject_plan(session, command, item.version, verdict),
+        (Said::Reject, None) => approval::reject_plan(session, command, item.version, verdict, facts),
         (Said::Skip, None) => Err(invalid("a plan is approved or rejected; only steps are left out")),
         (_, Some(step)) => {
             of_newest(session, item)?;

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, Redaction, event, people, redaction, require};
+use super::{Answer, Decision, Facts, Redaction, assurance, event, people, pins, redaction, require};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
 use crate::id::SessionId;
 use crate::merkle::Frontier;
+use crate::pin::Purpose;
 use crate::policy::Act;
 use crate::principal::{Caller, Claim, PrincipalId, Role};
 use crate::refusal::Refusal;
@@ -61,6 +62,31 @@ pub enum RosterAction {
     RevokeToken {
         /// Its public name.
         token: String,
+    },
+    /// The daemon's own place: set a person's PIN, whose hash lies in a file already.
+    SetPin {
+        /// Whose.
+        person: PrincipalId,
+        /// SHA-256 of the file.
+        hash_file: Digest,
+        /// Who has just typed a PIN of their own, and it was right.
+        shown_by: Option<PrincipalId>,
+    },
+    /// The daemon's own place: remove a person's PIN.
+    RemovePin {
+        /// Whose.
+        person: PrincipalId,
+        /// Who has just typed a PIN of their own, and it was right.
+        shown_by: Option<PrincipalId>,
+    },
+    /// Somebody typed a PIN, and it was compared.
+    TryPin {
+        /// Whose PIN it should be.
+        person: PrincipalId,
+        /// What it was typed for.
+        purpose: Purpose,
+        /// Whether it is the right one.
+        is_right: bool,
     },
     /// The daemon: it has started.
     DaemonStarted {
@@ -137,7 +163,9 @@ pub fn decide_roster(roster: &Roster, command: &RosterCommand, facts: &Facts) ->
 }
 
 fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<Decision, Refusal> {
-    require(&command.caller, act_of(&command.action))?;
+    let act = act_of(&command.action, command.caller.role);
+    require(&command.caller, act)?;
+    assurance::held_for_roster(roster, &command.caller, act, facts)?;
     match &command.action {
         RosterAction::CreateToken { token, hash, principal, role, expires_at } => {
             create_token(roster, (token, *hash), principal, *role, *expires_at, facts)
@@ -147,6 +175,13 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
         }
         RosterAction::RemovePerson { person } => people::remove(roster, &command.caller, person),
         RosterAction::RevokeToken { token } => revoke_token(roster, token),
+        RosterAction::SetPin { person, hash_file, shown_by } => {
+            pins::set(roster, person, *hash_file, shown_by.as_ref())
+        }
+        RosterAction::RemovePin { person, shown_by } => pins::remove(roster, person, shown_by.as_ref()),
+        RosterAction::TryPin { person, purpose, is_right } => {
+            pins::tried(roster, &command.caller, (person, purpose, *is_right), facts)
+        }
         RosterAction::DaemonStarted { version, binary_sha256, config_sha256 } => {
             let fact = Fact::DaemonStarted {
                 version: version.clone(),
@@ -184,7 +219,7 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 }
 
 /// People and credentials are the owner's; what the daemon says of itself only it may say.
-const fn act_of(action: &RosterAction) -> Act {
+const fn act_of(action: &RosterAction, role: Role) -> Act {
     match action {
         RosterAction::AddPerson { .. }
         | RosterAction::RemovePerson { .. }
@@ -194,8 +229,11 @@ const fn act_of(action: &RosterAction) -> Act {
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
         | RosterAction::SignCheckpoint { .. }
+        | RosterAction::SetPin { .. }
+        | RosterAction::RemovePin { .. }
         | RosterAction::Restored { .. }
         | RosterAction::AcceptLoss { .. } => Act::EndRuns,
+        RosterAction::TryPin { .. } => pins::act_of(role),
         // What goes into the file is what a reader can read, but each time adds to the log.
         RosterAction::ExportRecord { .. } => Act::ExportRecord,
         RosterAction::ReleaseContent { .. } => Act::ReleaseContent,

@@ -30,6 +30,10 @@ pub const EVENT_TYPES: &[&str] = &[
     "content_released",
     "loss_accepted",
     "payload_redacted",
+    "pin_set",
+    "pin_removed",
+    "pin_accepted",
+    "pin_refused",
 ];
 
 #[cfg(test)]

@@ -107,7 +107,11 @@ impl Session {
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
             | Fact::ContentReleased { .. }
-            | Fact::LossAccepted { .. } => Err("the event belongs to no session"),
+            | Fact::LossAccepted { .. }
+            | Fact::PinSet { .. }
+            | Fact::PinRemoved { .. }
+            | Fact::PinAccepted { .. }
+            | Fact::PinRefused { .. } => Err("the event belongs to no session"),
         }
     }
 

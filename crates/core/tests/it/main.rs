@@ -4,6 +4,7 @@ mod fuzz;
 mod gate;
 mod lists;
 mod oracle;
+mod pins;
 mod plans;
 mod record;
 mod roles;

@@ -15,7 +15,7 @@ use calt_core::event::{
 use calt_core::id::{ArtifactId, EventId};
 use calt_core::isolation::Tier;
 use calt_core::permit::Gate;
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::reference::{self, RecordedOutput};
 use calt_core::session::inputs_digest;
 use calt_core::toolbox::Effect;
@@ -52,7 +52,7 @@ impl Who {
             Self::Daemon => return Caller::daemon(),
         };
         let principal = PrincipalId::parse(name).expect("a name of the tests has the form of one");
-        Caller { principal, kind, role, assurance: Assurance::Token }
+        Caller { principal, kind, role }
     }
 }
 
@@ -182,6 +182,7 @@ impl World {
             tier: self.tier,
             demands: self.demands,
             steps: steps.iter().filter_map(|step| Some((step.clone(), self.gathered(step)?))).collect(),
+            pin: calt_core::pin::PinFacts::default(),
             home: None,
         }
     }

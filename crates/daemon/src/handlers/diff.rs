@@ -1,5 +1,7 @@
 //! What a session wrote, as one patch: masked for every reader, raw for who may decide.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use calt_api::views::{DiffFileView, SessionDiffView};
 use calt_engine::SessionDiff;
@@ -7,10 +9,11 @@ use calt_engine::core::SessionId;
 use calt_engine::core::policy::Act;
 use calt_engine::tools::SinceFile;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::events::known_session;
 use super::sessions::left_alone;
-use super::{At, By, Reader, may};
+use super::{At, By, Reader, may, read};
 use crate::app::App;
 use crate::body::Params;
 use crate::reply::{Refused, View};
@@ -43,22 +46,28 @@ pub(crate) async fn show(
     } else {
         app.engine.session_diff(&session).await?
     };
-    Ok(View(shown(&session, diff)))
+    let id = session.clone();
+    let row = read(&app, move |store| store.session(&id)).await?;
+    let commit = row.and_then(|row| Some(json!(row.workspace).get("commit")?.as_str()?.to_owned()));
+    Ok(View(shown(&session, diff, commit)))
 }
 
-fn shown(session: &SessionId, diff: SessionDiff) -> SessionDiffView {
+fn shown(session: &SessionId, diff: SessionDiff, base_commit: Option<String>) -> SessionDiffView {
+    let others_wrote = diff.others_wrote;
     SessionDiffView {
         session_id: session.to_string(),
         diff: diff.patch,
         masked: diff.masked,
-        files: diff.files.into_iter().map(file).collect(),
+        files: diff.files.into_iter().map(|file| shown_file(file, &others_wrote)).collect(),
         changed_since: diff.changed_since.into_iter().map(left_alone).collect(),
-        base_commit: None,
+        base_commit,
     }
 }
 
-fn file(file: SinceFile) -> DiffFileView {
+fn shown_file(file: SinceFile, others_wrote: &BTreeSet<String>) -> DiffFileView {
     DiffFileView {
+        others_wrote: others_wrote.contains(&file.path)
+            || file.from.as_ref().is_some_and(|from| others_wrote.contains(from)),
         path: file.path,
         from: file.from,
         old_sha256: file.old.map(|digest| digest.to_string()),

@@ -117,7 +117,7 @@ pub(super) fn words(by: By, body: DecisionRequest) -> Result<(Asker, DecisionWor
         view_cut: body.view_cut,
         shown_at: timestamp("`shown_at`", body.shown_at.as_deref())?,
     };
-    Ok((by.claiming(body.source, body.user_id.or(body.approved_by), body.message_id), words))
+    Ok((by.unlocking(body.source, body.user_id.or(body.approved_by), body.message_id, body.unlock), words))
 }
 
 /// The decision's id in the engine's answer, and what was decided.

@@ -19,11 +19,15 @@ use crate::app::App;
 use crate::body::{OptionalJson, Params};
 use crate::reply::{Refused, View};
 
+/// What `include` says to have the sessions that `calt doctor` made among the others.
+const INCLUDE_PROBES: &str = "probes";
+
 /// What the query of the list of sessions may say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SessionsQuery {
     status: Option<String>,
+    include: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -56,9 +60,14 @@ pub(crate) async fn list(
     if query.status.as_deref().is_some_and(|status| SessionStatus::ALL.iter().all(|known| known.as_str() != status)) {
         return Err(Refused::invalid("`status`", "it is not a status of a session"));
     }
+    let probes = match query.include.as_deref() {
+        None => false,
+        Some(INCLUDE_PROBES) => true,
+        Some(_) => return Err(Refused::invalid("`include`", "it is `probes` or left out")),
+    };
     let limit = page_size(query.limit);
-    let wanted =
-        SessionList { status: query.status, limit: Some(limit), cursor: cursor(query.cursor.as_deref())?.map(EventId) };
+    let cursor = cursor(query.cursor.as_deref())?.map(EventId);
+    let wanted = SessionList { status: query.status, probes, limit: Some(limit), cursor };
     let (rows, more) = read(&app, move |store| {
         let rows = store.sessions(&wanted)?;
         let last = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.created_event);

@@ -81,7 +81,7 @@ pub(crate) async fn execute(
 ) -> Result<Response<Body>, Refused> {
     let session = session_id(&session)?;
     let step = step_id(&session, &step)?;
-    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let by = by.unlocking(body.source, body.user_id, body.message_id, body.unlock);
     let run = app.engine.start_step(by, &session, &step, body.confirm_high_risk).await?;
     if prefers_an_early_answer(&headers) {
         return started(&app, run).await;

@@ -5,7 +5,7 @@ use calt_core::digest::Digest;
 use calt_core::id::EventId;
 use rusqlite::Connection;
 
-use super::{files, index, leaves, looking, promises, replay};
+use super::{files, index, leaves, looking, pins, promises, replay};
 use crate::error::{OpenError, StoreError};
 use crate::files::Files;
 use crate::open::{StoreConfig, open_error};
@@ -106,6 +106,7 @@ pub fn verify(
         done(check);
     }
     done(promises::look(connection, &seen.sessions).map_err(database)?);
+    done(pins::look(connection, &files).map_err(database)?);
     let (artifacts, plans) = files::look(connection, &files, &seen.named).map_err(database)?;
     done(artifacts);
     done(plans);

@@ -12,7 +12,7 @@ use calt_core::event::{Mode, Profile, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, RunId, SessionId, StepId};
 use calt_core::isolation::Tier;
 use calt_core::plan::{Draft, Plan, PlannedStep};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::time::Timestamp;
 use calt_core::toolbox::{Effect, Risk};
 use calt_store::{Committed, Durability, OpenReport, Store, StoreConfig, StoreError, output_bytes};
@@ -35,12 +35,7 @@ pub struct Person {
 }
 
 pub fn owner() -> Caller {
-    Caller {
-        principal: PrincipalId::owner(),
-        kind: PrincipalKind::Person,
-        role: Role::Owner,
-        assurance: Assurance::Token,
-    }
+    Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner }
 }
 
 pub fn facts() -> Facts {
@@ -51,6 +46,7 @@ pub fn facts() -> Facts {
         tier: Tier::Full,
         demands: calt_core::policy::Demands::default(),
         steps: std::collections::HashMap::new(),
+        pin: calt_core::pin::PinFacts::default(),
         home: None,
     }
 }
