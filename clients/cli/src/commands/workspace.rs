@@ -1,9 +1,11 @@
 //! `calt workspace`: add, list, remove; and what `--workspace NAME|DIR` means.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use calt_api::client::Client;
 use calt_api::endpoint;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::run::spinner;
@@ -16,6 +18,8 @@ use crate::words::{label, t};
 
 /// Most names of a list that are shown.
 const NAMES_SHOWN_MAX: usize = 10;
+/// How often a person is told how far a copy has come.
+const PROGRESS_EVERY: Duration = Duration::from_millis(150);
 /// Digits of a commit that are enough to tell it.
 const COMMIT_DIGITS: usize = 12;
 
@@ -68,13 +72,41 @@ pub(crate) async fn create_session(
     body["workspace"] = json!(name);
     body["uncommitted"] = json!(wanted.uncommitted);
     let waits = spinner(context, &t!("making workspace {name} ready", name = name));
-    let made = client.send(&endpoint::CREATE_SESSION, &[], &body).await;
+    let mut making = std::pin::pin!(client.send(&endpoint::CREATE_SESSION, &[], &body));
+    let made = loop {
+        tokio::select! {
+            biased;
+            made = making.as_mut() => break made,
+            () = tokio::time::sleep(PROGRESS_EVERY), if waits.is_some() => {}
+        }
+        if let Some(bar) = &waits {
+            show_progress(context, client, &name, bar).await;
+        }
+    };
     if let Some(waits) = waits {
         waits.finish_and_clear();
     }
     let made: Value = made?;
     context.talk(&copied(&made["workspace"]));
     Ok(made)
+}
+
+/// Turns a spinner into a bar as soon as it is known how much there is to copy.
+async fn show_progress(context: &Context, client: &Client, name: &str, bar: &ProgressBar) {
+    // What cannot be read now is read the next time: the copy itself goes on.
+    let known = all(context, client).await.unwrap_or_default();
+    let copying = known.iter().find(|item| item["name"] == name).map(|item| &item["copying"]);
+    let Some((files, of)) = copying.and_then(|copying| Some((copying["files"].as_u64()?, copying["of"].as_u64()?)))
+    else {
+        return;
+    };
+    if of > 0 && bar.length().is_none() {
+        bar.set_length(of);
+        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:20}] {pos}/{len} files ({elapsed})") {
+            bar.set_style(style);
+        }
+    }
+    bar.set_position(files);
 }
 
 /// The name of a workspace, or of the one a directory is; a git repository without a name gets one, as a snapshot.
