@@ -102,7 +102,9 @@ async fn show_progress(context: &Context, client: &Client, name: &str, bar: &Pro
     };
     if of > 0 && bar.length().is_none() {
         bar.set_length(of);
-        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:20}] {pos}/{len} files ({elapsed})") {
+        let files = t!("files");
+        let template = format!("{{msg}} [{{bar:20}}] {{pos}}/{{len}} {files} ({{elapsed}})");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
     }

@@ -211,6 +211,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("   ! changed since the preview: {path}", "   ! プレビューの後に変更されています: {path}"),
     // Workspaces.
+    ("files", "ファイル"),
     ("{name} is a workspace ({kind})\n", "{name} をワークスペースにしました（{kind}）\n"),
     ("No workspaces. Name one with: {command}\n", "ワークスペースはありません。名前を付けるには: {command}\n"),
     (
