@@ -346,6 +346,11 @@ async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), F
     }
     let command = format!("calt logs search --session {session} WORD");
     context.talk(&t!("\nSearch: {command}\n", command = command));
+    if shown["workspace"]["kind"] == "snapshot" && shown["status"] == "succeeded" {
+        // The copy is not where anybody works: what was written still has to get there.
+        let command = crate::hint::here(&format!("calt land {session} --repo DIR"));
+        context.talk(&t!("Land: {command}\n", command = command));
+    }
     Ok(())
 }
 

@@ -130,6 +130,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("{bytes} bytes", "{bytes} バイト"),
     ("\nFetch: {command}", "\n取り出す: {command}"),
     ("\nSearch: {command}\n", "\n検索する: {command}\n"),
+    ("Land: {command}\n", "リポジトリーへ: {command}\n"),
     ("the files are in\n{path}\n", "ファイルの場所\n{path}\n"),
     (" (run {run})", "（実行 {run}）"),
     ("(no session)", "（セッションなし）"),
