@@ -159,6 +159,9 @@ fn start(root: &Path) -> Result<std::process::Child, Fault> {
     let log = open.map_err(|error| cannot_be_used(root, &error))?;
     let spawn = |log: File| {
         Command::new(std::env::current_exe()?)
+            // The client's own token. In the environment of a daemon it would be one of the first owner's.
+            .env_remove("CALT_DAEMON_TOKEN")
+            .env_remove("CALT__AUTH__TOKEN")
             .arg("daemon")
             .arg("--data-root")
             .arg(root)

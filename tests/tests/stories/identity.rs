@@ -105,3 +105,23 @@ fn the_variable_is_a_token_of_the_owner_and_is_not_stored() {
         assert!(!bytes.windows(28).any(|window| window == b"a-token-from-the-environment"), "{}", file.display());
     }
 }
+
+#[test]
+fn a_client_that_starts_the_daemon_does_not_make_its_own_token_the_owners() {
+    let world = World::start();
+    let agent = world.agent();
+    let session = agent.propose(&plan(1, &[look("a")]));
+    world.end();
+    for token in [agent.token(), "made-up"] {
+        let ran = world.calt(&["--token", token, "daemon", "stop"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let mut calt = world.command();
+        let approve = ["plan", "approve", &session.id, "1", "--yes"];
+        let ran =
+            calt.env("CALT_DAEMON_TOKEN", token).args(approve).stdin(std::process::Stdio::null()).output().unwrap();
+        assert_eq!(ran.status.code(), Some(5), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+    world.calt(&["daemon", "stop"]);
+    world.wake();
+    assert_eq!(world.owner().show(&session)["status"], "awaiting_plan_approval");
+}
