@@ -161,6 +161,7 @@ impl From<&Refusal> for Problem {
             | Refusal::InputInvalid { .. }
             | Refusal::LimitExceeded { .. }
             | Refusal::ReasonRequired
+            | Refusal::PersonUnbound { .. }
             | Refusal::NotAllowed { .. } => usage(refusal),
             Refusal::SessionNotFound { .. }
             | Refusal::PlanNotFound { .. }
@@ -171,6 +172,7 @@ impl From<&Refusal> for Problem {
             | Refusal::EventNotFound { .. }
             | Refusal::ToolNotFound { .. }
             | Refusal::TokenNotFound { .. }
+            | Refusal::ButtonNotFound { .. }
             | Refusal::PersonNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
@@ -221,6 +223,9 @@ fn usage(refusal: &Refusal) -> Parts {
         Refusal::NotAllowed { role, act } => {
             (Code::NotAllowed, json!({"role": role, "act": act}), Some(Next::AskApprover))
         }
+        Refusal::PersonUnbound { account } => {
+            (Code::PersonUnbound, json!({"account": account}), Some(Next::AskApprover))
+        }
         _ => unsorted(),
     }
 }
@@ -250,6 +255,9 @@ fn missing(refusal: &Refusal) -> Parts {
         Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
         Refusal::PersonNotFound { person } => {
             (Code::PersonNotFound, json!({"person": person}), Some(Next::ListPersons))
+        }
+        Refusal::ButtonNotFound { button } => {
+            (Code::ButtonNotFound, json!({"button": button}), Some(Next::ListSessions))
         }
         Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),

@@ -25,6 +25,8 @@ pub enum Act {
     StopAnySession,
     /// Take the record of a session away in a file; the log says so.
     ExportRecord,
+    /// Speak for the persons of a chat, keep its buttons and say whom it refused.
+    SpeakForPersons,
     /// Add and remove people, tokens and workspaces.
     Administer,
     /// End runs, record what was found at start, and say what the daemon says of itself.
@@ -33,7 +35,7 @@ pub enum Act {
 
 impl Act {
     /// Every act, in the order they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Read,
         Self::CreateStrictSession,
         Self::CreateDevSession,
@@ -44,6 +46,7 @@ impl Act {
         Self::StopOwnSession,
         Self::StopAnySession,
         Self::ExportRecord,
+        Self::SpeakForPersons,
         Self::Administer,
         Self::EndRuns,
     ];
@@ -61,6 +64,7 @@ impl Act {
             Self::StopOwnSession => "stop a session of its own",
             Self::StopAnySession => "stop a session of somebody else",
             Self::ExportRecord => "take the record of a session away",
+            Self::SpeakForPersons => "speak for the persons of a chat",
             Self::Administer => "add or remove people, tokens and workspaces",
             Self::EndRuns => "end a run or speak for the daemon",
         }
@@ -99,10 +103,21 @@ pub const fn allows(role: Role, act: Act) -> bool {
         Role::Agent => {
             matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::Execute | Act::StopOwnSession)
         }
-        Role::Relay => matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan),
-        Role::Approver => !matches!(act, Act::Administer | Act::EndRuns),
+        Role::Relay => {
+            matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::SpeakForPersons)
+        }
+        Role::Approver => !matches!(act, Act::SpeakForPersons | Act::Administer | Act::EndRuns),
         Role::Owner => !matches!(act, Act::EndRuns),
         Role::Daemon => matches!(act, Act::Read | Act::EndRuns | Act::Administer),
+    }
+}
+
+/// What a person may do when a chat speaks for them. Nobody administers from a chat: an owner decides there as an
+/// approver does. Everybody a chat speaks for may make sessions and import, as the chat itself may.
+pub const fn relayed(role: Role) -> Role {
+    match role {
+        Role::Owner | Role::Approver => Role::Approver,
+        Role::Viewer | Role::Agent | Role::Relay | Role::Daemon => Role::Relay,
     }
 }
 
@@ -123,6 +138,16 @@ mod tests {
             for role in [Role::Agent, Role::Viewer, Role::Relay] {
                 assert!(!allows(role, act), "{role} may {}", act.words());
             }
+        }
+    }
+
+    #[test]
+    fn nobody_administers_or_speaks_for_others_through_a_chat_they_are_bound_in() {
+        for role in Role::ALL {
+            let relayed = relayed(role);
+            assert!(!allows(relayed, Act::Administer) && !allows(relayed, Act::EndRuns), "{role}");
+            assert!(allows(relayed, Act::CreateStrictSession) && allows(relayed, Act::ImportPlan), "{role}");
+            assert_eq!(allows(relayed, Act::Decide), matches!(role, Role::Owner | Role::Approver), "{role}");
         }
     }
 

@@ -12,7 +12,7 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
 use crate::handlers::{
-    artifacts, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens, tools,
+    artifacts, events, health, inbox, persons, plans, record, relay, runs, search, sessions, steps, tokens, tools,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -58,6 +58,9 @@ pub fn router(app: App) -> Router {
         .serve(at::CREATE_TOKEN, tokens::create)
         .serve(at::LIST_TOKENS, tokens::list)
         .serve(at::REVOKE_TOKEN, tokens::revoke)
+        .serve(at::MAKE_BUTTONS, relay::make_buttons)
+        .serve(at::SHOW_BUTTON, relay::button)
+        .serve(at::COUNT_REFUSAL, relay::refused)
         .serve(at::HEALTH, health::alive)
         .serve(at::READY, health::ready)
         .serve(at::METRICS, health::metrics)

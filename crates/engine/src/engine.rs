@@ -9,7 +9,7 @@ use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
 use calt_core::moment::{Moment, pass};
 use calt_core::policy::Demands;
-use calt_core::principal::{Caller, Claim};
+use calt_core::principal::{Caller, Claim, PrincipalKind, Role};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
@@ -273,6 +273,7 @@ impl Engine {
         action: Action,
         facts: Facts,
     ) -> Result<(Answer, Committed), Fault> {
+        let by = self.spoken_for(by)?;
         let command = Command { caller: by.caller, claim: self.masked(by.claim)?, action };
         let mut committed = self.inner.store.submit(session, command, facts).await?;
         match std::mem::replace(&mut committed.outcome, Ok(Answer::Recorded)) {
@@ -292,9 +293,10 @@ impl Engine {
         action: &Action,
         facts: &Facts,
     ) -> Result<(), Fault> {
+        let by = self.spoken_for(by.clone())?;
         let is_new = matches!(action, Action::CreateSession(_));
         let state = if is_new { None } else { self.inner.store.session_state(session).await? };
-        let command = Command { caller: by.caller.clone(), claim: Claim::default(), action: action.clone() };
+        let command = Command { caller: by.caller, claim: Claim::default(), action: action.clone() };
         match calt_core::decide(state.as_deref(), &command, facts).outcome() {
             Ok(_) => Ok(()),
             Err(Refusal::SessionNotFound { .. }) => {
@@ -305,6 +307,7 @@ impl Engine {
     }
 
     pub(crate) async fn submit_roster_by(&self, by: Asker, action: RosterAction) -> Result<Answer, Fault> {
+        let by = self.spoken_for(by)?;
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
         let committed = self.inner.store.submit_roster(command, self.facts()).await?;
         Ok(committed.outcome?)
@@ -316,11 +319,24 @@ impl Engine {
         by: Asker,
         action: RosterAction,
     ) -> Result<(Answer, EventId), Fault> {
+        let by = self.spoken_for(by)?;
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
         let committed = self.inner.store.submit_roster(command, self.facts()).await?;
         let (answer, events) = (committed.outcome?, committed.events);
         let (_, last) = events.ok_or_else(|| Fault::Internal("a command that is recorded left no event".to_owned()))?;
         Ok((answer, last))
+    }
+
+    /// Who speaks: for a relay that names an account, the person whose account it is.
+    fn spoken_for(&self, by: Asker) -> Result<Asker, Refusal> {
+        let (PrincipalKind::Surface, Role::Relay, Some(account)) = (by.caller.kind, by.caller.role, &by.claim.user_id)
+        else {
+            return Ok(by);
+        };
+        match self.roster().discord(account) {
+            Some(person) => Ok(Asker { caller: Caller::relayed(person), claim: by.claim }),
+            None => Err(Refusal::PersonUnbound { account: account.clone() }),
+        }
     }
 
     /// Records something the daemon says of itself.

@@ -103,7 +103,7 @@ fn what_comes_later_is_not_half_there() {
     let world = World::start();
     let owner = world.owner();
     let base = format!("/api/v1/sessions/{}", owner.session().id);
-    let paths = ["/api/v1/unlock", "/api/v1/buttons", "/api/v1/workspaces"];
+    let paths = ["/api/v1/unlock", "/api/v1/workspaces"];
     let below = ["diff", "decisions"].map(|path| format!("{base}/{path}"));
     for path in paths.map(str::to_owned).into_iter().chain(below) {
         assert_eq!(owner.get(&path).line(), "404 path_not_found → correct_request", "{path}");

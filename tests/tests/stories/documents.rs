@@ -326,8 +326,8 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "access_refused",
-        "Callers were refused; counted by reason and by whom the token proved, at most once a minute.",
-        "reason, count, by?",
+        "Callers were refused; counted by reason, by whom the token proved and by the account a chat named, at most once a minute.",
+        "reason, count, by?, user_id?",
     ),
     ("checkpoint_signed", "The daemon signed what the log was after `size` events.", "size, root, peaks[], key, note"),
     ("record_exported", "Somebody took the record of a session away, up to its event `last_seq`.", "session, last_seq"),

@@ -22,6 +22,7 @@ mod preview;
 mod problems;
 mod prompts;
 mod redaction;
+mod relay;
 mod search;
 mod secrets;
 mod stop;
