@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::arguments::Shared;
 use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
+use crate::chat::ChatCheck;
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render;
@@ -31,11 +32,13 @@ pub(crate) struct Context {
     base_url: Option<Sourced<String>>,
     token: Option<Sourced<String>>,
     data_root: Option<Sourced<PathBuf>>,
+    /// Looks how the Discord bot is set up.
+    pub(crate) chat: ChatCheck,
 }
 
 impl Context {
     /// The options as given, each with where it came from. An empty variable counts as not set.
-    pub(crate) fn new(shared: Shared, matches: &ArgMatches) -> Self {
+    pub(crate) fn new(shared: Shared, matches: &ArgMatches, chat: ChatCheck) -> Self {
         let from = |name: &str| match matches.value_source(name) {
             Some(ValueSource::EnvVariable) => "environment".to_owned(),
             _ => "flag".to_owned(),
@@ -50,6 +53,7 @@ impl Context {
             token: text("token", &shared.token),
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
             shared,
+            chat,
         }
     }
 

@@ -107,7 +107,8 @@ pub const fn allows(role: Role, act: Act) -> bool {
             matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::SpeakForPersons)
         }
         Role::Approver => !matches!(act, Act::SpeakForPersons | Act::Administer | Act::EndRuns),
-        Role::Owner => !matches!(act, Act::EndRuns),
+        // A person's own token never speaks for others: whom it spoke for would be a claim.
+        Role::Owner => !matches!(act, Act::SpeakForPersons | Act::EndRuns),
         Role::Daemon => matches!(act, Act::Read | Act::EndRuns | Act::Administer),
     }
 }

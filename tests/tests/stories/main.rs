@@ -7,6 +7,7 @@ mod attacks;
 mod backup;
 mod command_line;
 mod crash;
+mod discord;
 mod documents;
 mod examples;
 mod failure;

@@ -19,7 +19,7 @@ fn world_with_people() -> World {
     world
 }
 
-fn said_by(account: &str, more: Value) -> Value {
+fn said_by(account: &str, more: &Value) -> Value {
     let mut body = json!({"source": "discord", "user_id": account, "message_id": "5001"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
@@ -41,15 +41,15 @@ fn event(world: &World, event_type: &str) -> Value {
 fn whom_it_speaks_for_is_the_principal_and_the_log_says_by_which_message() {
     let world = world_with_people();
     let chat = world.someone("chat", "relay");
-    let made = chat.post("/api/v1/sessions", &said_by(ANN, json!({"goal": "from the phone"}))).expect(200).json();
+    let made = chat.post("/api/v1/sessions", &said_by(ANN, &json!({"goal": "from the phone"}))).expect(200).json();
     let session = made["id"].as_str().unwrap();
     let at = |path: &str| format!("/api/v1/sessions/{session}/{path}");
     let import = at(&format!("plans/import?source=discord&user_id={ANN}&message_id=5001"));
     chat.post(&import, &plan(1, &[look("a")])).expect(200);
     let step = json!({"how": "button", "locale": "ja"});
-    chat.post(&at("plans/1/approve"), &said_by(ANN, step.clone())).expect(200);
-    chat.post(&at("steps/a/approve"), &said_by(ANN, step)).expect(200);
-    chat.post(&at("steps/a/execute"), &said_by(ANN, json!({}))).expect(200);
+    chat.post(&at("plans/1/approve"), &said_by(ANN, &step)).expect(200);
+    chat.post(&at("steps/a/approve"), &said_by(ANN, &step)).expect(200);
+    chat.post(&at("steps/a/execute"), &said_by(ANN, &json!({}))).expect(200);
     for event_type in ["session_created", "plan_imported", "plan_approved", "step_approved", "step_started"] {
         let event = event(&world, event_type);
         let told = [&event["source"], &event["user_id"], &event["principal"], &event["message_id"]];
@@ -78,10 +78,10 @@ fn each_has_their_own_rights_and_nobody_administers_from_a_chat() {
     let approve = format!("/api/v1/sessions/{}/plans/1/approve", session.id);
     // The chat itself decides nothing, a viewer neither; both may propose.
     chat.post(&approve, &json!({"source": "discord"})).expect(403);
-    chat.post(&approve, &said_by(VERA, json!({}))).expect(403);
-    chat.post("/api/v1/sessions", &said_by(VERA, json!({}))).expect(200);
+    chat.post(&approve, &said_by(VERA, &json!({}))).expect(403);
+    chat.post("/api/v1/sessions", &said_by(VERA, &json!({}))).expect(200);
     chat.post("/api/v1/sessions", &json!({})).expect(200);
-    chat.post("/api/v1/sessions", &said_by(VERA, json!({"safety_profile": "dev"}))).expect(403);
+    chat.post("/api/v1/sessions", &said_by(VERA, &json!({"safety_profile": "dev"}))).expect(403);
     for (path, body) in [
         ("/api/v1/persons", json!({"name": "eve", "role": "owner"})),
         ("/api/v1/tokens", json!({"name": "eve", "role": "owner"})),
@@ -89,13 +89,13 @@ fn each_has_their_own_rights_and_nobody_administers_from_a_chat() {
         ("/api/v1/events/1/redact", json!({"reason": "gone"})),
     ] {
         for account in [ANN, OLGA] {
-            let body = said_by(account, body.clone());
+            let body = said_by(account, &body);
             assert_eq!(chat.post(path, &body).expect(403).json()["code"], "not_allowed", "{path}");
         }
     }
     chat.get(&format!("/api/v1/tokens?user_id={OLGA}")).expect(403);
     // An owner decides there as an approver does.
-    chat.post(&approve, &said_by(OLGA, json!({}))).expect(200);
+    chat.post(&approve, &said_by(OLGA, &json!({}))).expect(200);
     assert_eq!(event(&world, "plan_approved")["principal"], "olga");
 }
 
@@ -103,11 +103,11 @@ fn each_has_their_own_rights_and_nobody_administers_from_a_chat() {
 fn an_account_that_is_nobodys_is_refused_and_each_attempt_is_in_the_log() {
     let world = world_with_people();
     let chat = world.someone("chat", "relay");
-    let refused = chat.post("/api/v1/sessions", &said_by(NOBODY, json!({}))).expect(403).json();
+    let refused = chat.post("/api/v1/sessions", &said_by(NOBODY, &json!({}))).expect(403).json();
     assert_eq!((&refused["code"], &refused["args"]["account"]), (&json!("person_unbound"), &json!(NOBODY)));
-    chat.post("/api/v1/sessions", &said_by("a text\nof its own", json!({}))).expect(403);
+    chat.post("/api/v1/sessions", &said_by("a text\nof its own", &json!({}))).expect(403);
     world.owner().post_nothing("/api/v1/persons/ann/remove").expect(200);
-    chat.post("/api/v1/sessions", &said_by(ANN, json!({}))).expect(403);
+    chat.post("/api/v1/sessions", &said_by(ANN, &json!({}))).expect(403);
     // Nobody else speaks for others: what an agent or a person says of somebody is a claim.
     let session = world.agent().session_with(&json!({"user_id": OLGA}));
     let agents: String = world

@@ -8,6 +8,7 @@ use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use crate::autostart;
+use crate::chat::ChatFound;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
@@ -24,6 +25,7 @@ enum Verdict {
     Warn,
     Degraded,
     Fail,
+    Skip,
 }
 
 impl Verdict {
@@ -33,6 +35,7 @@ impl Verdict {
             Self::Warn => "WARN",
             Self::Degraded => "DEGRADED",
             Self::Fail => "FAIL",
+            Self::Skip => "SKIP",
         }
     }
 }
@@ -112,9 +115,22 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         Ok(client) => about_daemon(&mut report, context, &client).await,
         Err(fault) => report.fail(first_line(&fault), hint_of(&fault)),
     }
+    about_discord(&mut report, context);
     context.show(&report.json(), |_| report.text())?;
     let has_failed = report.lines.iter().any(|(verdict, ..)| *verdict == Verdict::Fail);
     if has_failed { Err(Fault::Found) } else { Ok(()) }
+}
+
+/// The bot: is it set up, is its token taken, are its commands there, is its channel open.
+fn about_discord(report: &mut Report, context: &Context) {
+    let Ok(arguments) = crate::chat::arguments(context, None) else { return };
+    for found in (context.chat)(&arguments) {
+        match found {
+            ChatFound::Pass(what) => report.pass(what),
+            ChatFound::Fail(what, fix) => report.fail(what, fix),
+            ChatFound::Skip(what) => report.lines.push((Verdict::Skip, what, None)),
+        }
+    }
 }
 
 fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::path::PathBuf>) {

@@ -26,6 +26,8 @@ pub struct ButtonSubject {
     pub plan_version: Option<u32>,
     /// What it decides on, at most 1,001 items.
     pub items: Vec<ButtonItem>,
+    /// What it leaves out first, at most 1,001 items.
+    pub left_out: Vec<ButtonItem>,
     /// The run.
     pub run_id: Option<i64>,
     /// SHA-256 of the bytes shown.

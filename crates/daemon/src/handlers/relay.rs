@@ -66,7 +66,8 @@ fn checked(subject: &ButtonSubject) -> Result<(), Refused> {
     }
     let session = session_id(&subject.session_id)?;
     within("`items`", subject.items.len(), ITEMS_MAX, "items")?;
-    for item in &subject.items {
+    within("`left_out`", subject.left_out.len(), ITEMS_MAX, "items")?;
+    for item in subject.items.iter().chain(&subject.left_out) {
         if let Some(step) = &item.step_id {
             step_id(&session, step)?;
         }
