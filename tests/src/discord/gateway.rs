@@ -144,9 +144,8 @@ fn identify(shared: &Shared, socket: &Socket, data: &Value) {
         "application": {"id": APPLICATION, "flags": 565_248},
         "private_channels": [], "relationships": [], "presences": [], "user_settings": {}, "_trace": [],
     });
-    let sequence = state.sequence;
-    drop(state);
-    socket.send(&json!({"op": 0, "d": ready, "s": sequence, "t": "READY"}));
+    // Under the same lock: who sees that the bot is there can be sure that it is told what happens from now on.
+    socket.send(&json!({"op": 0, "d": ready, "s": state.sequence, "t": "READY"}));
     *socket.is_identified.lock().unwrap() = true;
 }
 
