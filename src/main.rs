@@ -1,8 +1,8 @@
-//! The one binary: hands over to the command line, to the daemon, or to what works on the record without one.
+//! The one binary: hands over to the command line, the daemon, the bot, or what works on the record without one.
 
 use std::process::ExitCode;
 
-use calt_cli::{ChatFound, DiscordArguments, Handover, OfflineCommand, RecordPlace};
+use calt_cli::{DiscordArguments, Handover, OfflineCommand, PinCommand, RecordPlace};
 use calt_daemon::offline;
 
 fn main() -> ExitCode {
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == calt_daemon::HELPER_WORD) {
         return calt_daemon::serve_as_helper();
     }
-    match calt_cli::run(check_chat) {
+    match calt_cli::run(|asked| calt_discord::check(&chat(asked))) {
         Handover::Done(code) => code,
         Handover::Daemon(asked) => calt_daemon::run(&calt_daemon::Options {
             db_path: asked.db_path,
@@ -22,24 +22,14 @@ fn main() -> ExitCode {
         }),
         Handover::Discord(asked) => calt_discord::run(&chat(&asked)),
         Handover::Record(place, asked) => offline::run(&record(place, asked)),
+        Handover::Pin(place, asked) => offline::run(&at(place, pin(asked))),
     }
 }
 
 /// The same in the words of the bot's crate: neither crate names the other.
 fn chat(asked: &DiscordArguments) -> calt_discord::Options {
-    let (base_url, token, config) = (asked.base_url.clone(), asked.token.clone(), asked.config.clone());
-    calt_discord::Options { base_url, token, data_root: asked.data_root.clone(), config }
-}
-
-fn check_chat(asked: &DiscordArguments) -> Vec<ChatFound> {
-    let found = calt_discord::check(&chat(asked)).into_iter();
-    found
-        .map(|found| match found {
-            calt_discord::Found::Pass(what) => ChatFound::Pass(what),
-            calt_discord::Found::Fail(what, fix) => ChatFound::Fail(what, fix),
-            calt_discord::Found::Skip(what) => ChatFound::Skip(what),
-        })
-        .collect()
+    let DiscordArguments { config, base_url, token, data_root } = asked.clone();
+    calt_discord::Options { base_url, token, data_root, config }
 }
 
 /// The same in the words of the daemon's crate: neither crate names the other.
@@ -52,5 +42,19 @@ fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
         OfflineCommand::RebuildIndex => offline::Task::RebuildIndex,
         OfflineCommand::AcceptLoss => offline::Task::AcceptLoss,
     };
+    at(place, task)
+}
+
+fn pin(asked: PinCommand) -> offline::Task {
+    let (task, person) = match asked {
+        PinCommand::Set { person } => (offline::PinTask::Set, person),
+        PinCommand::Change { person } => (offline::PinTask::Change, person),
+        PinCommand::Remove { person, forgotten: false } => (offline::PinTask::Remove, person),
+        PinCommand::Remove { person, forgotten: true } => (offline::PinTask::RemoveForgotten, person),
+    };
+    offline::Task::Pin { task, person, ask: calt_cli::ask_secret }
+}
+
+fn at(place: RecordPlace, task: offline::Task) -> offline::Asked {
     offline::Asked { data_root: place.data_root, db_path: place.db_path, config: place.config, json: place.json, task }
 }

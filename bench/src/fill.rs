@@ -11,7 +11,7 @@ use calt_core::event::{Mode, Profile, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, RunId, SessionId, StepId};
 use calt_core::isolation::Tier;
 use calt_core::plan::{Draft, PlannedStep};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::time::Timestamp;
 use calt_core::toolbox::{Effect, Risk};
 use calt_store::{Durability, Store, StoreConfig, output_bytes};
@@ -171,6 +171,7 @@ impl Producer<'_> {
             workspace: WorkspaceIdentity::Own,
             ticket: Some(format!("OPS-{}", self.number)),
             origin: None,
+            copied: None,
         })
     }
 
@@ -215,7 +216,7 @@ impl Producer<'_> {
         };
         let masked_inputs = json!({"path": format!("notes/{step}.txt")});
         let start = Action::StartStep { step: step_id(step), confirm_high_risk: false, masked_inputs };
-        let run = self.must("owner", start, Some(gathered)).await.expect("a start gives a permit");
+        let run = self.must("owner", start, Some((step_id(step), gathered))).await.expect("a start gives a permit");
         let output = json!({"content": self.text((STEPS + step) as u64), "truncated": false});
         let bytes = output_bytes(&output);
         let files = self.filler.store.files();
@@ -235,17 +236,16 @@ impl Producer<'_> {
         self.submit(Caller::daemon(), Action::FinishRun { run, end }, None).await;
     }
 
-    async fn must(&mut self, principal: &str, action: Action, step: Option<StepFacts>) -> Option<RunId> {
+    async fn must(&mut self, principal: &str, action: Action, step: Option<(StepId, StepFacts)>) -> Option<RunId> {
         let caller = Caller {
             principal: PrincipalId::parse(principal).unwrap(),
             kind: PrincipalKind::Person,
             role: Role::Owner,
-            assurance: Assurance::Token,
         };
         self.submit(caller, action, step).await
     }
 
-    async fn submit(&mut self, caller: Caller, action: Action, step: Option<StepFacts>) -> Option<RunId> {
+    async fn submit(&mut self, caller: Caller, action: Action, step: Option<(StepId, StepFacts)>) -> Option<RunId> {
         let tick = self.number * SESSION_EVENTS + self.tick;
         self.tick += 1;
         let facts = Facts {
@@ -254,8 +254,10 @@ impl Producer<'_> {
             next_artifact: ArtifactId(0),
             tier: Tier::Full,
             demands: calt_core::policy::Demands::default(),
-            step,
+            steps: step.into_iter().collect(),
+            pin: calt_core::pin::PinFacts::default(),
             home: None,
+            neighbours: Vec::new(),
         };
         let command = Command { caller, claim: Claim::default(), action };
         let committed = self.filler.store.submit(&self.session, command, facts).await.unwrap();

@@ -136,6 +136,8 @@ pub(crate) struct Disturbance {
     left: usize,
     status: u16,
     global: bool,
+    /// Whether it is done all the same, and only the answer is another.
+    is_done: bool,
 }
 
 pub(crate) struct State {
@@ -335,13 +337,19 @@ impl FakeDiscord {
 
     /// Answers the next requests whose path holds this with another status.
     pub fn disturb(&self, path: &str, times: usize, status: u16) {
-        let disturbance = Disturbance { path: path.to_owned(), left: times, status, global: false };
+        let disturbance = Disturbance { path: path.to_owned(), left: times, status, global: false, is_done: false };
+        self.shared.state().disturbances.push(disturbance);
+    }
+
+    /// Does what the next requests ask, and answers as if it had failed.
+    pub fn lose_answers(&self, path: &str, times: usize) {
+        let disturbance = Disturbance { path: path.to_owned(), left: times, status: 502, global: false, is_done: true };
         self.shared.state().disturbances.push(disturbance);
     }
 
     /// Answers the next request with a limit on all routes.
     pub fn limit_everything(&self) {
-        let disturbance = Disturbance { path: String::new(), left: 1, status: 429, global: true };
+        let disturbance = Disturbance { path: String::new(), left: 1, status: 429, global: true, is_done: false };
         self.shared.state().disturbances.push(disturbance);
     }
 

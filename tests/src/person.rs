@@ -19,7 +19,8 @@ pub struct Session {
 }
 
 impl<'w> Person<'w> {
-    pub(crate) fn new(world: &'w World, token: String) -> Self {
+    /// Whoever holds this token.
+    pub fn new(world: &'w World, token: String) -> Self {
         Self { world, token }
     }
 
@@ -120,6 +121,27 @@ impl<'w> Person<'w> {
     /// Leaves a step out.
     pub fn skip(&self, session: &Session, step: &str) -> Reply {
         self.post(&format!("/api/v1/sessions/{}/steps/{step}/skip", session.id), &json!({"reason": "not needed"}))
+    }
+
+    /// What a list of decisions names: the newest plan, or not, and steps, each with its digest as it is now.
+    pub fn shown(&self, session: &Session, with_plan: bool, steps: &[&str]) -> Value {
+        let version = self.show(session)["plan_version"].clone();
+        let mut items = Vec::new();
+        if with_plan {
+            let plan = self.get(&format!("/api/v1/sessions/{}/plans/{version}", session.id)).expect(200).json();
+            items.push(json!({"plan_version": version, "digest": plan["digest"]}));
+        }
+        for step in steps {
+            let digest = &self.step(session, step)["digest"];
+            items.push(json!({"plan_version": version, "step_id": step, "digest": digest}));
+        }
+        Value::from(items)
+    }
+
+    /// Says the same to everything in a list.
+    pub fn decide(&self, session: &Session, decision: &str, items: &Value) -> Reply {
+        let body = json!({"decision": decision, "items": items, "reason": "as the story has it"});
+        self.post(&format!("/api/v1/sessions/{}/decisions", session.id), &body)
     }
 
     /// Executes a step.

@@ -45,6 +45,11 @@ impl<'w> Terminal<'w> {
         self.tmux(&["capture-pane", "-p", "-J", "-t", "story"])
     }
 
+    /// All that stood on the screen since the beginning.
+    pub fn history(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-J", "-S", "-", "-t", "story"])
+    }
+
     /// What stands on the screen, line by line as it is seen.
     pub fn lines(&self) -> Vec<String> {
         self.tmux(&["capture-pane", "-p", "-t", "story"]).lines().map(str::to_owned).collect()

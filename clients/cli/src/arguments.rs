@@ -1,6 +1,8 @@
 //! The arguments: help texts are the doc comments here.
 
 mod groups;
+mod land;
+mod pin;
 mod record;
 
 use std::path::PathBuf;
@@ -10,8 +12,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
     ArtifactsCommand, LogsCommand, Page, PersonCommand, PlanCommand, SessionCommand, StepCommand, TokenCommand,
-    ToolsCommand, WizardCommand,
+    ToolsCommand, WizardCommand, WorkspaceCommand, WorkspaceOption,
 };
+pub(crate) use land::{LandArguments, LandAs};
+pub(crate) use pin::PinArguments;
+pub use pin::PinCommand;
 pub(crate) use record::{AskedCommand, RecordArguments, RecordCommand};
 pub use record::{OfflineCommand, RecordPlace};
 
@@ -98,6 +103,11 @@ pub(crate) enum Command {
     /// Add, list and remove people
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Set, change and remove the PIN that a person's decisions ask for; no daemon may run
+    Pin(PinArguments),
+    /// Name, list and remove the directories sessions may work on
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -113,6 +123,8 @@ pub(crate) enum Command {
         /// One run of it; without it everything since the session first wrote
         run: Option<i64>,
     },
+    /// Land what a session wrote on the repository it began from; your working tree stays as it is
+    Land(LandArguments),
     /// Show on one screen how calt works
     Guide,
     /// Check what is set up and what is missing, with the fix
@@ -186,6 +198,8 @@ pub(crate) struct RunArguments {
     /// How strictly the new session is held
     #[arg(long, value_enum, default_value = "strict", conflicts_with = "session")]
     pub(crate) profile: Profile,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceOption,
 }
 
 /// How the daemon is to run.

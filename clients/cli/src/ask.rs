@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
+use crate::applies::FILES_BY_YES_MAX;
 use crate::fault::Fault;
 
 /// What a person answered to a look.
@@ -14,11 +15,36 @@ pub(crate) enum Answer {
     Skip,
 }
 
+/// What a yes is said with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Yes {
+    /// A word.
+    Word,
+    /// The number of files that it writes: nobody types that without having read it.
+    Number(usize),
+}
+
+impl Yes {
+    /// What a yes to these writes is said with.
+    pub(crate) const fn to(files: usize) -> Self {
+        if files > FILES_BY_YES_MAX { Self::Number(files) } else { Self::Word }
+    }
+
+    fn is(self, said: &str) -> bool {
+        match self {
+            Self::Word => ["y", "yes", "はい"].contains(&said),
+            Self::Number(files) => said == files.to_string(),
+        }
+    }
+}
+
 /// A terminal with a person at it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Terminal {
     /// Answers come on standard input.
     StandardInput,
+    /// The same, where Enter alone is a yes: nothing that is asked about there changes anything.
+    EnterIsYes,
     /// Standard input holds the plan; answers come from the controlling terminal.
     Controlling,
 }
@@ -42,17 +68,49 @@ impl Terminal {
         }
     }
 
-    /// Asks for y, n, d or s until one of them comes; `None` at the end of input.
-    pub(crate) async fn look(self, question: &str) -> Result<Option<Answer>, Fault> {
+    /// The same terminal, for who asks about harmless things only.
+    pub(crate) const fn where_enter_is_yes(self) -> Self {
+        match self {
+            Self::StandardInput | Self::EnterIsYes => Self::EnterIsYes,
+            Self::Controlling => Self::Controlling,
+        }
+    }
+
+    /// Asks for a yes, n, d or s until one of them comes; `None` at the end of input.
+    pub(crate) async fn look(self, question: &str, yes: Yes) -> Result<Option<Answer>, Fault> {
+        let (to_approve, otherwise) = match yes {
+            Yes::Word => ("[y]es".to_owned(), "Please answer y, n, d or s.\n".to_owned()),
+            Yes::Number(files) => (
+                format!("type {files} to write {files} files"),
+                format!("To approve, type the number of files, {files}; otherwise n, d or s.\n"),
+            ),
+        };
+        let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
+        let by_enter = if is_enter_yes { " (Enter: yes)" } else { "" };
         loop {
-            let asked = format!("{question}\n[y]es, [n]o, [d]etails, [s]kip: ");
+            let asked = format!("{question}\n{to_approve}, [n]o, [d]etails, [s]kip{by_enter}: ");
             let Some(line) = self.line(&asked).await? else { return Ok(None) };
             match word(&line).as_str() {
-                "y" | "yes" | "はい" => return Ok(Some(Answer::Yes)),
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
                 "d" | "details" => return Ok(Some(Answer::Details)),
                 "s" | "skip" => return Ok(Some(Answer::Skip)),
-                _ => talk("Please answer y, n, d or s.\n"),
+                "" if is_enter_yes => return Ok(Some(Answer::Yes)),
+                said if yes.is(said) => return Ok(Some(Answer::Yes)),
+                _ => talk(&otherwise),
+            }
+        }
+    }
+
+    /// Asks for a yes or n until one of them comes; `None` at the end of input.
+    pub(crate) async fn agrees(self, question: &str, yes: Yes) -> Result<Option<bool>, Fault> {
+        let Yes::Number(files) = yes else { return self.yes(question).await };
+        loop {
+            let asked = format!("{question}\ntype {files} to write {files} files, [n]o: ");
+            let Some(line) = self.line(&asked).await? else { return Ok(None) };
+            match word(&line).as_str() {
+                "n" | "no" | "いいえ" => return Ok(Some(false)),
+                said if yes.is(said) => return Ok(Some(true)),
+                _ => talk(&format!("To approve, type the number of files, {files}; otherwise n.\n")),
             }
         }
     }
@@ -99,7 +157,7 @@ impl Terminal {
         use rustix::termios::{QueueSelector, tcflush};
         // A terminal that cannot do this is no reason to ask nothing.
         let _ = match self {
-            Self::StandardInput => tcflush(std::io::stdin(), QueueSelector::IFlush),
+            Self::StandardInput | Self::EnterIsYes => tcflush(std::io::stdin(), QueueSelector::IFlush),
             Self::Controlling => match File::open(CONTROLLING) {
                 Ok(terminal) => tcflush(terminal, QueueSelector::IFlush),
                 Err(_) => Ok(()),
@@ -110,7 +168,7 @@ impl Terminal {
     fn read_line(self) -> std::io::Result<Option<String>> {
         let mut bytes = Vec::new();
         match self {
-            Self::StandardInput => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
+            Self::StandardInput | Self::EnterIsYes => std::io::stdin().lock().read_until(b'\n', &mut bytes)?,
             // A terminal gives one line at a time: nothing of a later answer is lost with the buffer.
             Self::Controlling => BufReader::new(File::open(CONTROLLING)?).read_until(b'\n', &mut bytes)?,
         };
@@ -118,7 +176,7 @@ impl Terminal {
     }
 }
 
-const CONTROLLING: &str = "/dev/tty";
+pub(crate) const CONTROLLING: &str = "/dev/tty";
 
 /// Says something to the person. One who closed the pipe does not listen, and that is no failure.
 pub(crate) fn talk(text: &str) {
@@ -129,7 +187,7 @@ pub(crate) fn talk(text: &str) {
 /// An answer without its case, spaces and full-width letters, which an input method leaves behind.
 fn word(line: &str) -> String {
     let narrow = |c: char| match c {
-        'Ａ'..='Ｚ' | 'ａ'..='ｚ' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        'Ａ'..='Ｚ' | 'ａ'..='ｚ' | '０'..='９' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         _ => c,
     };
     line.trim().chars().map(narrow).collect::<String>().to_lowercase()
@@ -144,5 +202,6 @@ mod tests {
         assert_eq!(word("　Ｙ\n"), "y");
         assert_eq!(word(" ｓｋｉｐ "), "skip");
         assert_eq!(word("はい\n"), "はい");
+        assert!(Yes::Number(40).is(&word("４０\n")) && !Yes::Number(40).is("y") && !Yes::Number(40).is("4"));
     }
 }

@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::words::t;
 
 /// Longest a daemon may take until it listens, in seconds.
 const START_SECONDS_MAX: u64 = 15;
@@ -107,7 +108,7 @@ pub(crate) async fn find_or_start(root: &Path) -> Result<Found, Fault> {
 
 fn not_started(root: &Path, reason: &str) -> Fault {
     Fault::Reach {
-        message: format!("the daemon did not start: {reason}"),
+        message: t!("the daemon did not start: {reason}", reason = reason),
         hint: format!("calt daemon --port 0 --data-root {}", crate::hint::quoted(&root.display().to_string())),
     }
 }
@@ -118,7 +119,7 @@ fn last_words(root: &Path) -> String {
     let text = std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let said = line.rsplit_once("did not start: ").map_or(line, |(_, reason)| reason);
-    if said.is_empty() { format!("it said nothing in `{}`", log.display()) } else { said.to_owned() }
+    if said.is_empty() { t!("it said nothing in `{log}`", log = log.display()) } else { said.to_owned() }
 }
 
 /// Asks the daemon of a data root to end, and waits until it has.
@@ -127,12 +128,12 @@ pub(crate) async fn stop(root: &Path) -> Result<Option<Found>, Fault> {
     let pid = i32::try_from(found.pid).ok().and_then(rustix::process::Pid::from_raw);
     let pid = pid.ok_or_else(|| Fault::Bug("the discovery file names no process".to_owned()))?;
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|error| Fault::Machine {
-        message: format!("the daemon (process {}) cannot be told to end: {error}", found.pid),
+        message: t!("the daemon (process {pid}) cannot be told to end: {error}", pid = found.pid, error = error),
     })?;
     let deadline = Instant::now() + Duration::from_secs(END_SECONDS_MAX);
     while is_there(root, &found) {
         if Instant::now() > deadline {
-            return Err(Fault::Machine { message: format!("the daemon (process {}) does not end", found.pid) });
+            return Err(Fault::Machine { message: t!("the daemon (process {pid}) does not end", pid = found.pid) });
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -146,7 +147,7 @@ fn make_private(root: &Path) -> Result<(), Fault> {
 
 fn cannot_be_used(root: &Path, error: &std::io::Error) -> Fault {
     Fault::Usage {
-        message: format!("the data root `{}` cannot be used: {error}", root.display()),
+        message: t!("the data root `{root}` cannot be used: {error}", root = root.display(), error = error),
         hint: Some("export CALT_DATA_ROOT=DIR".to_owned()),
     }
 }

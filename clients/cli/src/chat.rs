@@ -4,16 +4,8 @@ use crate::arguments::DiscordArguments;
 use crate::context::Context;
 use crate::fault::Fault;
 
-/// What was found when the bot was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatFound {
-    /// It is fine.
-    Pass(String),
-    /// It is not, and what would put it right.
-    Fail(String, String),
-    /// There is nothing to look at.
-    Skip(String),
-}
+/// What was found when the bot was looked at: `PASS`, `FAIL` or `SKIP`, what it is, and what would put it right.
+pub type ChatFound = (&'static str, String, Option<String>);
 
 /// Looks how the bot is set up. Waits for Discord, so it may take some seconds.
 pub type ChatCheck = fn(&DiscordArguments) -> Vec<ChatFound>;

@@ -5,8 +5,10 @@ mod daemon;
 mod decision;
 mod doctor;
 mod explain;
+mod find;
 mod guide;
 mod inbox;
+mod land;
 mod list;
 mod logs;
 mod person;
@@ -21,6 +23,7 @@ mod tools;
 mod undo;
 mod wait;
 mod wizard;
+mod workspace;
 
 use std::path::Path;
 
@@ -52,8 +55,11 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Tools(command) => tools::run(context, command).await,
             Command::Record(arguments) => record::run(context, arguments.command).await,
             Command::Person(command) => person::run(context, command).await,
+            Command::Pin(_) => Err(Fault::Bug("a PIN was asked for and not handed over".to_owned())),
+            Command::Workspace(command) => workspace::run(context, command).await,
             Command::Token(command) => token::run(context, command).await,
             Command::Explain { session } => explain::run(context, &session).await,
+            Command::Land(arguments) => land::run(context, &arguments).await,
             Command::Undo { session, run } => undo::run(context, &session, run).await,
             Command::Guide => guide::run(context),
             Command::Doctor => doctor::run(context).await,

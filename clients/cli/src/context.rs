@@ -1,5 +1,7 @@
 //! What every command has at hand: the options, and the way to the daemon.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,8 +17,13 @@ use crate::arguments::Shared;
 use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::chat::ChatCheck;
 use crate::fault::Fault;
+use crate::hint::Given;
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::words::t;
+
+/// Where a value came from that was typed.
+const FLAG: &str = "flag";
 
 /// How a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub(crate) struct Context {
     data_root: Option<Sourced<PathBuf>>,
     /// Looks how the Discord bot is set up.
     pub(crate) chat: ChatCheck,
+    /// The keys that PINs gave in this process, by session.
+    pub(crate) unlocked: RefCell<HashMap<String, String>>,
 }
 
 impl Context {
@@ -41,7 +50,7 @@ impl Context {
     pub(crate) fn new(shared: Shared, matches: &ArgMatches, chat: ChatCheck) -> Self {
         let from = |name: &str| match matches.value_source(name) {
             Some(ValueSource::EnvVariable) => "environment".to_owned(),
-            _ => "flag".to_owned(),
+            _ => FLAG.to_owned(),
         };
         let text = |name: &str, value: &Option<String>| {
             let value = value.clone().filter(|value| !value.is_empty())?;
@@ -52,6 +61,7 @@ impl Context {
             base_url: text("base_url", &shared.base_url),
             token: text("token", &shared.token),
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
+            unlocked: RefCell::default(),
             shared,
             chat,
         }
@@ -73,6 +83,16 @@ impl Context {
         self.token.as_ref()
     }
 
+    /// The flags that say which daemon is meant.
+    pub(crate) fn given(&self) -> Given {
+        let root = self.data_root.as_ref().filter(|root| root.from == FLAG);
+        let base = self.base_url.as_ref().filter(|base| base.from == FLAG);
+        Given {
+            data_root: root.map(|root| root.value.display().to_string()),
+            base_url: base.map(|base| base.value.clone()),
+        }
+    }
+
     pub(crate) fn data_root(&self) -> Result<Sourced<PathBuf>, Fault> {
         place::data_root(self.data_root.clone())
     }
@@ -81,6 +101,9 @@ impl Context {
     pub(crate) fn workspace(&self, session: &Value) -> Option<PathBuf> {
         if self.base_url.is_some() {
             return None;
+        }
+        if let Some(path) = session["workspace"]["path"].as_str() {
+            return Some(PathBuf::from(path));
         }
         // A session that goes on after a stop works in the directory of the one before it.
         let home = session["workspace"]["session"].as_str().or_else(|| session["id"].as_str())?;
@@ -96,7 +119,10 @@ impl Context {
         let token = named.or_else(|| self.stored_token_for(&base.value));
         if token.is_none() {
             return Err(Fault::Reach {
-                message: format!("there is no token for {}: a stored one is sent to no other address", base.value),
+                message: t!(
+                    "there is no token for {address}: a stored one is sent to no other address",
+                    address = base.value
+                ),
                 hint: "export CALT_DAEMON_TOKEN=TOKEN".to_owned(),
             });
         }
@@ -156,6 +182,11 @@ impl Context {
         if !self.json() {
             crate::ask::talk(text);
         }
+    }
+
+    /// Says the next command to the person.
+    pub(crate) fn hint(&self, command: &str) {
+        self.talk(&t!("hint: {command}\n", command = crate::hint::here(command)));
     }
 
     /// A decision with what is always said. Only a look somebody had is named as shown.

@@ -69,6 +69,21 @@ fn step(document: &mut String, id: &str, title: &str, tool: &str) {
     let _ = writeln!(document, "  - id: {id}\n    title: {}\n    tool: {tool}\n    inputs:", quoted(title));
 }
 
+/// How many lines a diff adds and removes.
+pub(crate) fn count(diff: &str) -> (usize, usize) {
+    let (mut added, mut removed, mut left) = (0, 0, Left::default());
+    for line in diff.split_inclusive('\n') {
+        if left.old > 0 || left.new > 0 {
+            left = left.after(line).unwrap_or_default();
+            added += usize::from(line.starts_with('+'));
+            removed += usize::from(line.starts_with('-'));
+        } else {
+            left = Left::of(line.trim_end()).filter(|_| line.starts_with("@@ -")).unwrap_or_default();
+        }
+    }
+    (added, removed)
+}
+
 /// The parts of a diff. What stands before, between and behind them is talk, and left out.
 fn parts(diff: &str) -> Result<Vec<Part>, Fault> {
     let (mut parts, mut left) = (Vec::<Part>::new(), Left::default());

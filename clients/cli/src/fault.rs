@@ -16,6 +16,8 @@ const EXIT_MACHINE: u8 = Code::StorageUnavailable.family().exit();
 const EXIT_BUG: u8 = Code::Internal.family().exit();
 /// `wait` gave up, and nothing is wrong: `EX_TEMPFAIL` of sysexits.
 const EXIT_STILL_WAITING: u8 = 75;
+/// Something in the record, or that leads to it, is not what it should be.
+const EXIT_DIFFERS: u8 = 6;
 /// What a shell reports of a command that SIGINT ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -44,6 +46,8 @@ pub(crate) enum Fault {
     StillWaiting { message: String, hint: String },
     /// Some check failed, and what was printed says which.
     Found,
+    /// The record and what was compared with it are not the same, and what was printed says where.
+    Differs,
     /// The reader of our output has seen enough: no failure.
     Unread,
     /// The same, where what was printed as JSON already holds it.
@@ -80,6 +84,7 @@ impl Fault {
             Self::Interrupted { .. } => EXIT_INTERRUPTED,
             Self::StillWaiting { .. } => EXIT_STILL_WAITING,
             Self::Bug(_) => EXIT_BUG,
+            Self::Differs => EXIT_DIFFERS,
             Self::Unread => 0,
             Self::Printed(fault) => fault.exit(),
         }
@@ -98,7 +103,7 @@ impl Fault {
             Self::Interrupted { .. } => json!({"code": "interrupted"}),
             Self::StillWaiting { .. } => json!({"code": "still_waiting"}),
             Self::Bug(_) => json!({"code": Code::Internal.as_str()}),
-            Self::Found | Self::Unread | Self::Printed(_) => return None,
+            Self::Found | Self::Differs | Self::Unread | Self::Printed(_) => return None,
         };
         for name in ["args", "next"] {
             if said.get(name).is_none() {
@@ -114,7 +119,7 @@ impl Fault {
     /// `error: …` and, where there is one, `hint: …`.
     pub(crate) fn render(&self) -> String {
         let before = match self {
-            Self::Found | Self::Unread => return String::new(),
+            Self::Found | Self::Differs | Self::Unread => return String::new(),
             Self::Printed(fault) => return fault.render(),
             Self::Plan { name, text, problems } => render::plan_problems(name, text, problems),
             Self::Problem(_)
@@ -139,6 +144,7 @@ impl Fault {
             | Self::StillWaiting { .. }
             | Self::Bug(_)
             | Self::Found
+            | Self::Differs
             | Self::Unread
             | Self::Printed(_) => self.message(),
         };
@@ -169,13 +175,18 @@ impl Fault {
             | Self::Interrupted { message, .. }
             | Self::StillWaiting { message, .. }
             | Self::Bug(message) => message.clone(),
-            Self::Found | Self::Unread => String::new(),
+            Self::Found | Self::Differs | Self::Unread => String::new(),
             Self::Printed(fault) => fault.message(),
         }
     }
 
+    /// What happened, without the way on.
+    pub(crate) fn message_alone(&self) -> String {
+        self.message()
+    }
+
     fn hint(&self) -> Option<String> {
-        match self {
+        let hint = match self {
             Self::Problem(problem) => hint::of_problem(problem),
             Self::Plan { name, .. } => Some(format!("calt plan check {}", hint::quoted(name))),
             Self::Usage { hint, .. } => hint.clone(),
@@ -185,9 +196,10 @@ impl Fault {
             | Self::StillWaiting { hint, .. } => Some(hint.clone()),
             Self::Work { next, .. } => next.as_ref().and_then(|next| hint::command(next, None)),
             Self::Machine { .. } | Self::Bug(_) => Some("calt doctor".to_owned()),
-            Self::Found | Self::Unread => None,
+            Self::Found | Self::Differs | Self::Unread => None,
             Self::Printed(fault) => fault.hint(),
-        }
+        };
+        hint.map(|hint| hint::here(&hint))
     }
 }
 

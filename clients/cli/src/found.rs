@@ -30,6 +30,7 @@ pub(crate) fn excerpt(event: &Value) -> Option<String> {
     let excerpt = &event["excerpt"];
     let characters: Vec<char> = excerpt["text"].as_str()?.trim_end().chars().collect();
     let hits: Vec<_> = items(&excerpt["marks"]).iter().map(stretch).collect();
+    let (characters, hits) = without_json(&characters, &hits);
     let hit = hits.first()?.0.min(characters.len());
     let width = |place: usize| columns(&visible_line(&characters[place].to_string()));
     let (mut start, mut used) = (hit, 0);
@@ -47,6 +48,42 @@ pub(crate) fn excerpt(event: &Value) -> Option<String> {
     let before = cut(start > 0 || excerpt["cut_before"] == Value::Bool(true));
     let after = cut(end < characters.len() || excerpt["cut_after"] == Value::Bool(true));
     Some(format!("{before}{}{}{after}", marked.collect::<String>(), closed(end, &hits)))
+}
+
+/// A piece of JSON as words: without its braces and quotes, with a space behind each `:` and `,` between values.
+/// The hits move with their characters. Quotes that stand inside a text stay.
+fn without_json(characters: &[char], hits: &[(usize, usize)]) -> (Vec<char>, Vec<(usize, usize)>) {
+    let at = |place: Option<usize>| place.and_then(|place| characters.get(place)).copied();
+    let before = |place: usize| at(place.checked_sub(1));
+    // Compact JSON has no space behind `,` and `:`; in a text there is one.
+    let is_blank = |place: usize| at(Some(place)).is_some_and(char::is_whitespace);
+    let opens = |c: Option<char>| c.is_none_or(|c| "{[,:".contains(c));
+    let closes = |place: usize| match at(Some(place)) {
+        Some(c) => "}]".contains(c) || (",:".contains(c) && !is_blank(place + 1)),
+        None => true,
+    };
+    let is_quote = |place: usize| characters[place] == '"' && (opens(before(place)) || closes(place + 1));
+    let (mut words, mut moved) = (Vec::with_capacity(characters.len()), Vec::with_capacity(characters.len() + 1));
+    for (place, &character) in characters.iter().enumerate() {
+        moved.push(words.len());
+        let (last, next) = (before(place), at(Some(place + 1)));
+        let is_open = "{[".contains(character) && next.is_some_and(|next| "\"{[".contains(next));
+        let is_close = "}]".contains(character)
+            && closes(place + 1)
+            && last.is_some_and(|last| "\"}]".contains(last) || (character == '}' && last.is_ascii_alphanumeric()));
+        if is_quote(place) || is_open || is_close {
+            continue;
+        }
+        words.push(character);
+        let is_between = last.is_some_and(|last| "\"}]".contains(last)) || next == Some('"');
+        if ",:".contains(character) && is_between && !is_blank(place + 1) {
+            words.push(' ');
+        }
+    }
+    moved.push(words.len());
+    let place = |place: usize| moved.get(place).or(moved.last()).copied().unwrap_or_default();
+    let hits = hits.iter().map(|&(start, end)| (place(start), place(end))).collect();
+    (words, hits)
 }
 
 /// Marks as the place shows them: bold and underlined on a terminal, else not at all.
@@ -133,6 +170,21 @@ mod tests {
         assert_eq!(excerpt(&json!({"excerpt": null})), None);
         let long = json!({"excerpt": {"text": "x".repeat(200), "marks": [{"start": 0, "end": 200}]}});
         assert_eq!(plain(&excerpt(&long).unwrap()), format!("[{}]…", "x".repeat(EXCERPT_COLUMNS)));
+    }
+
+    #[test]
+    fn an_excerpt_of_json_is_read_as_words() {
+        let shown = |text: &str, hit: &str| {
+            let start = text.split_once(hit).unwrap().0.chars().count();
+            let marks = json!([{"start": start, "end": start + hit.chars().count()}]);
+            plain(&excerpt(&json!({"excerpt": {"text": text, "marks": marks}})).unwrap())
+        };
+        assert_eq!(shown(r#"{"goal":"議事録を書く","mode":"normal"}"#, "議事録"), "goal: [議事録]を書く, mode: normal");
+        assert_eq!(
+            shown(r#"{"a":{"b":[1,2],"e":[],"c":"say "no", now"}}"#, "no"),
+            r#"…: [1,2], e: [], c: say "[no]", now"#
+        );
+        assert_eq!(shown("a plain line: with {braces}, no more", "with"), "a plain line: [with] {braces}, no more");
     }
 
     #[test]

@@ -1,9 +1,50 @@
 //! The next step as a command a person can paste. Words in capitals stand for what only they know.
 
+use std::sync::OnceLock;
+
 use calt_api::{Next, Problem};
+
+/// The options that every command needs to find the same daemon: those that were given as flags. A variable stays
+/// set for the next command, and a token is written into no hint.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) data_root: Option<String>,
+    pub(crate) base_url: Option<String>,
+}
+
+static GIVEN: OnceLock<Given> = OnceLock::new();
+
+/// Keeps what hints repeat, once, when the arguments are read.
+pub(crate) fn repeat(given: Given) {
+    let _ = GIVEN.set(given);
+}
+
+/// A command as it is typed here: one of calt's own with the options that were given.
+pub(crate) fn here(command: &str) -> String {
+    GIVEN.get().map_or_else(|| command.to_owned(), |given| given.with(command))
+}
+
+impl Given {
+    fn with(&self, command: &str) -> String {
+        let option = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!(" {name} {}", quoted(value))).unwrap_or_default()
+        };
+        let root = option("--data-root", &self.data_root);
+        // A daemon is started at no address but its own.
+        let base =
+            if command.starts_with("calt daemon") { String::new() } else { option("--base-url", &self.base_url) };
+        let options = format!("{root}{base}");
+        let is_whole = options.is_empty() || command.contains(&options);
+        if is_whole || !command.starts_with("calt ") { command.to_owned() } else { format!("{command}{options}") }
+    }
+}
 
 /// The command that would lead on; `session` helps where the action does not name one.
 pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
+    plain(next, session).map(|command| here(&command))
+}
+
+fn plain(next: &Next, session: Option<&str>) -> Option<String> {
     Some(match next {
         Next::ApprovePlan { session, version } => format!("calt plan approve {session} {version}"),
         Next::ApproveStep { session, step, .. } => format!("calt step approve {session} {step}"),
@@ -24,13 +65,21 @@ pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
         Next::ListArtifacts { session } => format!("calt artifacts list {session}"),
         Next::StartDaemon => "calt daemon".to_owned(),
         Next::ListTokens => "calt token list".to_owned(),
+        Next::ListWorkspaces => "calt workspace list".to_owned(),
         Next::ListPersons => "calt person list".to_owned(),
         Next::AskApprover => {
             session.map_or_else(|| "calt session list".to_owned(), |session| format!("calt run --session {session}"))
         }
         Next::VerifyRecord => "calt record verify".to_owned(),
+        // On a terminal the command that was refused asks for it.
+        Next::Unlock { session: None, .. } => "run it again on a terminal, where the PIN can be typed".to_owned(),
+        Next::Unlock { session: Some(session), .. } => format!("calt run --session {session}"),
+        Next::SetPin { principal: Some(principal) } if principal != "owner" => {
+            format!("calt daemon stop && calt pin set --for {principal}")
+        }
+        Next::SetPin { .. } => "calt daemon stop && calt pin set".to_owned(),
         Next::ListSessions => "calt session list".to_owned(),
-        Next::GiveToken | Next::RunDoctor | Next::RetryLater => "calt doctor".to_owned(),
+        Next::GiveToken | Next::RunDoctor | Next::RetryLater | Next::WaitUntil { .. } => "calt doctor".to_owned(),
         // The sentence says what to mend; there is no command to type.
         Next::GiveReason | Next::CorrectRequest | Next::Nothing => return None,
     })
@@ -67,6 +116,17 @@ mod tests {
         assert_eq!(command(&next, None).unwrap(), "calt step approve session_1 a");
         assert_eq!(command(&Next::Nothing, None), None);
         assert_eq!(command(&Next::WaitRun { run: 3 }, Some("s")).unwrap(), "calt run --session s");
+    }
+
+    #[test]
+    fn a_hint_repeats_the_options_once_and_only_in_commands_of_calt() {
+        let given = Given { data_root: Some("/a b".to_owned()), base_url: Some("http://127.0.0.1:1".to_owned()) };
+        let whole = given.with("calt explain s");
+        assert_eq!(whole, "calt explain s --data-root '/a b' --base-url http://127.0.0.1:1");
+        assert_eq!(given.with(&whole), whole);
+        assert_eq!(given.with("calt daemon --port 1"), "calt daemon --port 1 --data-root '/a b'");
+        assert_eq!(given.with("ls ."), "ls .");
+        assert_eq!(Given::default().with("calt inbox"), "calt inbox");
     }
 
     #[test]

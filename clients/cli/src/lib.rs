@@ -4,6 +4,7 @@
 //! error is talk; every refusal ends with the next command.
 #![forbid(unsafe_code)]
 
+mod applies;
 mod arguments;
 mod ask;
 mod autostart;
@@ -14,10 +15,14 @@ mod diff;
 mod fault;
 mod found;
 mod hint;
+mod land;
 mod look;
 mod place;
 mod render;
+mod secret;
 mod table;
+mod trailers;
+mod unlock;
 mod words;
 
 use std::ffi::OsString;
@@ -29,10 +34,11 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::RecordCommand;
 use arguments::{Arguments, Command};
-pub use arguments::{DaemonArguments, DiscordArguments, OfflineCommand, RecordPlace};
+pub use arguments::{DaemonArguments, DiscordArguments, OfflineCommand, PinCommand, RecordPlace};
 pub use chat::{ChatCheck, ChatFound};
 use context::Context;
 use fault::{EXIT_USAGE, Fault};
+pub use secret::ask_secret;
 
 /// Who goes on after the arguments are read.
 pub enum Handover {
@@ -44,6 +50,8 @@ pub enum Handover {
     Discord(DiscordArguments),
     /// What works on the record's files, in this very process.
     Record(RecordPlace, OfflineCommand),
+    /// What is done to a PIN, in this very process.
+    Pin(RecordPlace, PinCommand),
 }
 
 /// The whole command line, for shell completions and documents.
@@ -63,6 +71,7 @@ pub fn run(chat: ChatCheck) -> Handover {
         Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
     };
     let context = Context::new(arguments.shared.clone(), &matches, chat);
+    hint::repeat(context.given());
     let data_root = arguments.shared.data_root.clone().filter(|root| !root.as_os_str().is_empty());
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()
@@ -84,6 +93,11 @@ pub fn run(chat: ChatCheck) -> Handover {
         let (db_path, config) = (record.db_path.clone(), record.config.clone());
         let place = RecordPlace { data_root, db_path, config, json: context.json() };
         return Handover::Record(place, command.clone());
+    }
+    if let Command::Pin(pin) = &arguments.command {
+        let (db_path, config) = (pin.db_path.clone(), pin.config.clone());
+        let place = RecordPlace { data_root, db_path, config, json: context.json() };
+        return Handover::Pin(place, pin.command.clone());
     }
     let done = commands::dispatch(&context, arguments.command);
     let fault = done.map_err(|fault| context.with_the_way_there(fault)).err();
@@ -169,9 +183,9 @@ mod tests {
 
     #[test]
     fn a_misread_argument_is_said_in_one_line_and_leads_to_its_own_help() {
-        let (said, command) = refused(&["calt", "plan", "approve", "s"]);
+        let (said, command) = refused(&["calt", "plan", "reject", "s"]);
         assert_eq!(said, "the following required arguments were not provided: <VERSION>");
-        assert_eq!(command, "calt plan approve");
+        assert_eq!(command, "calt plan reject");
         let (said, command) = refused(&["calt", "artifcts", "list"]);
         assert_eq!(said, "unrecognized subcommand 'artifcts'; tip: a similar subcommand exists: 'artifacts'");
         assert_eq!(command, "calt");

@@ -7,10 +7,11 @@ use calt_api::client::{Body, Client};
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
-use crate::ask::{Answer, Terminal};
+use crate::applies::{self, ids, isolation, writes};
+use crate::ask::{Answer, Terminal, Yes};
 use crate::context::{Context, How};
 use crate::fault::Fault;
-use crate::render::{self, Place, Sheet};
+use crate::render::{self, Sheet};
 
 /// How often a run in progress is looked at: soon at first, then less often, in milliseconds.
 const FIRST_WAIT_MILLIS: u64 = 2;
@@ -49,6 +50,43 @@ struct Look {
     covered: Vec<Value>,
     /// What may be left out.
     choices: Vec<Value>,
+    /// The plan, where a yes approves that too.
+    plan: Option<Value>,
+}
+
+impl Look {
+    /// What a yes approves without what is left out.
+    fn approved(&self, left_out: &[String]) -> impl Iterator<Item = &Value> {
+        self.covered.iter().filter(|detail| !left_out.iter().any(|name| name == id(detail)))
+    }
+}
+
+/// One answer to everything in a list.
+pub(crate) struct Said<'s> {
+    pub(crate) decision: &'static str,
+    pub(crate) items: Vec<Value>,
+    pub(crate) how: How,
+    pub(crate) shown: &'s str,
+    pub(crate) reason: Option<String>,
+}
+
+impl Said<'_> {
+    /// Sends it; all of the list is decided, or nothing.
+    pub(crate) async fn send(
+        self,
+        context: &Context,
+        client: &Client,
+        session: &str,
+        decision_id: Option<String>,
+    ) -> Result<Value, Fault> {
+        let mut words = context.decision(self.how, None, self.shown);
+        words.reason = self.reason;
+        words.decision_id = decision_id;
+        let mut body = json!(words);
+        body["decision"] = json!(self.decision);
+        body["items"] = Value::from(self.items);
+        context.decide(client, &endpoint::DECIDE, &[session], &body).await
+    }
 }
 
 /// What came of a look.
@@ -85,8 +123,7 @@ impl Run<'_> {
         let (mut covered, mut choices) = (Vec::new(), Vec::new());
         for step in steps(plan) {
             let detail = self.detail(id(step)).await?;
-            let is_early = detail["status"] == "pending" && detail["effect"] != "writes" && detail["risk"] != "high";
-            if is_early && detail["unresolved"].is_null() {
+            if is_early(&detail) {
                 covered.push(detail.clone());
             }
             choices.push(detail);
@@ -97,21 +134,10 @@ impl Run<'_> {
             some => format!("Approve this plan, and {} of its steps, which write nothing ({})?", some.len(), ids(some)),
         };
         let shown = format!("{}{}", render::plan(plan), isolation(&covered));
-        let look = Look { shown, question, covered, choices };
-        let version = self.version.to_string();
+        let look = Look { shown, question, covered, choices, plan: Some(item(self.version, None, plan)) };
         match self.verdict(&look).await? {
-            Verdict::Yes { how, left_out } => {
-                let body = self.context.decision(how, digest(plan), &look.shown);
-                let decided: Value =
-                    self.client.send(&endpoint::APPROVE_PLAN, &[&self.session, &version], &body).await?;
-                self.decide(&look, how, &left_out, decided["decision_id"].as_str()).await
-            }
-            Verdict::No { reason } => {
-                let mut body = self.context.decision(How::Prompt, digest(plan), &look.shown);
-                body.reason = Some(reason);
-                let _: Value = self.client.send(&endpoint::REJECT_PLAN, &[&self.session, &version], &body).await?;
-                Err(self.said_no())
-            }
+            Verdict::Yes { how, left_out } => self.decide(&look, how, &left_out).await,
+            Verdict::No { reason } => self.reject(item(self.version, None, plan), &look.shown, reason).await,
         }
     }
 
@@ -138,19 +164,22 @@ impl Run<'_> {
         if covered.is_empty() {
             return Ok(());
         }
-        let shown = format!("{}{}", covered.iter().map(shown_step).collect::<String>(), isolation(&covered));
+        let shown = applies::steps(&covered);
         let question = match covered.as_slice() {
             [_] if is_high => format!("Step {name} is HIGH RISK. Approve and execute it?"),
             [only] => format!("Approve step {}?", id(only)),
             some => format!("Approve these {} steps ({})?", some.len(), ids(some)),
         };
-        let look = Look { shown, question, choices: covered.clone(), covered };
+        let look = Look { shown, question, choices: covered.clone(), covered, plan: None };
         if is_high {
             self.stop_unless_high_risk_is_meant(&name)?;
         }
         match self.verdict(&look).await? {
-            Verdict::Yes { how, left_out } => self.decide(&look, how, &left_out, None).await,
-            Verdict::No { reason } => self.reject(&look.covered[0], &look.shown, reason).await,
+            Verdict::Yes { how, left_out } => self.decide(&look, how, &left_out).await,
+            Verdict::No { reason } => {
+                let first = item(self.version, Some(&look.covered[0]), &look.covered[0]);
+                self.reject(first, &look.shown, reason).await
+            }
         }
     }
 
@@ -159,7 +188,7 @@ impl Run<'_> {
         let name = id(step);
         self.stop_unless_high_risk_is_meant(name)?;
         let Consent::Person(terminal) = self.consent else { return Ok(()) };
-        self.show(&shown_step(step));
+        self.show(&applies::steps(std::slice::from_ref(step)));
         match terminal.yes(&format!("\nStep {name} is HIGH RISK, and approved. Execute it?")).await? {
             Some(true) => Ok(()),
             Some(false) => Err(Fault::Gate {
@@ -211,7 +240,8 @@ impl Run<'_> {
         loop {
             let without =
                 if left_out.is_empty() { String::new() } else { format!(" Without {}.", left_out.join(", ")) };
-            let Some(answer) = terminal.look(&format!("\n{}{without}", look.question)).await? else {
+            let yes = Yes::to(applies::files_written(look.approved(&left_out)));
+            let Some(answer) = terminal.look(&format!("\n{}{without}", look.question), yes).await? else {
                 return Err(Fault::no_answer(self.again()));
             };
             match answer {
@@ -224,7 +254,7 @@ impl Run<'_> {
                 Answer::Details => crate::ask::talk(&details(&look.choices)),
                 Answer::Skip => self.choose_to_leave_out(terminal, look, &mut left_out).await?,
             }
-            if look.covered.len() == look.choices.len() && left_out.len() == look.choices.len() {
+            if look.plan.is_none() && left_out.len() == look.choices.len() {
                 return Ok(Verdict::Yes { how: How::Prompt, left_out });
             }
         }
@@ -254,42 +284,49 @@ impl Run<'_> {
     }
 
     /// Records a yes to what a look covered, and a skip of what was left out, under one decision.
-    async fn decide(&self, look: &Look, how: How, left_out: &[String], decision_id: Option<&str>) -> Result<(), Fault> {
-        let mut decision_id = decision_id.map(str::to_owned);
-        for detail in &look.choices {
-            let step = id(detail);
-            let is_left_out = left_out.iter().any(|name| name == step);
-            let is_covered = look.covered.iter().any(|covered| id(covered) == step);
-            let (endpoint, reason) = match (is_left_out, is_covered) {
-                (true, _) => (endpoint::SKIP_STEP, Some("left out at the look".to_owned())),
-                (false, true) => (endpoint::APPROVE_STEP, None),
-                (false, false) => continue,
-            };
-            let mut body = self.context.decision(how, digest(detail), &look.shown);
-            body.reason = reason;
-            body.decision_id.clone_from(&decision_id);
-            let decided: Value = self.client.send(&endpoint, &[&self.session, step], &body).await?;
-            decision_id = decision_id.or_else(|| decided["decision_id"].as_str().map(str::to_owned));
+    async fn decide(&self, look: &Look, how: How, left_out: &[String]) -> Result<(), Fault> {
+        let mut approved: Vec<Value> = look.plan.iter().cloned().collect();
+        approved.extend(look.approved(left_out).map(|detail| item(self.version, Some(detail), detail)));
+        let mut decision_id = None;
+        if !approved.is_empty() {
+            let said = Said { decision: "approve", items: approved, how, shown: &look.shown, reason: None };
+            decision_id = self.send(said, None).await?["decision_id"].as_str().map(str::to_owned);
         }
-        Ok(())
+        let skipped = look.choices.iter().filter(|detail| left_out.iter().any(|name| name == id(detail)));
+        let items: Vec<Value> = skipped.map(|detail| item(self.version, Some(detail), detail)).collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        let reason = Some("left out at the look".to_owned());
+        let said = Said { decision: "skip", items, how, shown: &look.shown, reason };
+        self.send(said, decision_id).await.map(drop)
+    }
+
+    /// Sends one answer to everything in a list, and says what was left out with what.
+    async fn send(&self, said: Said<'_>, decision_id: Option<String>) -> Result<Value, Fault> {
+        let decided = said.send(self.context, &self.client, &self.session, decision_id).await?;
+        for item in render::items(&decided["items"]).iter().filter(|item| item["depends_on"].is_string()) {
+            let [step, needed] = ["step_id", "depends_on"].map(|name| render::word(&item[name]));
+            self.show(&format!("{step} is left out with {needed}\n"));
+        }
+        Ok(decided)
     }
 
     /// In a dry run the diff is shown, and the writes are left out: the flag said so. Gives what remains.
     async fn leave_out_writes(&self, covered: Vec<Value>) -> Result<Vec<Value>, Fault> {
         let (writing, remaining): (Vec<_>, Vec<_>) = covered.into_iter().partition(writes);
-        let shown: String = writing.iter().map(shown_step).collect();
-        self.show(&shown);
-        for detail in &writing {
-            self.skip(detail, How::Flag, &shown, "dry run: nothing is applied").await?;
+        if !writing.is_empty() {
+            let shown = applies::steps(&writing);
+            self.show(&shown);
+            self.skip(&writing, How::Flag, &shown, "dry run: nothing is applied").await?;
         }
         Ok(remaining)
     }
 
-    async fn skip(&self, detail: &Value, how: How, shown: &str, reason: &str) -> Result<(), Fault> {
-        let mut body = self.context.decision(how, digest(detail), shown);
-        body.reason = Some(reason.to_owned());
-        let _: Value = self.client.send(&endpoint::SKIP_STEP, &[&self.session, id(detail)], &body).await?;
-        Ok(())
+    async fn skip(&self, details: &[Value], how: How, shown: &str, reason: &str) -> Result<(), Fault> {
+        let items = details.iter().map(|detail| item(self.version, Some(detail), detail)).collect();
+        let said = Said { decision: "skip", items, how, shown, reason: Some(reason.to_owned()) };
+        self.send(said, None).await.map(drop)
     }
 
     /// A step whose inputs refer to what is not there: it can only be left out.
@@ -298,12 +335,18 @@ impl Run<'_> {
         let shown = format!("\n{}   ! not resolved: {reason}\n", render::step(step));
         self.show(&shown);
         if self.applies_nothing {
-            return self.skip(step, How::Flag, &shown, "dry run: what it refers to was left out").await;
+            return self
+                .skip(std::slice::from_ref(step), How::Flag, &shown, "dry run: what it refers to was left out")
+                .await;
         }
         if let Consent::Person(terminal) = self.consent {
             let asked = format!("\nStep {name} refers to what is not there, and cannot run. Leave it out and go on?");
             match terminal.yes(&asked).await? {
-                Some(true) => return self.skip(step, How::Prompt, &shown, "what it refers to is not there").await,
+                Some(true) => {
+                    return self
+                        .skip(std::slice::from_ref(step), How::Prompt, &shown, "what it refers to is not there")
+                        .await;
+                }
                 Some(false) => {}
                 None => return Err(Fault::no_answer(self.again())),
             }
@@ -314,10 +357,9 @@ impl Run<'_> {
         })
     }
 
-    async fn reject(&self, step: &Value, shown: &str, reason: String) -> Result<(), Fault> {
-        let mut body = self.context.decision(How::Prompt, digest(step), shown);
-        body.reason = Some(reason);
-        let _: Value = self.client.send(&endpoint::REJECT_STEP, &[&self.session, id(step)], &body).await?;
+    async fn reject(&self, item: Value, shown: &str, reason: String) -> Result<(), Fault> {
+        let said = Said { decision: "reject", items: vec![item], how: How::Prompt, shown, reason: Some(reason) };
+        self.send(said, None).await?;
         Err(self.said_no())
     }
 
@@ -335,7 +377,7 @@ impl Run<'_> {
     pub(crate) async fn execute(&self, step: &Value) -> Result<Value, Fault> {
         // Whoever gets here with a step of high risk was asked for exactly this.
         let body = json!({"confirm_high_risk": step["risk"] == "high", "source": self.context.source()});
-        let started: Value = self.client.send_async(&endpoint::EXECUTE_STEP, &[&self.session, id(step)], &body).await?;
+        let started = self.context.send_execution(&self.client, &[&self.session, id(step)], &body).await?;
         wait(&self.client, &started["run_id"]).await
     }
 }
@@ -364,35 +406,25 @@ pub(crate) fn id(step: &Value) -> &str {
     step["id"].as_str().unwrap_or_default()
 }
 
-fn ids(steps: &[Value]) -> String {
-    steps.iter().map(id).collect::<Vec<_>>().join(", ")
+/// A thing to decide on, with the digest that was shown: a step, or the plan itself.
+pub(crate) fn item(version: u32, step: Option<&Value>, shown: &Value) -> Value {
+    let mut item = json!({"plan_version": version, "digest": shown["digest"]});
+    if let Some(step) = step {
+        item["step_id"] = step["id"].clone();
+    }
+    item
 }
 
-fn digest(shown: &Value) -> Option<String> {
-    shown["digest"].as_str().map(str::to_owned)
-}
-
-fn writes(detail: &Value) -> bool {
-    detail["effect"] == "writes"
+/// Whether a step can be approved with its plan: what it does stands in the plan, whole, and it writes nothing.
+pub(crate) fn is_early(detail: &Value) -> bool {
+    let does_little = detail["effect"] != "writes" && detail["risk"] != "high";
+    detail["status"] == "pending" && does_little && detail["unresolved"].is_null()
 }
 
 /// Whether a step can be approved now, together with others.
-fn is_ready(detail: &Value) -> bool {
+pub(crate) fn is_ready(detail: &Value) -> bool {
     let is_known = detail["gate"] == "recorded" || !writes(detail);
     detail["status"] == "pending" && detail["unresolved"].is_null() && is_known && detail["risk"] != "high"
-}
-
-fn shown_step(detail: &Value) -> String {
-    match detail["diff"].as_str() {
-        Some(diff) if writes(detail) && detail["gate"] == "recorded" => {
-            format!("\n{}", render::apply(detail, diff, Place::Talk))
-        }
-        Some(_) | None if writes(detail) => format!(
-            "\n{}   ! no preview of exactly these files is recorded: the run will refuse\n",
-            render::step(detail)
-        ),
-        Some(_) | None => format!("\n{}", render::step(detail)),
-    }
 }
 
 fn details(steps: &[Value]) -> String {
@@ -402,13 +434,4 @@ fn details(steps: &[Value]) -> String {
         sheet.line(calt_api::visible::visible(&text));
     }
     sheet.done()
-}
-
-/// How the commands of a look are isolated, in one line.
-fn isolation(covered: &[Value]) -> String {
-    let tier = covered.iter().find(|detail| detail["effect"] == "spawns").and_then(|detail| detail["tier"].as_str());
-    match tier {
-        Some(tier) => format!("\nCommands run with isolation {}.\n", calt_api::visible::visible_line(tier)),
-        None => String::new(),
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
+use crate::words::t;
 
 /// Largest configuration file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -26,14 +27,15 @@ pub(crate) fn data_root(named: Option<Sourced<PathBuf>>) -> Result<Sourced<PathB
             None => default()?,
         },
     };
-    let value = std::path::absolute(&found.value)
-        .map_err(|error| Fault::usage(format!("the data root `{}` cannot be used: {error}", found.value.display())))?;
+    let value = std::path::absolute(&found.value).map_err(|error| {
+        Fault::usage(t!("the data root `{root}` cannot be used: {error}", root = found.value.display(), error = error))
+    })?;
     Ok(Sourced { value, from: found.from })
 }
 
 fn default() -> Result<Sourced<PathBuf>, Fault> {
     let base = below_home("XDG_DATA_HOME", ".local/share").ok_or_else(|| Fault::Usage {
-        message: "there is no place for data: neither `HOME` nor `XDG_DATA_HOME` is set".to_owned(),
+        message: t!("there is no place for data: neither `HOME` nor `XDG_DATA_HOME` is set"),
         hint: Some("export CALT_DATA_ROOT=DIR".to_owned()),
     })?;
     Ok(Sourced { value: base.join("calt"), from: "default".to_owned() })
@@ -42,8 +44,9 @@ fn default() -> Result<Sourced<PathBuf>, Fault> {
 /// `storage.data_root` of the configuration file, if there is one.
 fn in_file() -> Result<Option<Sourced<PathBuf>>, Fault> {
     let Some(path) = configuration_file().filter(|path| path.is_file()) else { return Ok(None) };
-    let fault =
-        |reason: &str| Fault::usage(format!("configuration file `{}` cannot be read: {reason}", path.display()));
+    let fault = |reason: &str| {
+        Fault::usage(t!("configuration file `{path}` cannot be read: {reason}", path = path.display(), reason = reason))
+    };
     let text = read_bounded(&path).map_err(|error| fault(&error.to_string()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fault(error.message()))?;
     let root = table.get("storage").and_then(|storage| storage.get("data_root")?.as_str());

@@ -155,11 +155,10 @@ pub(crate) fn step(step: &Value) -> String {
     sheet.done()
 }
 
-/// A step that applies what was previewed: the diff says all that will change.
-pub(crate) fn apply(step: &Value, diff: &str, place: Place) -> String {
+/// A step that applies what was previewed, without its inputs: the diff says all that will change.
+pub(crate) fn apply(step: &Value) -> String {
     let mut sheet = step_head(step);
     step_foot(&mut sheet, step);
-    sheet.add(&self::diff(diff, place));
     sheet.done()
 }
 
@@ -186,6 +185,9 @@ fn step_head(step: &Value) -> Sheet {
 }
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
+    for path in items(&step["changed_since_preview"]) {
+        sheet.line(format_args!("   ! changed since the preview: {}", word(path)));
+    }
     if let Some(expected) = step["expected_observation"].as_str() {
         field(sheet, "expects", &Value::from(expected));
     }
@@ -303,14 +305,20 @@ pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
     sheet.done()
 }
 
-/// One event in one line, for a stream that knows no other.
+/// One event in one line, for a stream that knows no other. A narrow terminal has it as [`events`] does.
 pub(crate) fn event(event: &Value, of: EventsOf) -> String {
     // What has no column of its own comes last and is not cut.
     let widths = [5, 25, 24, 10].into_iter().chain(std::iter::repeat(0));
     let cells = event_row(event, of).into_iter().zip(widths).map(|(cell, width)| padded(&cell, width));
-    cells.collect::<Vec<_>>().join("  ")
+    let mut row: Vec<String> = cells.collect();
+    if table::terminal_columns().is_some_and(|columns| columns < EVENT_COLUMNS) {
+        row.remove(EVENT_TYPE_PLACE);
+    }
+    table::rows(&[row])
 }
 
+/// Columns in which an event of a stream stands with its type.
+const EVENT_COLUMNS: usize = 110;
 /// Where in an event's row its type stands.
 const EVENT_TYPE_PLACE: usize = 2;
 
@@ -323,7 +331,9 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
     }
     let what = found::excerpt(event).or_else(|| what_came_of(event));
     let what = what.map(|what| format!(": {what}")).unwrap_or_default();
-    row.push(format!("{}{what}", found::field(event, "summary")));
+    // What a run did is taken back by its number.
+    let run = event["run_id"].as_i64().map(|run| format!(" (run {run})")).unwrap_or_default();
+    row.push(format!("{}{what}{run}", found::field(event, "summary")));
     row
 }
 

@@ -25,13 +25,22 @@ pub(crate) fn rows(rows: &[Vec<String>]) -> String {
     of_width(&[], rows, terminal_columns())
 }
 
+/// A sentence, broken at spaces where the terminal is narrower.
+pub(crate) fn paragraph(text: &str) -> String {
+    let mut shown = String::new();
+    for piece in wrapped(text, terminal_columns().unwrap_or(usize::MAX)) {
+        end_line(&mut shown, &piece);
+    }
+    shown
+}
+
 /// Whether the rows stand on the terminal one a line, or there is none.
 pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
     terminal_columns().is_none_or(|terminal| of_width(&[], rows, None).lines().all(|line| columns(line) <= terminal))
 }
 
 /// How wide the terminal on standard output is, if it is one.
-fn terminal_columns() -> Option<usize> {
+pub(crate) fn terminal_columns() -> Option<usize> {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
         return None;

@@ -121,7 +121,7 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
         Some(Press::Approve) => approve(bot, &by, &button).await,
         Some(Press::Reject) => {
             let first = subject.items.get(..1).unwrap_or_default();
-            bot.daemon.decide(&by, Verdict::Reject, place, first, &viewed(&button, reason)).await
+            bot.daemon.decide(&by, Verdict::Reject, place, first, &viewed(&button, reason)).await.map(drop)
         }
         Some(Press::Execute) => bot.go_on(&by, place.0).await,
         Some(Press::Confirm) => confirm(bot, &by, subject).await,
@@ -147,11 +147,10 @@ async fn approve(bot: &Bot, by: &By, button: &ButtonView) -> Result<(), CallErro
     let session = subject.session_id.as_str();
     let place = (session, subject.plan_version.unwrap_or_default());
     let deciding = bot.deciding(session);
-    let viewed = viewed(button, None);
-    let (plan, steps): (Vec<_>, Vec<_>) = subject.items.iter().cloned().partition(|item| item.step_id.is_none());
-    bot.daemon.decide(by, Verdict::Approve, place, &plan, &viewed).await?;
+    let mut viewed = viewed(button, None);
+    viewed.decision_id = bot.daemon.decide(by, Verdict::Approve, place, &subject.items, &viewed).await?;
+    // What depends on what is left out goes with it, also when it was just approved.
     bot.daemon.decide(by, Verdict::Skip, place, &subject.left_out, &viewed).await?;
-    bot.daemon.decide(by, Verdict::Approve, place, &steps, &viewed).await?;
     // It executes before it no longer decides: in between, nobody is at work.
     let executing = bot.executing(session);
     drop(deciding);

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use calt_api::client::{Body, CallError, Client, EventStream};
 use calt_api::endpoint::{self as at, Endpoint};
 use calt_api::views::{
-    ArtifactView, ButtonItem, ButtonSubject, ButtonView, ButtonsMade, CreateSession, DecisionRequest, ExecuteReply,
-    ExecuteRequest, InboxItemView, InboxPage, MakeButtons, Page, PlanDecided, PlanView, RefusalCounted, RefusedInChat,
-    RunView, SearchPage, SessionView, StepDecided, StepDetailView, StopRequest, Stopped, ToolView, UndoReply,
-    UndoRequest,
+    ArtifactView, ButtonItem, ButtonSubject, ButtonView, ButtonsMade, CreateSession, DecisionItem, DecisionsReply,
+    DecisionsRequest, ExecuteReply, ExecuteRequest, InboxItemView, InboxPage, MakeButtons, Page, PlanView,
+    RefusalCounted, RefusedInChat, RunView, SearchPage, SessionView, StepDetailView, StopRequest, Stopped, ToolView,
+    UndoReply, UndoRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -237,11 +237,11 @@ impl Daemon {
 
     pub(crate) async fn execute(&self, by: &By, session: &str, step: &str, confirmed: bool) -> Answer<ExecuteReply> {
         let (source, user_id, message_id) = by.claims();
-        let request = ExecuteRequest { confirm_high_risk: confirmed, source, user_id, message_id };
+        let request = ExecuteRequest { confirm_high_risk: confirmed, source, user_id, message_id, unlock: None };
         self.send(&at::EXECUTE_STEP, &[session, step], &request).await
     }
 
-    /// Decides on each item, the plan first; the first refusal ends it.
+    /// Decides on a list: all of it or nothing. Gives the one id under which the record keeps it.
     pub(crate) async fn decide(
         &self,
         by: &By,
@@ -249,51 +249,48 @@ impl Daemon {
         (session, version): (&str, u32),
         items: &[ButtonItem],
         viewed: &Viewed,
-    ) -> Answer<()> {
-        let mut decision_id = viewed.decision_id.clone();
-        for item in items {
-            let body = by.decision(item, viewed, decision_id.clone());
-            decision_id = Some(match &item.step_id {
-                None => {
-                    let endpoint = if verdict == Verdict::Reject { &at::REJECT_PLAN } else { &at::APPROVE_PLAN };
-                    let decided: PlanDecided = self.send(endpoint, &[session, &version.to_string()], &body).await?;
-                    decided.decision_id
-                }
-                Some(step) => {
-                    let endpoint = match verdict {
-                        Verdict::Approve => &at::APPROVE_STEP,
-                        Verdict::Reject => &at::REJECT_STEP,
-                        Verdict::Skip => &at::SKIP_STEP,
-                    };
-                    let decided: StepDecided = self.send(endpoint, &[session, step], &body).await?;
-                    decided.decision_id
-                }
-            });
+    ) -> Answer<Option<String>> {
+        if items.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        let (source, user_id, message_id) = by.claims();
+        let item = |item: &ButtonItem| DecisionItem {
+            plan_version: version,
+            step_id: item.step_id.clone(),
+            digest: item.digest.clone(),
+        };
+        let request = DecisionsRequest {
+            decision: verdict.word().to_owned(),
+            items: items.iter().map(item).collect(),
+            source,
+            user_id,
+            message_id,
+            reason: viewed.reason.clone(),
+            decision_id: viewed.decision_id.clone(),
+            how: Some(viewed.how.to_owned()),
+            view_digest: viewed.view_digest.clone(),
+            view_cut: viewed.view_cut,
+            shown_at: viewed.shown_at.clone(),
+            locale: by.locale.clone(),
+            ..DecisionsRequest::default()
+        };
+        let decided: DecisionsReply = self.send(&at::DECIDE, &[session], &request).await?;
+        Ok(Some(decided.decision_id))
+    }
+}
+
+impl Verdict {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Skip => "skip",
+        }
     }
 }
 
 impl By {
     fn claims(&self) -> (Option<String>, Option<String>, Option<String>) {
         (Some(SOURCE.to_owned()), Some(self.user.clone()), Some(self.message.clone()))
-    }
-
-    fn decision(&self, item: &ButtonItem, viewed: &Viewed, decision_id: Option<String>) -> DecisionRequest {
-        let (source, user_id, message_id) = self.claims();
-        DecisionRequest {
-            source,
-            user_id,
-            message_id,
-            digest: Some(item.digest.clone()),
-            reason: viewed.reason.clone(),
-            decision_id,
-            how: Some(viewed.how.to_owned()),
-            view_digest: viewed.view_digest.clone(),
-            view_cut: viewed.view_cut,
-            shown_at: viewed.shown_at.clone(),
-            locale: self.locale.clone(),
-            ..DecisionRequest::default()
-        }
     }
 }

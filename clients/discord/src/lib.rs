@@ -28,6 +28,6 @@ mod slash;
 mod state;
 mod text;
 
-pub use check::{Found, check};
+pub use check::{FoundWords, check};
 pub use daemon::Place;
 pub use run::{Options, run};

@@ -47,13 +47,6 @@ pub(crate) fn refusal(language: Language, fault: &CallError) -> String {
 fn problem_words(language: Language, problem: &Problem) -> String {
     let sentence = sentence(&problem.said_in(language));
     let next = match problem.code.as_str() {
-        // What Discord proves is not enough, and nothing more is typed into it.
-        "assurance_too_low" => pick(
-            language,
-            "Decide in the terminal, where you can give your PIN: `calt inbox`",
-            "PIN を入力できるターミナルで決定してください: `calt inbox`",
-        )
-        .to_owned(),
         "person_unbound" => pick(
             language,
             "Ask the owner to bind your account to you.",
@@ -105,7 +98,12 @@ pub(crate) fn next(language: Language, next: Option<&Next>) -> String {
         Some(Next::ListTools) => {
             ("See the tools: `/tools_permissions`".to_owned(), "ツールを見る: `/tools_permissions`".to_owned())
         }
-        Some(Next::WaitRun { .. } | Next::RetryLater | Next::StartDaemon) => {
+        // A PIN is typed on a terminal and nowhere else.
+        Some(Next::Unlock { .. } | Next::SetPin { .. }) => (
+            "Decide in the terminal, where you can give your PIN: `calt inbox`".to_owned(),
+            "PIN を入力できるターミナルで決定してください: `calt inbox`".to_owned(),
+        ),
+        Some(Next::WaitRun { .. } | Next::WaitUntil { .. } | Next::RetryLater | Next::StartDaemon) => {
             ("Try again a little later.".to_owned(), "少し待ってからやり直してください。".to_owned())
         }
         Some(Next::GiveReason) => ("Give a reason.".to_owned(), "理由を書いてください。".to_owned()),
@@ -123,6 +121,7 @@ pub(crate) fn next(language: Language, next: Option<&Next>) -> String {
             | Next::GiveToken
             | Next::ListTokens
             | Next::ListPersons
+            | Next::ListWorkspaces
             | Next::CorrectRequest
             | Next::RunDoctor
             | Next::VerifyRecord,

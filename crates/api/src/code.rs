@@ -104,6 +104,7 @@ codes! {
     DigestChanged "digest_changed" 409 Gate ["show_plan", "show_step"] "What was shown or approved is not what is there now.";
     ReferenceUnresolved "reference_unresolved" 409 Gate ["show_step"] "An input refers to an output that is not there, masked or cut.";
     RiskUnconfirmed "risk_unconfirmed" 409 Gate ["confirm_high_risk"] "High risk needs a person's confirmation in `strict`.";
+    HighRiskNotAlone "high_risk_not_alone" 409 Gate ["approve_step"] "High risk is approved step by step, never in a list with other steps.";
     DryRun "dry_run" 409 Gate ["create_session"] "A dry run applies nothing.";
     IsolationUnavailable "isolation_unavailable" 409 Gate ["run_doctor"] "This machine cannot isolate the step as `strict` demands.";
     OutOfOrder "out_of_order" 409 Gate ["execute_step"] "An earlier step comes first.";
@@ -112,13 +113,20 @@ codes! {
     AlreadyDecided "already_decided" 409 Gate ["show_session"] "Somebody else decided already.";
     PlanInUse "plan_in_use" 409 Gate ["import_plan"] "The plan version can still run; its text cannot go yet.";
     SelfApproval "self_approval" 409 Gate ["ask_approver"] "The owner demands that somebody else than the proposer approves.";
-    AssuranceTooLow "assurance_too_low" 409 Gate ["approve_plan", "approve_step"] "The owner demands more than this decision came with: a person who was shown it and asked.";
+    AssuranceTooLow "assurance_too_low" 409 Gate ["approve_plan", "approve_step", "unlock", "set_pin"] "More is demanded than this came with: a person who was shown it and asked, or the PIN.";
+    PinWrong "pin_wrong" 409 Gate ["unlock"] "That is not the PIN; `args.left` wrong ones are left before it is locked for a while.";
+    PinLocked "pin_locked" 429 Gate ["wait_until"] "Too many wrong PINs; `args.until` says from when on one is compared again.";
+    PinNotSet "pin_not_set" 409 Gate ["set_pin"] "The person has no PIN.";
+    PinUnusable "pin_unusable" 409 Gate ["verify_record"] "The file with the hash of the PIN is not the one that was recorded.";
     NeedsReplan "needs_replan" 409 Gate ["import_plan"] "After a failure or a no, only a new plan version leads on.";
     SessionClosed "session_closed" 409 Gate ["create_session"] "The session is over.";
     PlanVersionExists "plan_version_exists" 409 Gate ["import_plan"] "The version is used, with other content.";
     PlanSuperseded "plan_superseded" 409 Gate ["show_plan"] "A newer plan version has taken its place.";
     NothingToTakeBack "nothing_to_take_back" 409 Gate ["show_session"] "Nothing is left to take back; `args.left_alone` names the files that were changed since.";
     WorkspaceInUse "workspace_in_use" 409 Gate ["show_session"] "Another session works on the same files.";
+    WorkspaceBusy "workspace_busy" 409 Gate ["show_session"] "Another session writes in the attached directory; `args.holder` says which.";
+    WorkspaceMoved "workspace_moved" 409 Gate ["list_workspaces"] "Where the workspace's directory was stands another one, or none.";
+    WorkspaceUnusable "workspace_unusable" 409 Gate ["list_workspaces"] "The workspace cannot be made; `args.reason` says why.";
     SessionNotFound "session_not_found" 404 Missing ["list_sessions"] "There is no such session.";
     PlanNotFound "plan_not_found" 404 Missing ["show_session"] "The session has no such plan version.";
     StepNotFound "step_not_found" 404 Missing ["show_session"] "The plan has no such step.";
@@ -130,6 +138,7 @@ codes! {
     TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
     PersonNotFound "person_not_found" 404 Missing ["list_persons"] "There is nobody of that name.";
     ButtonNotFound "button_not_found" 404 Missing ["list_sessions"] "The chat that asks has no such button.";
+    WorkspaceNotFound "workspace_not_found" 404 Missing ["list_workspaces"] "There is no workspace of that name.";
     PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";
     TokenMissing "token_missing" 401 Reach ["give_token"] "No bearer token was sent.";
     TokenInvalid "token_invalid" 401 Reach ["give_token"] "The token is unknown, revoked or expired.";

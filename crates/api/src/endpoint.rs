@@ -92,10 +92,12 @@ endpoints! {
     APPROVE_STEP = post "/api/v1/sessions/{session}/steps/{step}/approve" "Says yes to a step.";
     REJECT_STEP = post "/api/v1/sessions/{session}/steps/{step}/reject" "Says no to a step, with a reason.";
     SKIP_STEP = post "/api/v1/sessions/{session}/steps/{step}/skip" "Leaves a step out.";
+    DECIDE = post "/api/v1/sessions/{session}/decisions" "Says yes or no to many things at once, or leaves steps out: all of the list or nothing.";
     EXECUTE_STEP = post "/api/v1/sessions/{session}/steps/{step}/execute" "Executes an approved step, once.";
     SHOW_RUN = get "/api/v1/runs/{run}" "Shows one run.";
     STOP_SESSION = post "/api/v1/sessions/{session}/stop" "Stops a session for good.";
     UNDO_SESSION = post "/api/v1/sessions/{session}/undo" "Makes a plan version that takes back what a run or a session wrote.";
+    SESSION_DIFF = get "/api/v1/sessions/{session}/diff" "Gives what a session wrote, as one patch.";
     SESSION_EVENTS = get "/api/v1/sessions/{session}/events" "Pages through a session's events, or streams them.";
     ALL_EVENTS = get "/api/v1/events" "Pages through all events, or streams them.";
     SEARCH_SESSION_EVENTS = get "/api/v1/sessions/{session}/events/search" "Searches a session's events, newest first.";
@@ -109,9 +111,13 @@ endpoints! {
     LIST_TOOLS = get "/api/v1/tools" "Lists the tools.";
     TOOL_PERMISSIONS = get "/api/v1/tools/{tool}/permissions" "Shows one tool and its permission profile.";
     SANDBOX = get "/api/v1/sandbox" "Says how commands are isolated on this machine.";
+    ADD_WORKSPACE = post "/api/v1/workspaces" "Gives a workspace a name.";
+    LIST_WORKSPACES = get "/api/v1/workspaces" "Lists workspaces by name.";
+    REMOVE_WORKSPACE = post "/api/v1/workspaces/{workspace}/remove" "Takes a workspace's name away; its directory stays as it is.";
     CREATE_TOKEN = post "/api/v1/tokens" "Makes a token; it is shown this once.";
     LIST_TOKENS = get "/api/v1/tokens" "Lists tokens by their public names.";
     REVOKE_TOKEN = post "/api/v1/tokens/{token}/revoke" "Takes a token back.";
+    UNLOCK = post "/api/v1/unlock" "Compares a PIN, and gives a key for decisions on a plan version or for one act of administration.";
     ADD_PERSON = post "/api/v1/persons" "Adds a person.";
     LIST_PERSONS = get "/api/v1/persons" "Lists people, agents and surfaces.";
     REMOVE_PERSON = post "/api/v1/persons/{person}/remove" "Removes a person; their tokens end with it.";

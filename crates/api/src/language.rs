@@ -68,6 +68,7 @@ pub fn filled(template: &str, args: &Value) -> String {
 }
 
 /// The Japanese template of a code: a sentence with its arguments as `{name}`. Where a sentence depends on an argument that may be absent, the argument chooses.
+#[allow(clippy::too_many_lines, reason = "a table: one line a code")]
 pub fn japanese(code: Code, args: &Value) -> &'static str {
     match code {
         Code::Malformed => "リクエストを読み取れません: {reason}",
@@ -91,11 +92,17 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::OutOfOrder => "ステップ `{step}` の番ではありません。先に `{next}` を実行します",
         Code::RunInProgress => "ステップ `{step}` の実行 {run} が進行中です",
         Code::AlreadyRan => "ステップ `{step}` はすでに実行されました",
+        Code::HighRiskNotAlone => "ステップ `{step}` は高リスクです。ほかの承認とまとめず、単独で決定してください",
         Code::AlreadyDecided => "{what} はすでに `{by}` が決定しました",
         Code::PlanInUse => {
             "プラン v{version} はまだ実行されうるため、その文面は消せません。先にセッションを停止するか、新しい版を取り込んでください"
         }
         Code::SelfApproval => "プラン v{version} は `{proposer}` が提案したものです。承認は別の人が行います",
+        Code::AssuranceTooLow if args["needs"] == "pin" => "これには PIN が必要です",
+        Code::PinWrong => "PIN が違います。あと {left} 回間違えると、しばらく使えなくなります",
+        Code::PinLocked => "PIN の間違いが続きました。{until} までは照合しません",
+        Code::PinNotSet => "`{principal}` には PIN がありません",
+        Code::PinUnusable => "`{principal}` の PIN のハッシュのファイルが記録と違います。どの PIN も使えません",
         Code::AssuranceTooLow => "ここでは人が内容を見て答えた承認だけが有効です。事前の一括承認は受け付けません",
         Code::NeedsReplan => "実行を続けるには新しい版のプランが必要です",
         Code::SessionClosed => "セッション `{session}` は終了しています ({status})",
@@ -103,6 +110,10 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::PlanSuperseded => "プラン v{version} は v{newest} に置き換えられました",
         Code::NothingToTakeBack => "セッション `{session}` に元へ戻すものはありません",
         Code::WorkspaceInUse => "セッション `{session}` のワークスペースはセッション `{open}` が使用中です",
+        Code::WorkspaceBusy => "ワークスペース `{name}` はセッション `{holder}` が書き込みに使っています",
+        Code::WorkspaceMoved => "ワークスペース `{name}` のディレクトリーが登録時のものではありません: {reason}",
+        Code::WorkspaceUnusable => "ワークスペース `{name}` は使えません: {reason}",
+        Code::WorkspaceNotFound => "ワークスペース `{name}` が見つかりません",
         Code::SessionNotFound => "セッション `{session}` が見つかりません",
         Code::PlanNotFound => "セッション `{session}` にプラン v{version} はありません",
         Code::StepNotFound => "セッション `{session}` にステップ `{step}` はありません",
@@ -169,7 +180,7 @@ mod tests {
     #[test]
     fn every_template_is_whole() {
         for &code in Code::ALL {
-            for args in [json!({}), json!({"address": "a"})] {
+            for args in [json!({}), json!({"address": "a"}), json!({"needs": "pin"})] {
                 let template = japanese(code, &args);
                 assert_eq!(template.matches('{').count(), template.matches('}').count(), "{template}");
                 assert!(!template.ends_with('。'), "{template}");

@@ -44,6 +44,8 @@ pub enum Next {
     ListTokens,
     /// See which people there are.
     ListPersons,
+    /// See which workspaces there are.
+    ListWorkspaces,
     /// Give a reason.
     GiveReason,
     /// Mend the request: `detail` says what is wrong with it, `docs/api.md` how the call looks.
@@ -52,6 +54,12 @@ pub enum Next {
     AskApprover,
     /// Start a daemon.
     StartDaemon,
+    /// Type the PIN: for decisions on this plan version, or without one for an act of administration.
+    Unlock { session: Option<String>, version: Option<u32> },
+    /// Set a PIN, with the daemon stopped.
+    SetPin { principal: Option<String> },
+    /// Wait until then.
+    WaitUntil { time: String },
     /// Look at what is set up and what is missing.
     RunDoctor,
     /// Look whether the record is what it was.

@@ -1,6 +1,7 @@
 //! Refusals in machine-readable form (RFC 9457): one exhaustive match gives status, code and next step.
 
 use calt_core::Refusal;
+use calt_core::pin::Purpose;
 use calt_core::session::{Session, SessionStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -173,7 +174,8 @@ impl From<&Refusal> for Problem {
             | Refusal::ToolNotFound { .. }
             | Refusal::TokenNotFound { .. }
             | Refusal::ButtonNotFound { .. }
-            | Refusal::PersonNotFound { .. } => missing(refusal),
+            | Refusal::PersonNotFound { .. }
+            | Refusal::WorkspaceNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
             | Refusal::PlanSuperseded { .. }
             | Refusal::PlanNotApproved { .. }
@@ -184,17 +186,26 @@ impl From<&Refusal> for Problem {
             | Refusal::SessionClosed { .. }
             | Refusal::AlreadyDecided { .. }
             | Refusal::NothingToTakeBack { .. }
-            | Refusal::WorkspaceInUse { .. } => gate_of_plan(refusal),
+            | Refusal::WorkspaceInUse { .. }
+            | Refusal::WorkspaceBusy { .. }
+            | Refusal::WorkspaceMoved { .. }
+            | Refusal::WorkspaceUnusable { .. } => gate_of_plan(refusal),
             Refusal::StepNotApproved { .. }
             | Refusal::DigestRequired { .. }
             | Refusal::DigestChanged { .. }
             | Refusal::ReferenceUnresolved { .. }
             | Refusal::RiskUnconfirmed { .. }
+            | Refusal::HighRiskNotAlone { .. }
             | Refusal::DryRun { .. }
             | Refusal::IsolationUnavailable { .. }
             | Refusal::OutOfOrder { .. }
             | Refusal::RunInProgress { .. }
             | Refusal::AlreadyRan { .. } => gate_of_step(refusal),
+            Refusal::PinNeeded { .. }
+            | Refusal::PinWrong { .. }
+            | Refusal::PinLocked { .. }
+            | Refusal::PinNotSet { .. }
+            | Refusal::PinUnusable { .. } => of_pins(refusal),
         };
         Self::new(code, refusal.to_string(), args, next)
     }
@@ -259,6 +270,9 @@ fn missing(refusal: &Refusal) -> Parts {
         Refusal::ButtonNotFound { button } => {
             (Code::ButtonNotFound, json!({"button": button}), Some(Next::ListSessions))
         }
+        Refusal::WorkspaceNotFound { name } => {
+            (Code::WorkspaceNotFound, json!({"name": name}), Some(Next::ListWorkspaces))
+        }
         Refusal::TokenNotFound { token } => (Code::TokenNotFound, json!({"token": token}), Some(Next::ListTokens)),
         _ => unsorted(),
     }
@@ -315,6 +329,45 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
             let next = Next::ShowSession { session: open.to_string() };
             (Code::WorkspaceInUse, json!({"session": session, "open": open}), Some(next))
         }
+        Refusal::WorkspaceBusy { name, holder } => {
+            let next = Next::ShowSession { session: holder.to_string() };
+            (Code::WorkspaceBusy, json!({"name": name, "holder": holder}), Some(next))
+        }
+        Refusal::WorkspaceMoved { name, reason } => {
+            (Code::WorkspaceMoved, json!({"name": name, "reason": reason}), Some(Next::ListWorkspaces))
+        }
+        Refusal::WorkspaceUnusable { name, reason } => {
+            (Code::WorkspaceUnusable, json!({"name": name, "reason": reason}), Some(Next::ListWorkspaces))
+        }
+        _ => unsorted(),
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "the caller's match is exhaustive and sorts into groups")]
+fn of_pins(refusal: &Refusal) -> Parts {
+    match refusal {
+        Refusal::PinNeeded { for_what, step, rule, stands } => {
+            let (session, version) = match for_what {
+                Purpose::Plan { session, version } => (Some(session.to_string()), Some(*version)),
+                Purpose::Administration => (None, None),
+            };
+            let args = json!({"needs": "pin", "session": session, "version": version, "step": step, "rule": rule});
+            let next = if *stands { Next::Unlock { session, version } } else { Next::SetPin { principal: None } };
+            (Code::AssuranceTooLow, args, Some(next))
+        }
+        Refusal::PinWrong { left } => {
+            (Code::PinWrong, json!({"left": left}), Some(Next::Unlock { session: None, version: None }))
+        }
+        Refusal::PinLocked { until } => {
+            (Code::PinLocked, json!({"until": until}), Some(Next::WaitUntil { time: until.to_string() }))
+        }
+        Refusal::PinNotSet { principal } => {
+            let next = Next::SetPin { principal: Some(principal.to_string()) };
+            (Code::PinNotSet, json!({"principal": principal}), Some(next))
+        }
+        Refusal::PinUnusable { principal } => {
+            (Code::PinUnusable, json!({"principal": principal}), Some(Next::VerifyRecord))
+        }
         _ => unsorted(),
     }
 }
@@ -343,7 +396,7 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
             };
             (
                 Code::DigestChanged,
-                json!({"session": session, "what": what, "version": version, "actual": actual}),
+                json!({"session": session, "what": what, "step": step, "version": version, "actual": actual}),
                 Some(next),
             )
         }
@@ -354,6 +407,10 @@ fn gate_of_step(refusal: &Refusal) -> Parts {
         Refusal::RiskUnconfirmed { session, step } => {
             let next = Next::ConfirmHighRisk { session: session.to_string(), step: step.to_string() };
             (Code::RiskUnconfirmed, json!({"session": session, "step": step}), Some(next))
+        }
+        Refusal::HighRiskNotAlone { session, step } => {
+            let args = json!({"session": session, "step": step});
+            (Code::HighRiskNotAlone, args, Some(approve(session, step, None)))
         }
         Refusal::DryRun { session, step } => {
             (Code::DryRun, json!({"session": session, "step": step}), Some(Next::CreateSession))
@@ -457,6 +514,7 @@ mod tests {
             Refusal::NeedsReplan { session: session.clone(), version: 1 },
             Refusal::StepNotApproved { session: session.clone(), step: step.clone() },
             Refusal::RiskUnconfirmed { session: session.clone(), step: step.clone() },
+            Refusal::HighRiskNotAlone { session: session.clone(), step: step.clone() },
             Refusal::DryRun { session: session.clone(), step: step.clone() },
             Refusal::AlreadyRan { session: session.clone(), step, run: None },
             Refusal::SessionClosed { session, status: "cancelled" },

@@ -4,13 +4,19 @@
 //! permit. Pure: the same arguments always give the same decision.
 
 mod approval;
+mod assurance;
 mod ending;
+mod leaving;
+pub mod many;
 mod people;
+mod pins;
 mod planning;
 mod redaction;
 pub mod roster;
 mod starting;
+mod workspaces;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -21,7 +27,9 @@ use crate::event::{
 };
 use crate::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use crate::isolation::Tier;
+use crate::manifest::Head;
 use crate::permit::Permit;
+use crate::pin::PinFacts;
 use crate::plan::Plan;
 use crate::policy::{self, Act, Demands};
 use crate::principal::{Caller, Claim};
@@ -30,6 +38,7 @@ use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::time::Timestamp;
 
+pub use many::{DECISION_ITEMS_MAX, Item, Said};
 pub use roster::{RosterAction, RosterCommand, decide_roster};
 
 /// Something a caller wants. Its free text is masked already.
@@ -83,6 +92,15 @@ pub enum Action {
         /// The step.
         step: StepId,
         /// What was seen, and why.
+        verdict: Verdict,
+    },
+    /// Decide on many things at once: on all of them, or on nothing.
+    DecideAll {
+        /// What is said to each.
+        said: Said,
+        /// Each thing, once.
+        items: Vec<Item>,
+        /// What was seen, and how it was decided; the digests stand with the items.
         verdict: Verdict,
     },
     /// Execute a step.
@@ -146,6 +164,8 @@ pub struct CreateSession {
     pub ticket: Option<String>,
     /// What made it (`doctor` for a probe).
     pub origin: Option<String>,
+    /// What was copied into its workspace, names masked; of a snapshot alone.
+    pub copied: Option<Head>,
 }
 
 /// A plan to take in.
@@ -259,10 +279,27 @@ pub struct Facts {
     pub tier: Tier,
     /// What the owner demands of approvals.
     pub demands: Demands,
-    /// What was gathered about the step in question.
-    pub step: Option<StepFacts>,
+    /// What was gathered about the steps in question, each by its id.
+    pub steps: HashMap<StepId, StepFacts>,
+    /// What is known of the caller's PIN.
+    pub pin: PinFacts,
     /// What was gathered about the workspace of another session, for a session that would go on there.
     pub home: Option<HomeFacts>,
+    /// Every session that works on the same attached directory; empty of any other workspace.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A session on an attached directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The session.
+    pub session: SessionId,
+    /// The first approval of an apply since it was last over.
+    pub writes_since: Option<EventId>,
+    /// Whether a run of it that has no end yet writes.
+    pub is_writing: bool,
+    /// When its newest event was recorded.
+    pub last_event_at: Timestamp,
 }
 
 /// Who else is on a workspace.
@@ -295,12 +332,23 @@ pub struct StepFacts {
 pub enum Answer {
     SessionCreated { session: SessionId },
     PlanImported { version: u32, digest: Digest },
-    Decided { version: u32, step: Option<StepId>, decision_id: String },
+    Decided { decision_id: String, decided: Vec<Decided> },
     Started { run: RunId },
     RunEnded { run: RunId },
     Stopped { run: Option<RunId> },
     TokenCreated { token: String },
     Recorded,
+}
+
+/// One thing that was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The plan version.
+    pub version: u32,
+    /// The step; `None` is the plan itself.
+    pub step: Option<StepId>,
+    /// The step it was left out with, when it was not asked about itself.
+    pub depends_on: Option<StepId>,
 }
 
 /// Events to append, the answer to give, and for a start the permit. Nothing else can reach the log.
@@ -347,20 +395,30 @@ pub fn decide(session: Option<&Session>, command: &Command, facts: &Facts) -> De
 }
 
 fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
-    require(&command.caller, act_of(session, command))?;
+    let act = act_of(session, command);
+    require(&command.caller, act)?;
     if let Action::CreateSession(create) = &command.action {
         return planning::create_session(session, create, facts);
     }
     // Only the asker knows under which name it looked.
     let session = session.ok_or_else(|| Refusal::SessionNotFound { session: String::new() })?;
+    let decision = decided_of(session, command, facts)?;
+    // Beside nothing: whatever rule said yes above, a person's PIN is asked for here.
+    assurance::held(session, command, act, facts, decision)
+}
+
+fn decided_of(session: &Session, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
     match &command.action {
         Action::CreateSession(create) => planning::create_session(Some(session), create, facts),
         Action::ImportPlan(import) => planning::import_plan(session, import),
         Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict, facts),
-        Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict),
+        Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict, facts),
         Action::ApproveStep { step, verdict } => approval::approve_step(session, command, step, verdict, facts),
         Action::RejectStep { step, verdict } => approval::reject_step(session, command, step, verdict, facts),
         Action::SkipStep { step, verdict } => approval::skip_step(session, command, step, verdict, facts),
+        Action::DecideAll { said, items, verdict } => {
+            many::decide_all(session, command, (*said, items), verdict, facts)
+        }
         Action::StartStep { step, confirm_high_risk, masked_inputs } => {
             let asked = starting::Asked { confirm_high_risk: *confirm_high_risk, masked_inputs };
             starting::start_step(session, command, step, asked, facts)
@@ -384,7 +442,8 @@ fn act_of(session: Option<&Session>, command: &Command) -> Act {
         | Action::RejectPlan { .. }
         | Action::ApproveStep { .. }
         | Action::RejectStep { .. }
-        | Action::SkipStep { .. } => Act::Decide,
+        | Action::SkipStep { .. }
+        | Action::DecideAll { .. } => Act::Decide,
         Action::StartStep { confirm_high_risk: true, .. } => Act::ConfirmHighRisk,
         Action::StartStep { confirm_high_risk: false, .. } => Act::Execute,
         Action::FinishRun { .. } | Action::InterruptRun { .. } => Act::EndRuns,

@@ -1,6 +1,7 @@
 //! Events: one fact each in the append-only log, in the user's words.
 
 mod types;
+pub(crate) mod whole_number;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,6 +15,7 @@ use crate::permit::{Covers, Gate};
 use crate::principal::{Assurance, PrincipalId, PrincipalKind, Role};
 use crate::time::Timestamp;
 use crate::toolbox::{Effect, Risk};
+use crate::workspace::{DirectoryFact, WorkspaceKind};
 
 pub use types::EVENT_TYPES;
 
@@ -54,8 +56,11 @@ pub enum WorkspaceIdentity {
     Snapshot {
         /// The workspace's name.
         name: String,
-        /// Digest of the manifest of what was copied.
+        /// SHA-256 of the manifest of what was copied.
         manifest: Digest,
+        /// The commit it is a copy of, as git writes it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        commit: String,
     },
     /// A real directory.
     Attach {
@@ -75,27 +80,20 @@ pub enum WorkspaceIdentity {
 }
 
 impl WorkspaceIdentity {
+    /// The name its owner gave it.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Own | Self::Of { .. } => None,
+            Self::Snapshot { name, .. } | Self::Attach { name, .. } => Some(name),
+        }
+    }
+
     /// The session in whose directory the workspace lies, with the pre-images of every run on it.
     pub const fn home<'s>(&'s self, own: &'s SessionId) -> &'s SessionId {
         match self {
             Self::Own | Self::Snapshot { .. } | Self::Attach { .. } => own,
             Self::Of { session } => session,
         }
-    }
-}
-
-/// A number that may need all of its 64 bits: JSON holds it as its decimal digits.
-mod whole_number {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(number)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| serde::de::Error::custom("not a whole number in decimal digits"))
     }
 }
 
@@ -164,6 +162,12 @@ pub struct StepFact {
     pub has_references: bool,
     /// Digest of the box its command runs in.
     pub box_digest: Option<Digest>,
+    /// The steps whose output its inputs use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<StepId>,
+    /// Of a preview or an apply: digest of the change as its inputs name it. An apply's preview has the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Digest>,
 }
 
 /// What is recorded of a decision: what was seen, how, and how surely.
@@ -359,6 +363,22 @@ pub enum Fact {
     TokenRevoked {
         token: String,
     },
+    WorkspaceAdded {
+        name: String,
+        kind: WorkspaceKind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        directory: Option<DirectoryFact>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        include: Vec<String>,
+    },
+    WorkspaceRemoved {
+        name: String,
+    },
+    WorkspaceRemounted {
+        name: String,
+        #[serde(with = "whole_number")]
+        device: u64,
+    },
     AccessRefused {
         reason: String,
         count: u64,
@@ -385,6 +405,11 @@ pub enum Fact {
         files: u64,
         workspaces: bool,
     },
+    ContentReleased {
+        session: SessionId,
+        sha256: Digest,
+        bytes: u64,
+    },
     LossAccepted {
         events: u64,
         missing: u64,
@@ -392,6 +417,23 @@ pub enum Fact {
     },
     PayloadRedacted {
         event: EventId,
+    },
+    PinSet {
+        principal: PrincipalId,
+        hash_file: Digest,
+    },
+    PinRemoved {
+        principal: PrincipalId,
+    },
+    PinAccepted {
+        principal: PrincipalId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
+    PinRefused {
+        principal: PrincipalId,
     },
 }
 
@@ -440,12 +482,20 @@ impl Fact {
             Self::PersonRemoved { .. } => "person_removed",
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
+            Self::WorkspaceAdded { .. } => "workspace_added",
+            Self::WorkspaceRemoved { .. } => "workspace_removed",
+            Self::WorkspaceRemounted { .. } => "workspace_remounted",
             Self::AccessRefused { .. } => "access_refused",
             Self::CheckpointSigned { .. } => "checkpoint_signed",
             Self::RecordExported { .. } => "record_exported",
             Self::Restored { .. } => "restored",
+            Self::ContentReleased { .. } => "content_released",
             Self::LossAccepted { .. } => "loss_accepted",
             Self::PayloadRedacted { .. } => "payload_redacted",
+            Self::PinSet { .. } => "pin_set",
+            Self::PinRemoved { .. } => "pin_removed",
+            Self::PinAccepted { .. } => "pin_accepted",
+            Self::PinRefused { .. } => "pin_refused",
         }
     }
 

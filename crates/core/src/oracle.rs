@@ -3,13 +3,17 @@
 //! Kept short and written from the promises, not from `decide` or `evolve`, so that a mistake made
 //! alike in both still shows. Used by property tests, crash tests and the verification of a record.
 
+mod pins;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
-use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, files_digest};
+use crate::event::{Envelope, Fact, FileChange, Mode, Profile, StepFact, WorkspaceIdentity, files_digest};
 use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::{Covers, Gate};
 use crate::toolbox::{Effect, Risk};
+
+pub use pins::Pins;
 
 /// Reads one session's events in order and names the first broken promise. What sessions owe each other is left
 /// to [`judge`], which reads them all.
@@ -31,13 +35,30 @@ pub fn judge_session<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Resu
 /// [`Broken`] names the event.
 pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), Broken> {
     let mut sessions: HashMap<&SessionId, Told<'_>> = HashMap::new();
+    let mut pins = Pins::default();
     for event in events {
+        let with_a_pin = pins.take(event);
         let Some(session) = &event.session else { continue };
+        with_a_pin.map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
         if let Fact::SessionCreated { workspace, .. } = &event.fact {
             let home = workspace.home(session);
             let broken = |what| Broken { event: event.id, session: session.clone(), what };
             alone_on(home, session, &sessions).map_err(broken)?;
-            sessions.entry(session).or_default().home = Some(home);
+            let directory = match workspace {
+                WorkspaceIdentity::Attach { inode, born_micros, .. } => Some((*inode, *born_micros)),
+                WorkspaceIdentity::Of { session } => sessions.get(session).and_then(|told| told.directory),
+                WorkspaceIdentity::Own | WorkspaceIdentity::Snapshot { .. } => None,
+            };
+            let told = sessions.entry(session).or_default();
+            (told.home, told.directory) = (Some(home), directory);
+        }
+        if let Fact::StepStarted { effect: Effect::Writes, .. } = &event.fact
+            && let Some(directory) = sessions.get(session).and_then(|told| told.directory)
+        {
+            let mut there = sessions.iter().filter(|(id, told)| **id != session && told.directory == Some(directory));
+            let what = "two sessions wrote to one attached directory at once";
+            let broken = |what| Broken { event: event.id, session: session.clone(), what };
+            held(there.all(|(_, told)| !told.is_writing()), what).map_err(broken)?;
         }
         let told = sessions.entry(session).or_default();
         told.take(event).map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
@@ -73,6 +94,8 @@ struct Told<'e> {
     stopped: bool,
     /// The session in whose directory it works.
     home: Option<&'e SessionId>,
+    /// The attached directory it works on: its inode and its birth.
+    directory: Option<(u64, i64)>,
     /// The newest plan: its version, its digest, its steps.
     newest: Option<(u32, Digest, &'e [StepFact])>,
     plan_approved: bool,
@@ -97,12 +120,7 @@ impl<'e> Told<'e> {
                 Ok(())
             }
             Fact::PlanImported { version, digest, steps, .. } => self.imported(*version, *digest, steps),
-            Fact::PlanApproved { version, decision } => {
-                self.of_newest(*version)?;
-                self.plan_approved = true;
-                let is_newest = self.newest.is_some_and(|(_, digest, _)| digest == decision.digest);
-                held(is_newest && !self.dead, "an approval of another plan than the newest, or after a no")
-            }
+            Fact::PlanApproved { version, decision } => self.approved_plan(*version, decision.digest),
             Fact::PlanRejected { version, .. } => {
                 self.dead = true;
                 self.of_newest(*version)
@@ -141,12 +159,7 @@ impl<'e> Told<'e> {
                 self.stopped = true;
                 Ok(())
             }
-            Fact::SessionSucceeded { version } => {
-                self.of_newest(*version)?;
-                let all =
-                    self.newest.is_some_and(|(_, _, steps)| steps.iter().all(|step| self.done.contains(&step.id)));
-                held(all && !self.dead, "a success while steps were left")
-            }
+            Fact::SessionSucceeded { version } => self.succeeded(*version),
             Fact::StepExecutionRejected { .. }
             | Fact::StepExecutionWarning { .. }
             | Fact::ArtifactSaved { .. }
@@ -155,13 +168,28 @@ impl<'e> Told<'e> {
             | Fact::PersonRemoved { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
+            | Fact::WorkspaceAdded { .. }
+            | Fact::WorkspaceRemoved { .. }
+            | Fact::WorkspaceRemounted { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
+            | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. }
-            | Fact::PayloadRedacted { .. } => Ok(()),
+            | Fact::PayloadRedacted { .. }
+            | Fact::PinSet { .. }
+            | Fact::PinRemoved { .. }
+            | Fact::PinAccepted { .. }
+            | Fact::PinRefused { .. } => Ok(()),
         }
+    }
+
+    fn approved_plan(&mut self, version: u32, approved: Digest) -> Promise {
+        self.of_newest(version)?;
+        self.plan_approved = true;
+        let is_newest = self.newest.is_some_and(|(_, digest, _)| digest == approved);
+        held(is_newest && !self.dead, "an approval of another plan than the newest, or after a no")
     }
 
     fn imported(&mut self, version: u32, digest: Digest, steps: &'e [StepFact]) -> Promise {
@@ -172,11 +200,24 @@ impl<'e> Told<'e> {
             dry_run: self.dry_run,
             strict: self.strict,
             home: self.home,
+            directory: self.directory,
             newest: Some((version, digest, steps)),
             previews: std::mem::take(&mut self.previews),
             ..Self::default()
         };
         Ok(())
+    }
+
+    fn succeeded(&self, version: u32) -> Promise {
+        self.of_newest(version)?;
+        let all = self.newest.is_some_and(|(_, _, steps)| steps.iter().all(|step| self.done.contains(&step.id)));
+        held(all && !self.dead, "a success while steps were left")
+    }
+
+    fn is_writing(&self) -> bool {
+        let steps = self.newest.map_or(&[][..], |(_, _, steps)| steps);
+        let is_apply = |id: &StepId| steps.iter().any(|step| step.id == *id && step.effect == Effect::Writes);
+        self.open.is_some_and(|(_, step, _)| is_apply(step))
     }
 
     fn of_newest(&self, version: u32) -> Promise {

@@ -1,6 +1,7 @@
 //! Who may do what: one table of (role × act).
 
-use crate::principal::Role;
+use crate::principal::{Assurance, Role};
+use crate::toolbox::Risk;
 
 /// What a caller wants to do, as far as rights are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Act {
     StopAnySession,
     /// Take the record of a session away in a file; the log says so.
     ExportRecord,
+    /// Take what a session wrote with nothing masked; the log says so.
+    ReleaseContent,
     /// Speak for the persons of a chat, keep its buttons and say whom it refused.
     SpeakForPersons,
     /// Add and remove people, tokens and workspaces.
@@ -35,7 +38,7 @@ pub enum Act {
 
 impl Act {
     /// Every act, in the order they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::CreateStrictSession,
         Self::CreateDevSession,
@@ -46,6 +49,7 @@ impl Act {
         Self::StopOwnSession,
         Self::StopAnySession,
         Self::ExportRecord,
+        Self::ReleaseContent,
         Self::SpeakForPersons,
         Self::Administer,
         Self::EndRuns,
@@ -64,6 +68,7 @@ impl Act {
             Self::StopOwnSession => "stop a session of its own",
             Self::StopAnySession => "stop a session of somebody else",
             Self::ExportRecord => "take the record of a session away",
+            Self::ReleaseContent => "see unmasked what a session wrote",
             Self::SpeakForPersons => "speak for the persons of a chat",
             Self::Administer => "add or remove people, tokens and workspaces",
             Self::EndRuns => "end a run or speak for the daemon",
@@ -78,20 +83,60 @@ pub struct Demands {
     pub self_approval: bool,
     /// Whether a yes given beforehand by a flag counts.
     pub unattended: bool,
+    /// How surely an approval must come from its person.
+    pub assurance: AssuranceByRisk,
+}
+
+/// How surely an approval must come from its person, risk by risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssuranceByRisk {
+    /// For low risk.
+    pub low: Assurance,
+    /// For medium risk.
+    pub medium: Assurance,
+    /// For high risk.
+    pub high: Assurance,
+}
+
+impl AssuranceByRisk {
+    /// What is demanded for this risk.
+    pub const fn of(self, risk: Risk) -> Assurance {
+        match risk {
+            Risk::Low => self.low,
+            Risk::Medium => self.medium,
+            Risk::High => self.high,
+        }
+    }
+
+    /// The rule for this risk as the configuration names it; `None` where a token is enough.
+    pub const fn rule(self, risk: Risk) -> Option<&'static str> {
+        match (self.of(risk), risk) {
+            (Assurance::Relay | Assurance::Token, _) => None,
+            (Assurance::Pin, Risk::Low) => Some("policy.assurance.low = pin"),
+            (Assurance::Pin, Risk::Medium) => Some("policy.assurance.medium = pin"),
+            (Assurance::Pin, Risk::High) => Some("policy.assurance.high = pin"),
+        }
+    }
+}
+
+impl Default for AssuranceByRisk {
+    fn default() -> Self {
+        Self { low: Assurance::Token, medium: Assurance::Token, high: Assurance::Token }
+    }
 }
 
 impl Default for Demands {
     fn default() -> Self {
-        Self { self_approval: true, unattended: true }
+        Self { self_approval: true, unattended: true, assurance: AssuranceByRisk::default() }
     }
 }
 
 impl Demands {
-    /// The rules in force as the configuration names them; `None` when nothing more is demanded.
-    pub fn words(self) -> Option<String> {
+    /// The rules for this risk as the configuration names them; `None` when nothing more is demanded.
+    pub fn words(self, risk: Risk) -> Option<String> {
         let other_person = (!self.self_approval).then_some("policy.self_approval = false");
         let a_look = (!self.unattended).then_some("policy.unattended = false");
-        let rules: Vec<_> = other_person.into_iter().chain(a_look).collect();
+        let rules: Vec<_> = other_person.into_iter().chain(a_look).chain(self.assurance.rule(risk)).collect();
         (!rules.is_empty()).then(|| rules.join(", "))
     }
 }

@@ -129,29 +129,17 @@ pub struct Caller {
     pub kind: PrincipalKind,
     /// Its role.
     pub role: Role,
-    /// How surely.
-    pub assurance: Assurance,
 }
 
 impl Caller {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self {
-            principal: PrincipalId::daemon(),
-            kind: PrincipalKind::Daemon,
-            role: Role::Daemon,
-            assurance: Assurance::Token,
-        }
+        Self { principal: PrincipalId::daemon(), kind: PrincipalKind::Daemon, role: Role::Daemon }
     }
 
     /// A person for whom a chat speaks.
     pub fn relayed(person: &Principal) -> Self {
-        Self {
-            principal: person.id.clone(),
-            kind: person.kind,
-            role: policy::relayed(person.role),
-            assurance: Assurance::Relay,
-        }
+        Self { principal: person.id.clone(), kind: person.kind, role: policy::relayed(person.role) }
     }
 }
 

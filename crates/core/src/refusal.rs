@@ -3,8 +3,10 @@
 use crate::digest::Digest;
 use crate::id::{RunId, SessionId, StepId};
 use crate::isolation::Tier;
+use crate::pin::Purpose;
 use crate::plan::PlanProblem;
 use crate::principal::{PrincipalId, Role};
+use crate::time::Timestamp;
 use crate::undo::LeftAlone;
 
 /// A refusal of the gate. `Display` is the sentence existing clients rely on.
@@ -51,6 +53,8 @@ pub enum Refusal {
     ReferenceUnresolved { session: SessionId, step: StepId, reference: String, reason: String, from: Option<StepId> },
     #[error("high-risk step requires confirm_high_risk=true")]
     RiskUnconfirmed { session: SessionId, step: StepId },
+    #[error("step `{step}` is of high risk and is decided on alone, not in a list with other steps")]
+    HighRiskNotAlone { session: SessionId, step: StepId },
     #[error("dry_run session rejects destructive apply operations")]
     DryRun { session: SessionId, step: StepId },
     #[error("isolation tier `{tier}` is too low for this step in a strict session")]
@@ -69,6 +73,18 @@ pub enum Refusal {
     SelfApproval { session: SessionId, version: u32, step: Option<StepId>, proposer: PrincipalId },
     #[error("an unattended yes is not taken here: somebody must see it and be asked")]
     AssuranceTooLow { session: SessionId, version: u32, step: Option<StepId> },
+    #[error("{} PIN is needed for this{}", if *stands { "your" } else { "a" }, rule.as_ref().map_or_else(String::new, |rule| format!(" ({rule})")))]
+    PinNeeded { for_what: Purpose, step: Option<StepId>, rule: Option<String>, stands: bool },
+    #[error("that is not the PIN; {}", tries_in_words(*left))]
+    PinWrong { left: u32 },
+    #[error("too many wrong PINs: nothing is compared before {until}")]
+    PinLocked { until: Timestamp },
+    #[error("`{principal}` has no PIN")]
+    PinNotSet { principal: PrincipalId },
+    #[error(
+        "the file that holds the hash of `{principal}`'s PIN is not the one that was recorded; no PIN opens anything"
+    )]
+    PinUnusable { principal: PrincipalId },
     #[error("session needs replan before execution")]
     NeedsReplan { session: SessionId, version: u32 },
     #[error("session `{session}` is {status} and stays so")]
@@ -87,12 +103,27 @@ pub enum Refusal {
     NothingToTakeBack { session: SessionId, run: Option<RunId>, left_alone: Vec<LeftAlone> },
     #[error("the workspace of session `{session}` is in use by session `{open}`")]
     WorkspaceInUse { session: SessionId, open: SessionId },
+    #[error("workspace `{name}` was not found")]
+    WorkspaceNotFound { name: String },
+    #[error("session `{holder}` writes in workspace `{name}`; nobody else does until it is over")]
+    WorkspaceBusy { name: String, holder: SessionId },
+    #[error("workspace `{name}` is not the directory it was: {reason}")]
+    WorkspaceMoved { name: String, reason: String },
+    #[error("workspace `{name}` cannot be used: {reason}")]
+    WorkspaceUnusable { name: String, reason: String },
 }
 
 fn first_problem(problems: &[PlanProblem]) -> String {
     problems.first().map_or_else(String::new, |problem| {
         format!("line {}, column {}: {}", problem.line, problem.column, problem.message)
     })
+}
+
+fn tries_in_words(left: u32) -> String {
+    match left {
+        1 => "the next wrong one locks it for a while".to_owned(),
+        left => format!("{left} wrong ones are left before it is locked for a while"),
+    }
 }
 
 fn why_nothing(run: Option<RunId>, left_alone: &[LeftAlone]) -> String {
@@ -130,6 +161,7 @@ impl Refusal {
             Self::DigestChanged { .. } => "digest_changed",
             Self::ReferenceUnresolved { .. } => "reference_unresolved",
             Self::RiskUnconfirmed { .. } => "risk_unconfirmed",
+            Self::HighRiskNotAlone { .. } => "high_risk_not_alone",
             Self::DryRun { .. } => "dry_run",
             Self::IsolationUnavailable { .. } => "isolation_unavailable",
             Self::PlanInUse { .. } => "plan_in_use",
@@ -138,7 +170,11 @@ impl Refusal {
             Self::AlreadyRan { .. } => "already_ran",
             Self::AlreadyDecided { .. } => "already_decided",
             Self::SelfApproval { .. } => "self_approval",
-            Self::AssuranceTooLow { .. } => "assurance_too_low",
+            Self::AssuranceTooLow { .. } | Self::PinNeeded { .. } => "assurance_too_low",
+            Self::PinWrong { .. } => "pin_wrong",
+            Self::PinLocked { .. } => "pin_locked",
+            Self::PinNotSet { .. } => "pin_not_set",
+            Self::PinUnusable { .. } => "pin_unusable",
             Self::NeedsReplan { .. } => "needs_replan",
             Self::SessionClosed { .. } => "session_closed",
             Self::NotAllowed { .. } => "not_allowed",
@@ -148,6 +184,10 @@ impl Refusal {
             Self::ReasonRequired => "reason_required",
             Self::NothingToTakeBack { .. } => "nothing_to_take_back",
             Self::WorkspaceInUse { .. } => "workspace_in_use",
+            Self::WorkspaceNotFound { .. } => "workspace_not_found",
+            Self::WorkspaceBusy { .. } => "workspace_busy",
+            Self::WorkspaceMoved { .. } => "workspace_moved",
+            Self::WorkspaceUnusable { .. } => "workspace_unusable",
         }
     }
 }

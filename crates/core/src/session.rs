@@ -9,13 +9,17 @@ use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
 use crate::event::{Mode, Profile, StepFact, WorkspaceIdentity};
-use crate::id::{RunId, SessionId, StepId};
+use crate::id::{EventId, RunId, SessionId, StepId};
 use crate::permit::Grant;
 use crate::principal::PrincipalId;
+use crate::toolbox::Effect;
 
 pub use seal::{StepSeal, inputs_digest, step_digest};
 pub use status::{SessionStatus, StepStatus};
 pub use waiting::WaitsFor;
+
+/// What a session names as its origin when it is a probe of `calt doctor`: the inbox and lists leave it out.
+pub const PROBE_ORIGIN: &str = "doctor";
 
 /// The log says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +42,8 @@ pub struct Session {
     workspace: WorkspaceIdentity,
     created_by: PrincipalId,
     seq: u64,
+    /// The first approval of an apply since the session was last over.
+    writes_since: Option<EventId>,
     stage: Stage,
     /// Digest of the files of each preview on record, with the run that recorded it.
     previews: HashMap<Digest, RunId>,
@@ -150,6 +156,17 @@ impl Session {
     /// Who made it.
     pub const fn created_by(&self) -> &PrincipalId {
         &self.created_by
+    }
+
+    /// The first approval of an apply since it was last over: what an attached directory is held for.
+    pub const fn writes_since(&self) -> Option<EventId> {
+        self.writes_since
+    }
+
+    /// Whether a run of it that has no end yet writes.
+    pub fn is_writing(&self) -> bool {
+        let step = self.running().and_then(|(_, step)| self.step(step));
+        step.is_some_and(|step| step.effect == Effect::Writes)
     }
 
     /// The number of its newest event.

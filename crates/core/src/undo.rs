@@ -117,6 +117,8 @@ struct Track {
     later: Vec<(RunId, State)>,
     /// The last of calt's writes before somebody else's.
     broken_after: Option<RunId>,
+    /// Whether somebody else wrote between two of these writes.
+    others_wrote: bool,
 }
 
 /// What would have to be put back, before anything was looked at.
@@ -142,6 +144,23 @@ impl Wanted {
                 .collect(),
         };
         Self { tracks }
+    }
+
+    /// The same from a session's first write to a file to the newest, whatever somebody else did in between:
+    /// turned round, it is all that was written since the session began.
+    pub fn whole(writes: &[Written], session: &SessionId) -> Self {
+        let moves = moves(writes);
+        let since = since_first(&moves, session);
+        let tracks = since.into_iter().filter_map(|(path, since)| {
+            let all: Vec<&Move> = moves.get(&path)?.iter().filter(|each| each.run >= since).collect();
+            Some((path, all_of(&all)?))
+        });
+        Self { tracks: tracks.collect() }
+    }
+
+    /// The files that somebody else changed between two writes of calt's.
+    pub fn shared(&self) -> BTreeSet<String> {
+        self.tracks.iter().filter(|(_, track)| track.others_wrote).map(|(path, _)| path.clone()).collect()
     }
 
     /// The paths to look at.
@@ -354,5 +373,19 @@ fn chain(all: &[&Move]) -> Option<Track> {
         partners: all[start..].iter().filter_map(|each| each.partner.clone()).collect(),
         later: Vec::new(),
         broken_after: start.checked_sub(1).map(|before| all[before].run),
+        others_wrote: false,
+    })
+}
+
+/// All writes to a path as one.
+fn all_of(all: &[&Move]) -> Option<Track> {
+    let first = all.first()?;
+    Some(Track {
+        before: first.before.clone(),
+        first: first.run,
+        partners: all.iter().filter_map(|each| each.partner.clone()).collect(),
+        broken_after: None,
+        others_wrote: all.windows(2).any(|pair| !agree(&pair[0].after, &pair[1].before)),
+        ..chain(all)?
     })
 }

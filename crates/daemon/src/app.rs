@@ -114,7 +114,8 @@ impl App {
         let waiting = [SessionStatus::AwaitingPlanApproval, SessionStatus::AwaitingStepApproval];
         let found = self.engine.store().read(move |store| {
             for status in waiting {
-                let wanted = SessionList { status: Some(status.as_str().to_owned()), limit: Some(1), cursor: None };
+                let wanted =
+                    SessionList { status: Some(status.as_str().to_owned()), limit: Some(1), ..SessionList::default() };
                 if !store.sessions(&wanted)?.is_empty() {
                     return Ok(true);
                 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use axum::http::{HeaderMap, header};
 use calt_engine::Engine;
 use calt_engine::core::decide::RosterAction;
-use calt_engine::core::principal::{Assurance, Caller, PrincipalId, PrincipalKind, Role};
+use calt_engine::core::principal::{Caller, PrincipalId, PrincipalKind, Role};
 use calt_engine::core::roster::Roster;
 use calt_engine::core::{Digest, Timestamp};
 use subtle::{Choice, ConstantTimeEq as _};
@@ -59,7 +59,7 @@ pub(crate) fn caller(
 }
 
 fn caller_of(principal: PrincipalId, kind: PrincipalKind, role: Role) -> Caller {
-    Caller { principal, kind, role, assurance: Assurance::Token }
+    Caller { principal, kind, role }
 }
 
 fn same(one: &Digest, other: &Digest) -> Choice {

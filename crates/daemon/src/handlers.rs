@@ -1,6 +1,8 @@
 //! One file a resource. A handler names what is wanted, asks the engine, and shows the answer.
 
 pub(crate) mod artifacts;
+pub(crate) mod decisions;
+pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod inbox;
@@ -14,17 +16,19 @@ pub(crate) mod sessions;
 pub(crate) mod steps;
 pub(crate) mod tokens;
 pub(crate) mod tools;
+pub(crate) mod unlock;
+pub(crate) mod workspaces;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::Method;
 use axum::http::request::Parts;
 use calt_api::Trouble;
 use calt_api::views::Page;
-use calt_engine::Asker;
 use calt_engine::core::policy::{self, Act};
 use calt_engine::core::principal::{Caller, Claim, Role};
 use calt_engine::core::{Digest, Refusal, RunId, SessionId, StepId, Timestamp};
 use calt_engine::store::{Store, StoreError};
+use calt_engine::{Asker, UnlockKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -85,7 +89,19 @@ rights! {
 impl By {
     /// The caller, with what the client says of itself.
     fn claiming(self, source: Option<String>, user_id: Option<String>, message_id: Option<String>) -> Asker {
-        Asker { caller: self.0, claim: Claim { source, user_id, message_id } }
+        self.unlocking(source, user_id, message_id, None)
+    }
+
+    /// The same, with the key that a PIN gave.
+    fn unlocking(
+        self,
+        source: Option<String>,
+        user_id: Option<String>,
+        message_id: Option<String>,
+        unlock: Option<String>,
+    ) -> Asker {
+        let unlock = UnlockKey::new(unlock);
+        Asker { caller: self.0, claim: Claim { source, user_id, message_id }, unlock }
     }
 }
 
@@ -99,12 +115,20 @@ impl FromRequestParts<App> for By {
 }
 
 async fn require(parts: &mut Parts, app: &App, act: Act) -> Result<By, Refused> {
-    let By(caller) = By::from_request_parts(parts, app).await?;
+    let by = By::from_request_parts(parts, app).await?;
     // Whom a relay speaks for stands in the body, which is read after this: the gate asks again and knows.
     let may_turn_out_to =
-        caller.role == Role::Relay && parts.method == Method::POST && policy::allows(policy::relayed(Role::Owner), act);
-    if policy::allows(caller.role, act) || may_turn_out_to {
-        return Ok(By(caller));
+        by.0.role == Role::Relay && parts.method == Method::POST && policy::allows(policy::relayed(Role::Owner), act);
+    if !may_turn_out_to {
+        may(&by, act)?;
+    }
+    Ok(by)
+}
+
+/// Asks for a right that depends on more than the path.
+fn may(By(caller): &By, act: Act) -> Result<(), Refused> {
+    if policy::allows(caller.role, act) {
+        return Ok(());
     }
     Err(Refusal::NotAllowed { role: caller.role, act: act.words() }.into())
 }

@@ -2,17 +2,20 @@
 
 mod backup;
 mod fault;
+mod pin;
 mod progress;
 mod repair;
 mod restore;
 mod verify;
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use calt_engine::core::decide::{RosterAction, RosterCommand};
 use calt_engine::core::isolation::Tier;
+use calt_engine::core::pin::PinFacts;
 use calt_engine::core::policy::Demands;
 use calt_engine::core::principal::{Caller, Claim};
 use calt_engine::core::{ArtifactId, Facts, RunId};
@@ -24,6 +27,7 @@ use crate::ground::Ground;
 use crate::settings::Settings;
 use crate::{Options, logs, start};
 use fault::{EXIT_FOUND, OfflineFault};
+pub use pin::{AskSecret, PinTask};
 
 /// What the command line asks, and where the record lies.
 #[derive(Clone, Debug)]
@@ -70,6 +74,15 @@ pub enum Task {
     RebuildIndex,
     /// Take a log that misses acknowledged events as it is.
     AcceptLoss,
+    /// Set, change or remove a person's PIN.
+    Pin {
+        /// What is done to it.
+        task: PinTask,
+        /// Whose; the first owner's when nobody is named.
+        person: Option<String>,
+        /// How it is asked for.
+        ask: AskSecret,
+    },
 }
 
 /// What a task says when it is done: the same in both forms.
@@ -121,6 +134,7 @@ fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),
+        Task::Pin { task, person, ask } => pin::run(settings, *task, person.as_deref(), *ask),
     }
 }
 
@@ -132,22 +146,28 @@ fn store(settings: &Settings) -> StoreConfig {
 /// Records what was done while no daemon ran, in the log it was done to.
 fn record(config: &StoreConfig, action: RosterAction) -> Result<(), OfflineFault> {
     let command = RosterCommand { caller: Caller::daemon(), claim: Claim::default(), action };
-    let facts = Facts {
+    let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
+    let (store, _) = Store::open(config)?;
+    let recorded = runtime.block_on(store.submit_roster(command, facts()));
+    store.close();
+    recorded?.outcome.map_err(|refusal| StoreError::Corrupt(refusal.to_string()))?;
+    Ok(())
+}
+
+/// What is known of the world where no daemon runs.
+fn facts() -> Facts {
+    Facts {
         now: calt_engine::now(),
         next_run: RunId(0),
         next_artifact: ArtifactId(0),
         tier: Tier::None,
         demands: Demands::default(),
-        step: None,
+        steps: HashMap::new(),
+        pin: PinFacts::default(),
         home: None,
-    };
-    let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
-    let (store, _) = Store::open(config)?;
-    let recorded = runtime.block_on(store.submit_roster(command, facts));
-    store.close();
-    recorded?.outcome.map_err(|refusal| StoreError::Corrupt(refusal.to_string()))?;
-    Ok(())
+        neighbours: Vec::new(),
+    }
 }
 
 /// The record for this process alone. Nothing is made where there is none.

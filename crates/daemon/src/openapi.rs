@@ -3,11 +3,12 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, ArtifactView, ButtonView, ButtonsMade, CheckpointView, CreateSession, CreateToken, DecisionRequest,
+    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, CheckpointView,
+    CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest,
     EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, MakeButtons, Page, PersonView,
     PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RefusalCounted, RefusedInChat, RunView,
-    SandboxView, SearchPage, SessionView, StepDecided, StepDetailView, StopRequest, Stopped, TokenCreated, TokenView,
-    ToolView, UndoReply, UndoRequest,
+    SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
+    TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply, UnlockRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -126,7 +127,13 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::HEALTH | at::READY | at::DOCS => None,
         at::CREATE_SESSION => Some(Act::CreateStrictSession),
         at::IMPORT_PLAN | at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION | at::UNDO_SESSION => Some(Act::ImportPlan),
-        at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Some(Act::Decide),
+        at::APPROVE_PLAN
+        | at::REJECT_PLAN
+        | at::APPROVE_STEP
+        | at::REJECT_STEP
+        | at::SKIP_STEP
+        | at::DECIDE
+        | at::UNLOCK => Some(Act::Decide),
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
         at::EXPORT_RECORD => Some(Act::ExportRecord),
@@ -137,6 +144,8 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         | at::CREATE_TOKEN
         | at::LIST_TOKENS
         | at::REVOKE_TOKEN
+        | at::ADD_WORKSPACE
+        | at::REMOVE_WORKSPACE
         | at::SIGN_CHECKPOINT
         | at::REDACT_EVENT => Some(Act::Administer),
         _ => Some(Act::Read),
@@ -157,14 +166,20 @@ fn takes(endpoint: &Endpoint) -> Takes {
         at::APPROVE_PLAN | at::REJECT_PLAN | at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => {
             Takes::Body(named::<DecisionRequest>(), Required::False)
         }
+        at::DECIDE => Takes::Body(named::<DecisionsRequest>(), Required::True),
         at::EXECUTE_STEP => Takes::Body(named::<ExecuteRequest>(), Required::False),
-        at::STOP_SESSION | at::REMOVE_PERSON | at::REVOKE_TOKEN | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
+        at::STOP_SESSION | at::EXPORT_RECORD | at::SIGN_CHECKPOINT => {
             Takes::Body(named::<StopRequest>(), Required::False)
         }
+        at::REMOVE_PERSON | at::REMOVE_WORKSPACE | at::REVOKE_TOKEN => {
+            Takes::Body(named::<AdministrationRequest>(), Required::False)
+        }
+        at::UNLOCK => Takes::Body(named::<UnlockRequest>(), Required::True),
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
         at::MAKE_BUTTONS => Takes::Body(named::<MakeButtons>(), Required::True),
         at::COUNT_REFUSAL => Takes::Body(named::<RefusedInChat>(), Required::True),
         at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
+        at::ADD_WORKSPACE => Takes::Body(named::<AddWorkspace>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
         at::REDACT_EVENT => Takes::Body(named::<RedactRequest>(), Required::True),
         _ => Takes::Nothing,
@@ -178,11 +193,13 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::INBOX => Gives::View(reference::<InboxPage>()),
         at::STOP_SESSION => Gives::View(reference::<Stopped>()),
         at::UNDO_SESSION => Gives::View(reference::<UndoReply>()),
+        at::SESSION_DIFF => Gives::View(reference::<SessionDiffView>()),
         at::IMPORT_PLAN | at::SHOW_PLAN => Gives::View(reference::<PlanView>()),
         at::CHECK_PLAN | at::CHECK_PLAN_IN_SESSION => Gives::View(reference::<PlanCheckReply>()),
         at::APPROVE_PLAN | at::REJECT_PLAN => Gives::View(reference::<PlanDecided>()),
         at::SHOW_STEP => Gives::View(reference::<StepDetailView>()),
         at::APPROVE_STEP | at::REJECT_STEP | at::SKIP_STEP => Gives::View(reference::<StepDecided>()),
+        at::DECIDE => Gives::View(reference::<DecisionsReply>()),
         at::EXECUTE_STEP => Gives::View(reference::<ExecuteReply>()),
         at::SHOW_RUN => Gives::View(reference::<RunView>()),
         at::SESSION_EVENTS | at::ALL_EVENTS => Gives::Events(page::<EventView>()),
@@ -192,7 +209,10 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::TOOL_PERMISSIONS => Gives::View(reference::<ToolView>()),
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
         at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
+        at::UNLOCK => Gives::View(reference::<UnlockReply>()),
         at::LIST_PERSONS => Gives::View(page::<PersonView>()),
+        at::ADD_WORKSPACE | at::REMOVE_WORKSPACE => Gives::View(reference::<WorkspaceView>()),
+        at::LIST_WORKSPACES => Gives::View(page::<WorkspaceView>()),
         at::CREATE_TOKEN => Gives::View(reference::<TokenCreated>()),
         at::LIST_TOKENS => Gives::View(page::<TokenView>()),
         at::REVOKE_TOKEN => Gives::View(reference::<TokenView>()),
@@ -228,6 +248,7 @@ fn path_words(name: &str) -> &'static str {
         "event" => "The event's number.",
         "tool" => "The tool's name.",
         "button" => "The button's opaque id.",
+        "workspace" => "The workspace's name.",
         _ => "The token's public name, `tok_…`.",
     }
 }
@@ -240,7 +261,10 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
         ("cursor", Type::String, "`next_cursor` of the page before."),
     ];
     let own: &[Query] = match *endpoint {
-        at::LIST_SESSIONS => &[("status", Type::String, "Only sessions with this status.")],
+        at::LIST_SESSIONS => &[
+            ("status", Type::String, "Only sessions with this status."),
+            ("include", Type::String, "`probes`: also the sessions that `calt doctor` made and stopped."),
+        ],
         at::INBOX => &[("session", Type::String, "Only what waits in this session.")],
         at::SESSION_EVENTS => &[("after", Type::Integer, "Only events with a greater `seq`. The same as `cursor`.")],
         at::ALL_EVENTS => &[("after", Type::Integer, "Only events with a greater `id`. The same as `cursor`.")],
@@ -256,6 +280,14 @@ fn query(endpoint: &Endpoint) -> Vec<Query> {
             ("until", Type::String, "Only events before this time: RFC 3339; or of this date in UTC or earlier."),
         ],
         at::LIST_ARTIFACTS | at::LIST_TOOLS | at::LIST_TOKENS | at::LIST_PERSONS | at::LIST_CHECKPOINTS => &[],
+        at::SESSION_DIFF => {
+            return vec![
+                ("raw", Type::Boolean, "With nothing masked: for `approver` and `owner`, and recorded."),
+                ("source", Type::String, "The surface the client says it is."),
+                ("message_id", Type::String, "The message that caused the call."),
+                ("user_id", Type::String, "Who the client says speaks; a claim."),
+            ];
+        }
         at::IMPORT_PLAN => {
             return vec![
                 ("source", Type::String, "The surface the client says it is."),
@@ -311,6 +343,7 @@ fn refusals(endpoint: &Endpoint) -> Vec<u16> {
             | at::APPROVE_STEP
             | at::REJECT_STEP
             | at::SKIP_STEP
+            | at::DECIDE
             | at::EXECUTE_STEP
             | at::UNDO_SESSION
     ) {
@@ -436,6 +469,7 @@ where
     complete(Page::<T>::schema())
 }
 
+#[allow(clippy::too_many_lines, reason = "a list: one line a shape")]
 fn schemas() -> ComponentsBuilder {
     let (mut requests, mut replies) = (Vec::new(), Vec::new());
     macro_rules! views {
@@ -444,10 +478,26 @@ fn schemas() -> ComponentsBuilder {
             <$view>::schemas(&mut $found);
         )* };
     }
-    views![requests: AddPerson, CreateSession, CreateToken, DecisionRequest, ExecuteRequest, StopRequest, UndoRequest];
     views![
-        replies: ArtifactView,
+        requests: AddPerson,
+        AddWorkspace,
+        AdministrationRequest,
+        CreateSession,
+        CreateToken,
+        DecisionItem,
+        DecisionRequest,
+        DecisionsRequest,
+        ExecuteRequest,
+        StopRequest,
+        UndoRequest,
+        UnlockRequest,
+    ];
+    views![
+        replies: AlsoSkipped,
+        ArtifactView,
         CheckpointView,
+        DecidedItem,
+        DecisionsReply,
         EventView,
         ExecuteReply,
         HealthView,
@@ -469,6 +519,9 @@ fn schemas() -> ComponentsBuilder {
         TokenView,
         ToolView,
         UndoReply,
+        UnlockReply,
+        SessionDiffView,
+        WorkspaceView,
     ];
     let requests = requests.into_iter().map(|(name, schema)| {
         let mut schema = without_defaults(schema);
@@ -476,6 +529,17 @@ fn schemas() -> ComponentsBuilder {
             && name == CreateToken::name()
         {
             object.required = vec!["name".to_owned(), "role".to_owned()];
+        }
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            if name == DecisionsRequest::name() {
+                object.required = vec!["decision".to_owned(), "items".to_owned()];
+            } else if name == DecisionItem::name() {
+                object.required = vec!["plan_version".to_owned(), "digest".to_owned()];
+            } else if name == UnlockRequest::name() {
+                object.required = vec!["pin".to_owned()];
+            } else if name == AddWorkspace::name() {
+                object.required = vec!["name".to_owned(), "kind".to_owned()];
+            }
         }
         (name, schema)
     });

@@ -12,7 +12,8 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
 use crate::handlers::{
-    artifacts, events, health, inbox, persons, plans, record, relay, runs, search, sessions, steps, tokens, tools,
+    artifacts, decisions, diff, events, health, inbox, persons, plans, record, relay, runs, search, sessions, steps,
+    tokens, tools, unlock, workspaces,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -25,6 +26,7 @@ pub fn router(app: App) -> Router {
         .serve(at::SHOW_SESSION, sessions::show)
         .serve(at::STOP_SESSION, sessions::stop)
         .serve(at::UNDO_SESSION, sessions::undo)
+        .serve(at::SESSION_DIFF, diff::show)
         .serve(at::IMPORT_PLAN, plans::import)
         .serve(at::CHECK_PLAN, plans::check)
         .serve(at::CHECK_PLAN_IN_SESSION, plans::check_in_session)
@@ -36,6 +38,7 @@ pub fn router(app: App) -> Router {
         .serve(at::APPROVE_STEP, steps::approve)
         .serve(at::REJECT_STEP, steps::reject)
         .serve(at::SKIP_STEP, steps::skip)
+        .serve(at::DECIDE, decisions::decide)
         .serve(at::EXECUTE_STEP, steps::execute)
         .serve(at::SHOW_RUN, runs::show)
         .serve(at::SESSION_EVENTS, events::of_session)
@@ -52,9 +55,13 @@ pub fn router(app: App) -> Router {
         .serve(at::LIST_TOOLS, tools::list)
         .serve(at::TOOL_PERMISSIONS, tools::permissions)
         .serve(at::SANDBOX, tools::sandbox)
+        .serve(at::UNLOCK, unlock::unlock)
         .serve(at::ADD_PERSON, persons::add)
         .serve(at::LIST_PERSONS, persons::list)
         .serve(at::REMOVE_PERSON, persons::remove)
+        .serve(at::ADD_WORKSPACE, workspaces::add)
+        .serve(at::LIST_WORKSPACES, workspaces::list)
+        .serve(at::REMOVE_WORKSPACE, workspaces::remove)
         .serve(at::CREATE_TOKEN, tokens::create)
         .serve(at::LIST_TOKENS, tokens::list)
         .serve(at::REVOKE_TOKEN, tokens::revoke)

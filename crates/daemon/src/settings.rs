@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use calt_engine::core::isolation::Tier;
-use calt_engine::core::policy::Demands;
+use calt_engine::core::policy::{AssuranceByRisk, Demands};
+use calt_engine::core::principal::Assurance;
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use crate::Options;
@@ -14,7 +15,7 @@ use crate::limits::IDLE_SECONDS_DEFAULT;
 use crate::notify::Webhook;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 20] = [
+pub(crate) const KEYS: [&str; 23] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
@@ -23,6 +24,9 @@ pub(crate) const KEYS: [&str; 20] = [
     NOTIFY_SECRET,
     "notify.secret_file",
     NOTIFY_URL,
+    "policy.assurance.high",
+    "policy.assurance.low",
+    "policy.assurance.medium",
     "policy.self_approval",
     "policy.unattended",
     "record.checkpoint_file",
@@ -124,6 +128,8 @@ pub(crate) struct Settings {
     pub(crate) run_as: Option<(u32, u32)>,
     pub(crate) tests_without_namespaces: bool,
     pub(crate) demands: Demands,
+    /// Where the configuration lies: the directory of the usual file, and the file that was named.
+    pub(crate) configuration: Vec<PathBuf>,
     report: Vec<Setting>,
 }
 
@@ -158,7 +164,10 @@ impl Settings {
                 return Err(SettingsFault::UnknownKey { key: key.clone(), origin: origin.clone() });
             }
         }
-        Self::from_layers(&layers, default_root, options.background)
+        let settings = Self::from_layers(&layers, default_root, options.background)?;
+        let usual = default_file.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let named = options.config.as_ref().and_then(|file| std::path::absolute(file).ok());
+        Ok(Self { configuration: usual.into_iter().chain(named).collect(), ..settings })
     }
 
     fn from_layers(layers: &[(String, Layer)], root: Option<PathBuf>, background: bool) -> Result<Self, SettingsFault> {
@@ -200,6 +209,11 @@ impl Settings {
         let demands = Demands {
             self_approval: pick.value("policy.self_approval", true, Value::into_bool)?,
             unattended: pick.value("policy.unattended", true, Value::into_bool)?,
+            assurance: AssuranceByRisk {
+                low: pick.assurance("policy.assurance.low")?,
+                medium: pick.assurance("policy.assurance.medium")?,
+                high: pick.assurance("policy.assurance.high")?,
+            },
         };
         let report = pick.report;
         Ok(Self {
@@ -220,6 +234,7 @@ impl Settings {
             run_as,
             tests_without_namespaces,
             demands,
+            configuration: Vec::new(),
             report,
         })
     }
@@ -275,6 +290,14 @@ impl Pick<'_> {
         let shown = if HIDDEN.contains(&key) { "(set)".to_owned() } else { value.clone() };
         self.note(key, shown, &origin);
         Ok(Some(value))
+    }
+
+    fn assurance(&mut self, key: &str) -> Result<Assurance, SettingsFault> {
+        match self.value(key, "token".to_owned(), Value::into_string)?.as_str() {
+            "token" => Ok(Assurance::Token),
+            "pin" => Ok(Assurance::Pin),
+            _ => Err(invalid(key, "it is token or pin")),
+        }
     }
 
     fn list(&mut self, key: &str) -> Result<Vec<String>, SettingsFault> {

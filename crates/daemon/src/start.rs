@@ -221,6 +221,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
             tests_without_namespaces: settings.tests_without_namespaces,
             ..Isolation::default()
         },
+        kept: settings.configuration.clone(),
         checkpoint_file: settings.checkpoint_file.clone(),
         demands: settings.demands,
         secrets: settings.token.iter().chain(&settings.webhook_secret).cloned().collect(),

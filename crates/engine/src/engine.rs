@@ -8,6 +8,7 @@ use calt_core::checkpoint::SigningKey;
 use calt_core::decide::{Answer, RosterAction, RosterCommand};
 use calt_core::isolation::Tier;
 use calt_core::moment::{Moment, pass};
+use calt_core::pin::PinFacts;
 use calt_core::policy::Demands;
 use calt_core::principal::{Caller, Claim, PrincipalKind, Role};
 use calt_core::redact::Masker;
@@ -15,12 +16,13 @@ use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, EventId, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
-use calt_tools::{Isolation, LayerVerdict, Toolkit, Workspace};
+use calt_tools::{Isolation, LayerVerdict, Toolkit};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
+use crate::pins::{UnlockKey, Unlocks};
 use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
@@ -30,6 +32,8 @@ const PLAN_STEPS_KEPT: usize = 8_000;
 /// Most runs at once; more wait for their turn. Below the threads a daemon has for work that blocks, so that
 /// runs which wait for something never keep reads and stops waiting.
 const RUNS_MAX: usize = 48;
+/// Most snapshots taken at once; more wait for their turn.
+const SNAPSHOTS_AT_ONCE: usize = 2;
 /// Longest `source`, `user_id` and `message_id`, in characters.
 const CLAIM_CHARS_MAX: usize = 200;
 
@@ -46,6 +50,8 @@ pub struct EngineConfig {
     pub demands: Demands,
     /// What the owner says about isolation.
     pub isolation: Isolation,
+    /// Directories that no workspace may hold or lie in, beside the data root.
+    pub kept: Vec<PathBuf>,
     /// A file to which every signed checkpoint is appended.
     pub checkpoint_file: Option<PathBuf>,
     /// Exact values to mask wherever they appear.
@@ -65,6 +71,8 @@ pub struct Asker {
     pub caller: Caller,
     /// What is merely claimed.
     pub claim: Claim,
+    /// The key that came with the call, for a PIN that was typed.
+    pub unlock: UnlockKey,
 }
 
 /// What was found and done at the start.
@@ -121,13 +129,23 @@ pub(crate) struct Inner {
     /// The key that signs checkpoints; empty while the log only reads.
     pub(crate) record_key: OnceLock<SigningKey>,
     pub(crate) checkpoint_file: Option<PathBuf>,
+    /// Directories that no workspace may hold or lie in.
+    pub(crate) kept: Vec<PathBuf>,
     demands: Demands,
+    /// The keys that were given for PINs.
+    pub(crate) unlocks: Unlocks,
+    /// One turn: PINs are compared one after the other.
+    pub(crate) comparing_pins: Semaphore,
     /// Ends what the engine does by itself.
     pub(crate) closing: CancellationToken,
     /// One turn: what is signed last is over all that came before it was asked for.
     pub(crate) signing: Semaphore,
-    /// One turn: whoever takes back looks who else is on a workspace and opens a session there, one after the other.
-    pub(crate) taking_back: Semaphore,
+    /// One turn: whoever looks who else is on a workspace, and acts on what was found, does both before the next.
+    pub(crate) ground_taking: Semaphore,
+    /// How many snapshots are taken at once.
+    pub(crate) snapshots: Semaphore,
+    /// Ends the snapshots that are being taken.
+    pub(crate) end_snapshots: calt_tools::Cancel,
     plans: Mutex<PlanCache>,
 }
 
@@ -164,10 +182,15 @@ impl Engine {
                 run_slots: Arc::new(Semaphore::new(RUNS_MAX)),
                 record_key: OnceLock::new(),
                 checkpoint_file: config.checkpoint_file,
+                kept: [config.kept, vec![config.data_root, config.database]].concat(),
                 demands: config.demands,
+                unlocks: Unlocks::default(),
+                comparing_pins: Semaphore::new(1),
                 closing: CancellationToken::new(),
                 signing: Semaphore::new(1),
-                taking_back: Semaphore::new(1),
+                ground_taking: Semaphore::new(1),
+                snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+                end_snapshots: calt_tools::Cancel::new(),
                 plans: Mutex::new(PlanCache::default()),
             }),
         };
@@ -191,6 +214,7 @@ impl Engine {
             })
             .await?;
         pass(Moment::StartRecorded);
+        engine.accept_remounts().await?;
         let interrupted = engine.end_interrupted_runs().await?;
         engine.keep_record_key().await?;
         engine.sign_checkpoints_when_due();
@@ -201,6 +225,7 @@ impl Engine {
     pub async fn close(&self) {
         // What waits for its turn is told to come back later; nothing starts from here on.
         self.inner.run_slots.close();
+        self.inner.end_snapshots.trigger();
         self.cancel_every_run();
         self.inner.closing.cancel();
         self.inner.tasks.close();
@@ -244,28 +269,6 @@ impl Engine {
         self.inner.data_root.join("sessions").join(session.as_str())
     }
 
-    /// The directory an own workspace is, of the session whose home it is.
-    pub(crate) fn workspace_dir(&self, home: &SessionId) -> PathBuf {
-        self.session_dir(home).join("workspace")
-    }
-
-    /// Where every run on that workspace keeps its pre-images, whichever session it belongs to.
-    pub(crate) fn rooms_dir(&self, home: &SessionId) -> PathBuf {
-        self.session_dir(home).join("preimages")
-    }
-
-    /// The session in whose directory a session works.
-    pub(crate) async fn home_of(&self, session: &SessionId) -> Result<SessionId, Fault> {
-        let state = self.inner.store.session_state(session).await?;
-        let missing = || Refusal::SessionNotFound { session: session.to_string() };
-        Ok(state.ok_or_else(missing)?.workspace().home(session).clone())
-    }
-
-    /// Opens the workspace that is at home there. Blocks.
-    pub(crate) fn open_workspace(&self, home: &SessionId) -> std::io::Result<Workspace> {
-        Ok(Workspace::open(&self.workspace_dir(home))?.with_rooms(self.rooms_dir(home)))
-    }
-
     pub(crate) async fn submit(
         &self,
         by: Asker,
@@ -273,7 +276,8 @@ impl Engine {
         action: Action,
         facts: Facts,
     ) -> Result<(Answer, Committed), Fault> {
-        let by = self.spoken_for(by)?;
+        let (by, by_relay) = self.spoken_for(by)?;
+        let facts = Facts { pin: PinFacts { by_relay, ..self.pin_facts(&by) }, ..facts };
         let command = Command { caller: by.caller, claim: self.masked(by.claim)?, action };
         let mut committed = self.inner.store.submit(session, command, facts).await?;
         match std::mem::replace(&mut committed.outcome, Ok(Answer::Recorded)) {
@@ -293,7 +297,7 @@ impl Engine {
         action: &Action,
         facts: &Facts,
     ) -> Result<(), Fault> {
-        let by = self.spoken_for(by.clone())?;
+        let (by, _) = self.spoken_for(by.clone())?;
         let is_new = matches!(action, Action::CreateSession(_));
         let state = if is_new { None } else { self.inner.store.session_state(session).await? };
         let command = Command { caller: by.caller, claim: Claim::default(), action: action.clone() };
@@ -307,9 +311,19 @@ impl Engine {
     }
 
     pub(crate) async fn submit_roster_by(&self, by: Asker, action: RosterAction) -> Result<Answer, Fault> {
-        let by = self.spoken_for(by)?;
+        let (by, _) = self.spoken_for(by)?;
+        self.submit_roster_knowing(by, action, self.facts()).await
+    }
+
+    pub(crate) async fn submit_roster_knowing(
+        &self,
+        by: Asker,
+        action: RosterAction,
+        facts: Facts,
+    ) -> Result<Answer, Fault> {
+        let facts = Facts { pin: self.pin_facts(&by), ..facts };
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
-        let committed = self.inner.store.submit_roster(command, self.facts()).await?;
+        let committed = self.inner.store.submit_roster(command, facts).await?;
         Ok(committed.outcome?)
     }
 
@@ -319,22 +333,23 @@ impl Engine {
         by: Asker,
         action: RosterAction,
     ) -> Result<(Answer, EventId), Fault> {
-        let by = self.spoken_for(by)?;
+        let (by, _) = self.spoken_for(by)?;
+        let facts = Facts { pin: self.pin_facts(&by), ..self.facts() };
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
-        let committed = self.inner.store.submit_roster(command, self.facts()).await?;
+        let committed = self.inner.store.submit_roster(command, facts).await?;
         let (answer, events) = (committed.outcome?, committed.events);
         let (_, last) = events.ok_or_else(|| Fault::Internal("a command that is recorded left no event".to_owned()))?;
         Ok((answer, last))
     }
 
-    /// Who speaks: for a relay that names an account, the person whose account it is.
-    fn spoken_for(&self, by: Asker) -> Result<Asker, Refusal> {
+    /// Who speaks: for a relay that names an account, the person whose account it is; and whether that is so.
+    fn spoken_for(&self, by: Asker) -> Result<(Asker, bool), Refusal> {
         let (PrincipalKind::Surface, Role::Relay, Some(account)) = (by.caller.kind, by.caller.role, &by.claim.user_id)
         else {
-            return Ok(by);
+            return Ok((by, false));
         };
         match self.roster().discord(account) {
-            Some(person) => Ok(Asker { caller: Caller::relayed(person), claim: by.claim }),
+            Some(person) => Ok((Asker { caller: Caller::relayed(person), ..by }, true)),
             None => Err(Refusal::PersonUnbound { account: account.clone() }),
         }
     }
@@ -354,8 +369,10 @@ impl Engine {
             next_artifact: ArtifactId(0),
             tier: self.tier(),
             demands: self.inner.demands,
-            step: None,
+            steps: HashMap::new(),
+            pin: PinFacts::default(),
             home: None,
+            neighbours: Vec::new(),
         }
     }
 
@@ -418,7 +435,7 @@ impl Engine {
 impl Asker {
     /// The daemon itself.
     pub fn daemon() -> Self {
-        Self { caller: Caller::daemon(), claim: Claim::default() }
+        Self { caller: Caller::daemon(), claim: Claim::default(), unlock: UnlockKey::default() }
     }
 }
 

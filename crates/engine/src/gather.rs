@@ -1,5 +1,6 @@
 //! Gathers what a decision about a step needs: the plan, resolved inputs, digests of files.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use calt_core::decide::StepFacts;
@@ -11,6 +12,7 @@ use calt_core::plan::PlannedStep;
 use calt_core::reference::{self, Unresolved};
 use calt_core::session::{StepSeal, StepStatus, inputs_digest, step_digest};
 use calt_core::toolbox::{Effect, Remark};
+use calt_core::undo::Standing;
 use calt_core::{Digest, Plan, Refusal, RunId, SessionId, StepId};
 use serde_json::Value;
 
@@ -51,6 +53,8 @@ pub struct StepDetail {
     pub gate: Gate,
     /// The recorded preview's diff, masked.
     pub diff: Option<String>,
+    /// Files that are not as the preview found them; masked.
+    pub changed_since_preview: Vec<String>,
     /// What the run would refuse, as it is now.
     pub remarks: Vec<Remark>,
     /// How much of a box this machine holds up.
@@ -117,9 +121,24 @@ impl Engine {
         Ok(Some(Gathered { plan, facts, inputs }))
     }
 
+    /// What a decision on each of these steps needs. Steps that the newest plan does not have are left out.
+    pub(crate) async fn gather_many(
+        &self,
+        session: &SessionId,
+        steps: &[StepId],
+    ) -> Result<HashMap<StepId, StepFacts>, Fault> {
+        let mut facts = HashMap::new();
+        for step in steps {
+            if let Some(gathered) = self.gather_inputs(session, step).await? {
+                facts.insert(step.clone(), gathered.facts);
+            }
+        }
+        Ok(facts)
+    }
+
     fn resolve(&self, session: &SessionId, plan: &Plan, step: &StepId) -> Result<Result<Value, Unresolved>, Fault> {
         let planned = plan.step(step).expect("the caller found the step");
-        let mut outputs = std::collections::HashMap::new();
+        let mut outputs = HashMap::new();
         for reference in &planned.references {
             if !outputs.contains_key(&reference.step) {
                 let output = self.store().recorded_output(session, plan.version(), &reference.step)?;
@@ -135,10 +154,10 @@ impl Engine {
         let planned = gathered.step(step);
         if planned.effect == Effect::Writes && gathered.facts.inputs.is_ok() {
             let (engine, tool, inputs) = (self.clone(), planned.tool.clone(), gathered.inputs.clone());
-            let home = self.home_of(session).await?;
+            let place = self.place_of(session).await?;
             gathered.facts.files = blocking(move || {
                 // What cannot be surveyed fails inside the run, where the failure is recorded.
-                let Ok(workspace) = engine.open_workspace(&home) else { return Vec::new() };
+                let Ok(workspace) = engine.open_workspace(&place) else { return Vec::new() };
                 calt_tools::survey(engine.toolkit(), &workspace, &tool, &inputs).unwrap_or_default()
             })
             .await?;
@@ -183,6 +202,13 @@ impl Engine {
             Gate::Recorded { run } => self.recorded_diff(*run).await?,
             Gate::NotNeeded | Gate::Stale | Gate::Missing => None,
         };
+        // Once it has run, its own effect is what changed them.
+        let changed_since_preview = match state.step_status(step) {
+            Some(StepStatus::Pending | StepStatus::Approved) if planned.effect == Effect::Writes => {
+                self.drift(session, &gathered.inputs["preview"]["files"]).await?
+            }
+            Some(_) | None => Vec::new(),
+        };
         let masked = |value: &Value| self.inner.masker.mask_json(value.clone()).value;
         let remarks = self.masked_remarks(&self.toolkit_remarks(&planned.tool, &gathered.inputs, &planned.remarks));
         let remarks = remarks.into_iter().chain(self.hidden(&gathered.inputs)).collect();
@@ -195,10 +221,31 @@ impl Engine {
             files: gathered.facts.files.clone(),
             gate,
             diff,
+            changed_since_preview,
             remarks,
             tier: self.tier(),
             step: self.masked_step(&planned),
         })
+    }
+
+    /// Files of a preview that do not stand as it found them.
+    async fn drift(&self, session: &SessionId, previewed: &Value) -> Result<Vec<String>, Fault> {
+        // Anything may stand in a plan in place of what a preview gave.
+        let Ok(previewed) = serde_json::from_value::<Vec<FileChange>>(previewed.clone()) else {
+            return Ok(Vec::new());
+        };
+        let (engine, place) = (self.clone(), self.place_of(session).await?);
+        let changed = blocking(move || {
+            let Ok(workspace) = engine.open_workspace(&place) else { return Vec::new() };
+            let is_other = |file: &FileChange| match workspace.standing(file.from.as_ref().unwrap_or(&file.path)) {
+                Standing::Absent => file.old_exists,
+                Standing::File { sha256, .. } => !file.old_exists || sha256 != file.old_sha256,
+                Standing::Unusable(_) => true,
+            };
+            previewed.into_iter().filter(is_other).map(|file| file.path).collect::<Vec<_>>()
+        });
+        let mask = |path: String| self.inner.masker.mask_text(&path).into_owned();
+        Ok(changed.await?.into_iter().map(mask).collect())
     }
 
     /// The remarks of the plan, and those that show only once references are resolved.

@@ -17,12 +17,12 @@ impl Engine {
             let (finding, found) = if files.is_empty() {
                 (Finding::NothingToWrite, Vec::new())
             } else {
-                let (engine, home) = (self.clone(), self.home_of(&session).await?);
-                let room = RunRoom::of_run(&self.rooms_dir(&home), run);
+                let (engine, place) = (self.clone(), self.place_of(&session).await?);
+                let room = RunRoom::of_run(&self.rooms_dir(&place.home), run);
                 blocking(move || {
-                    let workspace = engine.open_workspace(&home);
+                    let workspace = engine.open_workspace(&place);
                     if let Err(error) = &workspace {
-                        tracing::warn!(run.id = run.0, session.id = %home, "the workspace is out of reach: {error}");
+                        tracing::warn!(run.id = run.0, session.id = %place.home, "the workspace is out of reach: {error}");
                     }
                     inspect_interrupted(workspace.as_ref().ok(), &room, run, &files)
                 })

@@ -10,6 +10,7 @@ use calt_core::decide::{Answer, ArtifactFile, Failure, RunEnd, Success};
 use calt_core::event::PAYLOAD_BYTES_MAX;
 use calt_core::moment::{Moment, pass};
 use calt_core::plan::PlannedStep;
+use calt_core::toolbox::Effect;
 use calt_core::{Action, Permit, RunId, SessionId, StepId};
 use calt_store::{Durability, Files, StoreError, output_bytes};
 use calt_tools::{Cancel, FailureCode, Limits, RunRoom, ToolFailure, ToolOutput, Workspace};
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::{Asker, Engine, Fault, blocking};
+use crate::place::Place;
 use crate::verify;
 
 /// How long after a failed attempt the end of a run is put to the log again.
@@ -65,8 +67,8 @@ impl Running {
 /// Everything one run needs, gathered before the permit came.
 struct Work {
     session: SessionId,
-    /// The session in whose directory it works.
-    home: SessionId,
+    /// Where it works.
+    place: Place,
     step: PlannedStep,
     inputs: Value,
 }
@@ -116,14 +118,17 @@ impl Engine {
         confirm_high_risk: bool,
     ) -> Result<(RunId, Permit, Work), Fault> {
         let gathered = self.gather_all(session, step).await?;
+        let writes = gathered.as_ref().is_some_and(|gathered| gathered.step(step).effect == Effect::Writes);
         let mut facts = self.facts();
+        // Held until the start is decided: nobody else is let in between the look and the answer.
+        let _turn = if writes { self.look_around(session, &mut facts).await? } else { None };
         let (mut masked_inputs, mut work) = (Value::Null, None);
         if let Some(gathered) = gathered {
             let planned = gathered.step(step).clone();
             masked_inputs = self.inner.masker.mask_json(gathered.inputs.clone()).value;
-            facts.step = Some(gathered.facts);
-            let home = self.home_of(session).await?;
-            work = Some(Work { session: session.clone(), home, step: planned, inputs: gathered.inputs });
+            facts.steps.insert(step.clone(), gathered.facts);
+            let place = self.place_of(session).await?;
+            work = Some(Work { session: session.clone(), place, step: planned, inputs: gathered.inputs });
         }
         let action = Action::StartStep { step: step.clone(), confirm_high_risk, masked_inputs };
         let (answer, committed) = self.submit(by, session, action, facts).await?;
@@ -247,13 +252,11 @@ impl Engine {
         let started = Instant::now();
         let deadline = started + Duration::from_secs(u64::from(work.step.timeout_sec));
         let limits = Limits { deadline, cancel: cancel.clone() };
-        let workspace = match self.open_workspace(&work.home) {
+        let workspace = match self.open_workspace(&work.place) {
             Ok(workspace) => workspace,
-            Err(error) => {
-                return self.failed(ToolFailure::io("the workspace cannot be opened", &error), started.elapsed());
-            }
+            Err(unopened) => return self.failed(unopened.failure(), started.elapsed()),
         };
-        let room = RunRoom::of_run(&self.rooms_dir(&work.home), run);
+        let room = RunRoom::of_run(&self.rooms_dir(&work.place.home), run);
         let result = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
         pass(Moment::ToolDone);
         let artifact = Files::artifact_name(run, &work.step.id);

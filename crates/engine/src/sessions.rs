@@ -1,14 +1,15 @@
 //! Sessions and decisions: turning what is asked into commands.
 
-use calt_core::decide::{Answer, CreateSession, Verdict};
-use calt_core::event::{How, Mode, Profile, WorkspaceIdentity};
+use calt_core::decide::{Answer, CreateSession, DECISION_ITEMS_MAX, Item, Said, Verdict};
+use calt_core::event::{How, Mode, Profile};
 use calt_core::moment::{Moment, pass};
-use calt_core::{Action, Digest, Refusal, SessionId, StepId, Timestamp};
+use calt_core::{Action, Digest, SessionId, StepId, Timestamp};
 use calt_store::StoreError;
 use calt_tools::Workspace;
 
 use crate::chance;
 use crate::engine::{Asker, Engine, Fault, blocking, io_fault};
+use crate::workspaces::WantedWorkspace;
 
 /// What a new session is to be.
 #[derive(Clone, Debug)]
@@ -19,8 +20,10 @@ pub struct NewSession {
     pub mode: Mode,
     /// How strictly it is held.
     pub profile: Profile,
-    /// The name of a workspace; none are kept by name yet.
+    /// The name of a workspace.
     pub workspace: Option<String>,
+    /// Whether a snapshot takes along what is not committed.
+    pub uncommitted: bool,
     /// The ticket it belongs to.
     pub ticket: Option<String>,
     /// What made it.
@@ -69,45 +72,83 @@ pub struct DecisionWords {
 }
 
 impl Engine {
-    /// Makes a session with its directories.
+    /// Makes a session with its directories. A snapshot takes seconds; it goes on though the caller goes away.
     ///
     /// # Errors
-    /// [`Fault::Refused`] when the caller may not, or a named workspace is not known.
+    /// [`Fault::Refused`] when the caller may not, or the named workspace is not known or cannot be used.
     pub async fn create_session(&self, by: Asker, request: NewSession) -> Result<SessionId, Fault> {
-        if let Some(name) = &request.workspace {
-            let what = format!("workspace `{}`", self.inner.masker.mask_text(name));
-            return Err(Refusal::InputInvalid { what, reason: "no workspace of this name is known".to_owned() }.into());
-        }
+        let wanted = self.wanted_workspace(&request).await?;
         let id = chance::session_id();
-        let create = Action::CreateSession(CreateSession {
+        let create = CreateSession {
             id: id.clone(),
             goal: self.mask(request.goal),
             mode: request.mode,
             profile: request.profile,
-            workspace: WorkspaceIdentity::Own,
+            workspace: wanted.identity(),
             ticket: self.mask(request.ticket),
             origin: self.mask(request.origin),
+            copied: None,
+        };
+        self.would_take(&by, &id, &Action::CreateSession(create.clone()), &self.facts()).await?;
+        let engine = self.clone();
+        let making = self.inner.tasks.spawn(async move {
+            let made = engine.make_session(by, create, wanted).await;
+            if made.is_err() {
+                engine.unmake_session(&id).await?;
+            }
+            made.map(|()| id)
         });
-        self.would_take(&by, &id, &create, &self.facts()).await?;
-        let made = self.make_session(by, &id, create).await;
-        if made.is_err() && matches!(self.store().session_state(&id).await, Ok(None)) {
-            // No event names these directories, and they are empty.
-            let directory = self.session_dir(&id);
-            blocking(move || remove_empty_session(&directory)).await?;
-        }
-        made.map(|()| id)
+        making.await.map_err(|error| Fault::Internal(error.to_string()))?
     }
 
-    async fn make_session(&self, by: Asker, id: &SessionId, create: Action) -> Result<(), Fault> {
+    async fn make_session(&self, by: Asker, create: CreateSession, wanted: WantedWorkspace) -> Result<(), Fault> {
+        let id = create.id.clone();
+        let create = match wanted {
+            WantedWorkspace::Own | WantedWorkspace::Attach { .. } => {
+                let has_own = matches!(wanted, WantedWorkspace::Own);
+                self.make_directories(&id, has_own).await?;
+                create
+            }
+            WantedWorkspace::Snapshot { workspace, uncommitted } => {
+                self.make_snapshot(create, workspace, uncommitted).await?
+            }
+        };
+        pass(Moment::SessionDirectoriesMade);
+        let is_copy = create.copied.is_some();
+        self.submit(by, &id, Action::CreateSession(create), self.facts()).await.map(drop)?;
+        if is_copy {
+            let store = self.store().clone();
+            blocking(move || store.files().finish_copy(&id)).await?.map_err(StoreError::from)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn make_directories(&self, id: &SessionId, has_own: bool) -> Result<(), Fault> {
         let (store, workspace, made_for) = (self.store().clone(), self.workspace_dir(id), id.clone());
         blocking(move || -> Result<(), Fault> {
             // The workspace comes first: what follows makes it durable together with its own directories.
-            Workspace::create(&workspace).map_err(|error| io_fault("cannot make workspace", &workspace, &error))?;
+            if has_own {
+                Workspace::create(&workspace).map_err(|error| io_fault("cannot make workspace", &workspace, &error))?;
+            }
             Ok(store.files().make_session(&made_for).map_err(StoreError::from)?)
         })
-        .await??;
-        pass(Moment::SessionDirectoriesMade);
-        self.submit(by, id, create, self.facts()).await.map(drop)
+        .await?
+    }
+
+    /// Takes away the directories of a session that did not come to be.
+    async fn unmake_session(&self, id: &SessionId) -> Result<(), Fault> {
+        if !matches!(self.store().session_state(id).await, Ok(None)) {
+            return Ok(());
+        }
+        let (store, directory, id) = (self.store().clone(), self.session_dir(id), id.clone());
+        blocking(move || {
+            if store.files().remove_unfinished_copy(&id).unwrap_or(false) {
+                return;
+            }
+            // No event names these directories, and they are empty.
+            remove_empty_session(&directory);
+        })
+        .await
     }
 
     /// Records a person's yes or no to a plan.
@@ -143,13 +184,43 @@ impl Engine {
         words: DecisionWords,
     ) -> Result<Answer, Fault> {
         let mut facts = self.facts();
-        facts.step = self.gather_inputs(session, step).await?.map(|gathered| gathered.facts);
+        // Held until it is decided: nobody else is let in between the look and the answer.
+        let _turn = match verdict {
+            StepVerdict::Approve => self.look_around(session, &mut facts).await?,
+            StepVerdict::Reject | StepVerdict::Skip => None,
+        };
+        facts.steps = self.gather_many(session, std::slice::from_ref(step)).await?;
         let (step, words) = (step.clone(), self.verdict(words));
         let action = match verdict {
             StepVerdict::Approve => Action::ApproveStep { step, verdict: words },
             StepVerdict::Reject => Action::RejectStep { step, verdict: words },
             StepVerdict::Skip => Action::SkipStep { step, verdict: words },
         };
+        self.submit(by, session, action, facts).await.map(|(answer, _)| answer)
+    }
+
+    /// Records one answer to many things at once: to all of them, or to none.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] with the gate's reason, which names the first item that stands in the way.
+    pub async fn decide_all(
+        &self,
+        by: Asker,
+        session: &SessionId,
+        (said, items): (Said, Vec<Item>),
+        words: DecisionWords,
+    ) -> Result<Answer, Fault> {
+        let mut facts = self.facts();
+        let _turn = match said {
+            Said::Approve => self.look_around(session, &mut facts).await?,
+            Said::Reject | Said::Skip => None,
+        };
+        // A list that is too long is refused as it is: nothing is looked up for it.
+        if items.len() <= DECISION_ITEMS_MAX {
+            let steps: Vec<StepId> = items.iter().filter_map(|item| item.step.clone()).collect();
+            facts.steps = self.gather_many(session, &steps).await?;
+        }
+        let action = Action::DecideAll { said, items, verdict: self.verdict(words) };
         self.submit(by, session, action, facts).await.map(|(answer, _)| answer)
     }
 

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::chance;
 use crate::engine::{Asker, Engine, Fault, blocking};
+use crate::place::Place;
 use crate::sessions::remove_empty_session;
 
 /// Seconds each step of an undo may take: as long as any step.
@@ -40,10 +41,10 @@ pub struct UndoPlan {
 }
 
 /// Who is on a workspace: the sessions, and which of them may still write.
-struct Ground {
-    home: SessionId,
+pub(crate) struct Ground {
+    pub(crate) place: Place,
     facts: HomeFacts,
-    writes: Vec<Written>,
+    pub(crate) writes: Vec<Written>,
 }
 
 impl Engine {
@@ -55,7 +56,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::NothingToTakeBack`], [`Refusal::RunNotFound`], or the gate's reason.
     pub async fn undo(&self, by: Asker, session: &SessionId, run: Option<RunId>) -> Result<UndoPlan, Fault> {
-        let turn = self.inner.taking_back.acquire().await;
+        let turn = self.inner.ground_taking.acquire().await;
         let _turn = turn.map_err(|_| StoreError::Unavailable("the daemon is ending".to_owned()))?;
         let ground = self.ground(session).await?;
         let scope = match run {
@@ -71,7 +72,7 @@ impl Engine {
         // What is refused and what is answered is masked; only the plan as submitted holds names as they are.
         let told = self.masked_undo(found.clone()).allowed(state.as_deref(), session, run)?;
         let title = title(session, run);
-        let document = document(&title, &found);
+        let document = document(&title, run, &found);
         let draft = self.draft(&document).await?;
         let waiting = state.as_deref().filter(|state| is_waiting(state.status()));
         let same = waiting.and_then(|state| Some((state.plan_version()?, state.plan_digest()?)));
@@ -90,9 +91,9 @@ impl Engine {
     }
 
     /// Who is on a session's workspace, and what was written there.
-    async fn ground(&self, session: &SessionId) -> Result<Ground, Fault> {
-        let home = self.home_of(session).await?;
-        let (engine, at) = (self.clone(), home.clone());
+    pub(crate) async fn ground(&self, session: &SessionId) -> Result<Ground, Fault> {
+        let place = self.place_of(session).await?;
+        let (engine, at) = (self.clone(), place.home.clone());
         let (sessions, mut writes) = blocking(move || -> Result<_, StoreError> {
             let sessions = engine.store().sessions_on(&at)?;
             let writes: Result<Vec<_>, _> = sessions.iter().map(|session| engine.store().written_by(session)).collect();
@@ -110,7 +111,7 @@ impl Engine {
                 facts.open = Some(other);
             }
         }
-        Ok(Ground { home, facts, writes })
+        Ok(Ground { place, facts, writes })
     }
 
     /// A run of this workspace, whether it wrote or not.
@@ -119,17 +120,19 @@ impl Engine {
         let row = blocking(move || engine.store().run(run)).await??;
         let missing = || Fault::from(Refusal::RunNotFound { run });
         let session = row.ok_or_else(missing)?.session_id;
-        if self.home_of(&session).await? == ground.home { Ok(run) } else { Err(missing()) }
+        if self.place_of(&session).await?.home == ground.place.home { Ok(run) } else { Err(missing()) }
     }
 
     /// Looks at the files and at the pre-images. Touches nothing.
     async fn survey_undo(&self, ground: &Ground, scope: &Scope) -> Result<Undo, Fault> {
-        let wanted = Wanted::of(&ground.writes, scope);
-        let (engine, home) = (self.clone(), ground.home.clone());
+        self.settle(ground, Wanted::of(&ground.writes, scope)).await
+    }
+
+    /// The same for what is wanted already.
+    pub(crate) async fn settle(&self, ground: &Ground, wanted: Wanted) -> Result<Undo, Fault> {
+        let (engine, place) = (self.clone(), ground.place.clone());
         blocking(move || {
-            let workspace = engine
-                .open_workspace(&home)
-                .map_err(|error| Fault::Internal(format!("the workspace of {home} cannot be opened: {error}")))?;
+            let workspace = engine.open_workspace(&place).map_err(|unopened| unopened.refusal(&place))?;
             let standing = |path: &str| match reference::read(path) {
                 Reading::Literal => workspace.standing(path),
                 Reading::Reference { .. } | Reading::Malformed => {
@@ -150,9 +153,10 @@ impl Engine {
             goal: Some(title.to_owned()),
             mode: Mode::Normal,
             profile: Profile::Strict,
-            workspace: WorkspaceIdentity::Of { session: ground.home.clone() },
+            workspace: WorkspaceIdentity::Of { session: ground.place.home.clone() },
             ticket: None,
             origin: Some("undo".to_owned()),
+            copied: None,
         });
         let facts = Facts { home: Some(ground.facts.clone()), ..self.facts() };
         self.would_take(by, &id, &create, &facts).await?;
@@ -197,16 +201,19 @@ fn title(session: &SessionId, run: Option<RunId>) -> String {
 }
 
 /// The plan: previews first, then applies, as many pairs as the files need.
-fn document(title: &str, undo: &Undo) -> String {
+fn document(title: &str, run: Option<RunId>, undo: &Undo) -> String {
     let left: Vec<String> = undo.left_alone.iter().take(CONDITIONS_MAX).map(condition).collect();
     let parts = undo.taken.chunks(FILES_MAX);
     let count = parts.len();
+    // The plan's title names the session; the steps are lines of a list.
+    let each =
+        run.map_or_else(|| "Put back what was written".to_owned(), |run| format!("Put back what run {run} wrote"));
     let step = |(place, files): (usize, &[TakenBack])| {
         let part = if count == 1 { String::new() } else { format!(", part {} of {count}", place + 1) };
         let suffix = if place == 0 { String::new() } else { format!("-{}", place + 1) };
         json!({
             "id": format!("take-back{suffix}"),
-            "title": format!("{title}{part}"),
+            "title": format!("{each}{part}"),
             "preconditions": left,
             "timeout_sec": STEP_SECONDS,
             "change": {"files": files.iter().map(entry).collect::<Vec<_>>()},

@@ -61,6 +61,8 @@ pub struct BackupMade {
     pub bytes: u64,
     /// Things in workspaces that cannot be copied: sockets, pipes, devices, what may not be read.
     pub left_out: u64,
+    /// Sessions that work in attached directories, which are not calt's to back up.
+    pub attached: u64,
     /// Files the log names that were not there, or not as recorded. The log's text of them is in the backup.
     pub not_as_recorded: Vec<String>,
 }

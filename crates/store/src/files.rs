@@ -1,10 +1,11 @@
 //! The files beside the database: each session's plans and artifacts, below the data root.
 
 mod key;
+mod pin;
 mod recover;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use calt_core::decide::ArtifactFile;
 use calt_core::digest::Digest;
 use calt_core::id::{RunId, SessionId, StepId};
+use calt_core::manifest::{Head, read_head};
 use calt_core::moment::{Moment, pass};
 use serde_json::Value;
 
@@ -26,6 +28,12 @@ const FILE_MODE: u32 = 0o600;
 const OUTPUT_KIND: &str = "output";
 /// Where a restore puts things together, below the data root.
 pub const RESTORING: &str = "restoring";
+/// What the manifest of a copy is called, in its session's directory.
+const MANIFEST: &str = "manifest";
+/// Longest first line of a manifest, in bytes.
+const MANIFEST_HEAD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How the note ends that a session's workspace is being copied.
+const COPY_NOTE: &str = ".copy";
 /// Numbers the unfinished files of this process.
 static PARTS: AtomicU64 = AtomicU64::new(0);
 
@@ -106,6 +114,71 @@ impl Files {
             sync(&self.sessions())?;
         }
         Ok(())
+    }
+
+    /// Notes that a session's workspace is being copied, durably: until its event is there, it is nobody's.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn begin_copy(&self, session: &SessionId) -> io::Result<()> {
+        make_directory(&self.unfinished())?;
+        write(&self.copy_note(session), b"").and_then(|file| file.sync_all())?;
+        sync(&self.unfinished())
+    }
+
+    /// The same, once the event is there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn finish_copy(&self, session: &SessionId) -> io::Result<()> {
+        fs::remove_file(self.copy_note(session))
+    }
+
+    /// Removes a copy that was not finished, with the session's directory; gives whether there was one.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove_unfinished_copy(&self, session: &SessionId) -> io::Result<bool> {
+        let note = self.copy_note(session);
+        if !note.exists() {
+            return Ok(false);
+        }
+        match fs::remove_dir_all(self.session(session)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        fs::remove_file(note)?;
+        Ok(true)
+    }
+
+    fn copy_note(&self, session: &SessionId) -> PathBuf {
+        self.unfinished().join(format!("{session}{COPY_NOTE}"))
+    }
+
+    /// Keeps the manifest of a copy, durably, before the event that names it.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write_manifest(&self, session: &SessionId, bytes: &[u8]) -> io::Result<()> {
+        let directory = self.session(session);
+        write(&directory.join(MANIFEST), bytes).and_then(|file| file.sync_all())?;
+        sync(&directory)
+    }
+
+    /// Reads the manifest of a copy, and checks that it is the one of this digest.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` when the bytes are others.
+    pub fn read_manifest(&self, session: &SessionId, digest: Digest) -> io::Result<Vec<u8>> {
+        read_checked(&self.session(session).join(MANIFEST), digest)
+    }
+
+    /// What the manifest of a copy says of the whole; `None` when there is no such thing.
+    pub fn read_manifest_head(&self, session: &SessionId) -> Option<Head> {
+        let mut line = Vec::new();
+        let file = File::open(self.session(session).join(MANIFEST)).ok()?;
+        io::BufReader::new(file).take(MANIFEST_HEAD_BYTES_MAX).read_until(b'\n', &mut line).ok()?;
+        read_head(&line)
     }
 
     /// What the artifact of a run's output is called.

@@ -277,6 +277,35 @@ pub(crate) fn frontier_of_leaves(connection: &Connection) -> Result<Frontier, St
     Ok(frontier)
 }
 
+/// Walks the events of these types from the first PIN that was set on, oldest first; none where none ever was.
+pub(crate) fn each_event_since_the_first_pin(
+    connection: &Connection,
+    types: &[&str],
+    mut visit: impl FnMut(Envelope) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    // In the words of the index `events_of_the_roster`.
+    let first: Option<i64> = connection.query_row(
+        "SELECT MIN(id) FROM events
+          WHERE session_id IS NULL
+            AND event_type NOT IN ('daemon_started', 'access_refused', 'checkpoint_signed', 'record_exported')
+            AND event_type = 'pin_set'",
+        [],
+        |row| row.get(0),
+    )?;
+    let Some(first) = first else { return Ok(()) };
+    let types = serde_json::json!(types).to_string();
+    let mut statement = connection.prepare(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE id >= ?1 AND event_type IN (SELECT value FROM json_each(?2)) ORDER BY id"
+    ))?;
+    let mut rows = statement.query((first, types))?;
+    while let Some(row) = rows.next()? {
+        visit(EventRow::read(row)?.envelope()?)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -69,12 +69,20 @@ pub(crate) fn project(
         | Fact::PersonRemoved { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::WorkspaceAdded { .. }
+        | Fact::WorkspaceRemoved { .. }
+        | Fact::WorkspaceRemounted { .. }
         | Fact::AccessRefused { .. }
         | Fact::CheckpointSigned { .. }
         | Fact::RecordExported { .. }
         | Fact::Restored { .. }
+        | Fact::ContentReleased { .. }
         | Fact::LossAccepted { .. }
-        | Fact::PayloadRedacted { .. } => {}
+        | Fact::PayloadRedacted { .. }
+        | Fact::PinSet { .. }
+        | Fact::PinRemoved { .. }
+        | Fact::PinAccepted { .. }
+        | Fact::PinRefused { .. } => {}
     }
     Ok(())
 }

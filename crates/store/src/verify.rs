@@ -6,6 +6,7 @@ mod index;
 pub(crate) mod leaf;
 mod leaves;
 mod looking;
+mod pins;
 mod promises;
 mod replay;
 mod rows;

@@ -43,7 +43,7 @@ impl BenchedBox {
         let workspace = Workspace::open(workspace).map_err(|error| error.to_string())?;
         let limits = Limits { deadline: Instant::now() + PATIENCE, cancel: Cancel::new() };
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        let boxed = Boxed { shape, program, arguments: &arguments };
+        let boxed = Boxed { shape, program, arguments: &arguments, input: None };
         self.sandbox.run(&boxed, &workspace, &limits).map(|ran| ran.exit_code)
     }
 }

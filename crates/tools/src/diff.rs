@@ -64,7 +64,7 @@ fn one(file: &PlannedFile, text: &mut String) -> bool {
 }
 
 /// A name as git writes it: in quotes when it holds what would end or confuse a line.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let plain = |c: char| !c.is_control() && c != '"' && c != '\\';
     if name.chars().all(plain) {
         return name.to_owned();

@@ -9,19 +9,24 @@ mod catalog;
 mod change;
 mod command;
 mod diff;
+mod directory;
 mod failure;
+mod git_patch;
 mod limits;
 mod patch;
 mod recover;
 mod room;
 mod run;
 mod sandbox;
+mod since;
+mod snapshot;
 mod standing;
 mod toolkit;
 mod workspace;
 mod write;
 
 pub use change::FILES_MAX;
+pub use directory::{DirectoryFault, find_directory, open_directory};
 pub use failure::{FailureCode, ToolFailure};
 pub use limits::{Cancel, Limits};
 pub use recover::inspect_interrupted;
@@ -30,5 +35,7 @@ pub use run::{ToolOutput, run, survey};
 pub use sandbox::{
     HELPER_WORD, Isolation, LayerReport, LayerVerdict, SYSTEM_DIRECTORIES, SandboxReport, serve_as_helper,
 };
+pub use since::{Mask, SESSION_PATCH_BYTES_MAX, Since, SinceFile};
+pub use snapshot::{SnapshotWish, Taken, check_repository, take_snapshot};
 pub use toolkit::{Interpreter, ProgramReport, Toolkit};
 pub use workspace::{Workspace, matches_glob};

@@ -32,7 +32,7 @@ pub(crate) use kept::STREAM_BYTES_MAX;
 pub use report::{LayerReport, LayerVerdict, SandboxReport};
 pub use root::SYSTEM_DIRECTORIES;
 use run::User;
-pub(crate) use run::{Boxed, EndedBy, Spawned};
+pub(crate) use run::{Boxed, EndedBy, Sink, Spawned};
 
 use crate::limits::{Cancel, Limits};
 use crate::workspace::Workspace;
@@ -113,7 +113,18 @@ impl Sandbox {
 
     /// Runs a command to its end. Nothing of it is alive when this returns.
     pub(crate) fn run(&self, command: &Boxed<'_>, workspace: &Workspace, limits: &Limits) -> Result<Spawned, String> {
-        run::run(&self.boxes, self.tier(), self.user(), command, workspace, limits)
+        run::run(&self.boxes, self.tier(), self.user(), command, workspace, limits, None)
+    }
+
+    /// The same, with its standard output handed on as it comes. An error of the one who takes it ends the command.
+    pub(crate) fn stream(
+        &self,
+        command: &Boxed<'_>,
+        workspace: &Workspace,
+        limits: &Limits,
+        sink: Sink<'_>,
+    ) -> Result<Spawned, String> {
+        run::run(&self.boxes, self.tier(), self.user(), command, workspace, limits, Some(sink))
     }
 
     /// Whom commands run as.

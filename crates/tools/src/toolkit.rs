@@ -97,6 +97,10 @@ impl Toolkit {
         self.programs.found.iter().map(report).collect()
     }
 
+    pub(crate) fn programs_of_commands(&self) -> &Programs {
+        &self.programs
+    }
+
     pub(crate) fn any(&self, name: &str) -> Option<(&'static dyn AnyTool, &Programs)> {
         self.rules.iter().find(|rules| rules.spec.name == name).map(|rules| (rules.tool, &*self.programs))
     }

@@ -127,7 +127,7 @@ impl Workspace {
         Ok(false)
     }
 
-    fn names(&self, directory: &str) -> io::Result<Vec<(OsString, FileType)>> {
+    pub(crate) fn names(&self, directory: impl AsRef<[u8]>) -> io::Result<Vec<(OsString, FileType)>> {
         let handle = self.open_with(directory, OFlags::RDONLY | OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS)?;
         let mut names = Vec::new();
         for entry in Dir::new(handle)? {
@@ -221,7 +221,8 @@ impl Workspace {
         }))
     }
 
-    pub(crate) fn open_with(&self, path: &str, flags: OFlags, links: ResolveFlags) -> io::Result<OwnedFd> {
+    pub(crate) fn open_with(&self, path: impl AsRef<[u8]>, flags: OFlags, links: ResolveFlags) -> io::Result<OwnedFd> {
+        let path = path.as_ref();
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV | links;
         // A handle that only names a place takes no other flags.
         let careful = if flags.contains(OFlags::PATH) { OFlags::empty() } else { OFlags::NOCTTY | OFlags::NONBLOCK };

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use flate2::{Compress, Compression, FlushCompress};
 use serde_json::{Value, json};
+use sha1::Digest as _;
 
 use super::payload;
 use super::{APPLICATION, BOT_TOKEN, GUILD, Shared};
@@ -63,8 +64,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, path: &str, key
     if !path.contains("v=10") || !path.contains("encoding=json") || !path.contains("compress=zlib-stream") {
         shared.state().violations.push(format!("the gateway was asked for as {path}"));
     }
-    let accept =
-        base64::prelude::BASE64_STANDARD.encode(sha1_smol::Sha1::from(format!("{key}{GUID}")).digest().bytes());
+    let accept = base64::prelude::BASE64_STANDARD.encode(sha1::Sha1::digest(format!("{key}{GUID}")));
     write!(
         stream,
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"

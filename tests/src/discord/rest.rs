@@ -76,9 +76,10 @@ fn attachment(shared: &Shared, path: &str) -> Option<Vec<u8>> {
 /// Answers and keeps what was asked and answered.
 fn answered(shared: &Shared, request: &Request) -> Answer {
     let at = Instant::now();
+    let lost = lost(shared, request);
     let answer = limited(shared, request).unwrap_or_else(|| {
         let answer = route(shared, request);
-        counted(shared, request, answer)
+        lost.unwrap_or_else(|| counted(shared, request, answer))
     });
     shared.state().requests.push(Seen {
         method: request.method.clone(),
@@ -102,6 +103,16 @@ fn bucket(request: &Request) -> Option<String> {
     }
 }
 
+/// What is answered instead of what was done.
+fn lost(shared: &Shared, request: &Request) -> Option<Answer> {
+    let mut state = shared.state();
+    let is_for_it =
+        |known: &&mut super::Disturbance| known.is_done && known.left > 0 && request.path.contains(&known.path);
+    let disturbance = state.disturbances.iter_mut().find(is_for_it)?;
+    disturbance.left -= 1;
+    Some(Answer::refused(disturbance.status, 0, "a story's lost answer"))
+}
+
 /// A disturbance, a limit that rests, or one that is used up now.
 fn limited(shared: &Shared, request: &Request) -> Option<Answer> {
     let mut state = shared.state();
@@ -116,8 +127,10 @@ fn limited(shared: &Shared, request: &Request) -> Option<Answer> {
             state.violations.push(early);
         }
     }
-    if let Some(disturbance) =
-        state.disturbances.iter_mut().find(|known| known.left > 0 && request.path.contains(&known.path))
+    if let Some(disturbance) = state
+        .disturbances
+        .iter_mut()
+        .find(|known| known.left > 0 && !known.is_done && request.path.contains(&known.path))
     {
         disturbance.left -= 1;
         let (status, global) = (disturbance.status, disturbance.global);

@@ -1,5 +1,6 @@
 //! The whole loop from Discord: the real bot and the real daemon, with a Discord of our own on loopback.
 
+mod cards;
 mod decide;
 mod faults;
 mod guild;

@@ -256,7 +256,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     (
         "plan_imported",
         "A plan version was taken in.",
-        "version, digest, masked_digest, document_digest, steps[id, tool, effect, risk, content, inputs, has_references, box_digest]",
+        "version, digest, masked_digest, document_digest, steps[id, tool, effect, risk, content, inputs, has_references, box_digest, refers_to, change]",
     ),
     ("plan_approved", "A person said yes to a plan.", "version, decision"),
     ("plan_rejected", "A person said no to a plan; the session needs a new version.", "version, decision"),
@@ -285,7 +285,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "step_execution_rejected",
-        "An execution was refused at the gate. `reason`: `step_input_reference_unresolved`, `digest_changed`, `high_risk_confirmation_required`, `dry_run_apply_blocked`, `isolation_unavailable`.",
+        "An execution was refused at the gate. `reason`: `step_input_reference_unresolved`, `digest_changed`, `high_risk_confirmation_required`, `dry_run_apply_blocked`, `isolation_unavailable`, `workspace_busy`.",
         "version, step, reason",
     ),
     (
@@ -310,6 +310,17 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ),
     ("token_revoked", "A token was taken back.", "token"),
     (
+        "workspace_added",
+        "A workspace got a name. `directory` stands for kinds `snapshot` and `attach`; its path stands in the record alone, not in what the API shows of the event.",
+        "name, kind, directory?[path, inode, born_micros, device], include?[]",
+    ),
+    ("workspace_removed", "A workspace's name was taken away.", "name"),
+    (
+        "workspace_remounted",
+        "At its start the daemon found a workspace's directory on a device of another number, as after a reboot.",
+        "name, device",
+    ),
+    (
         "payload_redacted",
         "The owner let the text of an earlier event go; that event's facts, text hash and leaf stay.",
         "event",
@@ -318,6 +329,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "restored",
         "The data root was filled from a backup: how many events it held, their root, when it was made.",
         "events, root, made_at, files, workspaces",
+    ),
+    (
+        "content_released",
+        "What a session wrote was given out with nothing masked: the digest and the length of the patch.",
+        "session, sha256, bytes",
     ),
     (
         "loss_accepted",
@@ -329,6 +345,18 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "Callers were refused; counted by reason, by whom the token proved and by the account a chat named, at most once a minute.",
         "reason, count, by?, user_id?",
     ),
+    (
+        "pin_set",
+        "A person's PIN was set or changed. Only the digest of the file that holds its hash is in the log.",
+        "principal, hash_file",
+    ),
+    ("pin_removed", "A person's PIN was removed; their token alone decides from then on.", "principal"),
+    (
+        "pin_accepted",
+        "The right PIN was typed: for decisions on a plan version, or without one for an act of administration.",
+        "principal, session?, version?",
+    ),
+    ("pin_refused", "A wrong PIN was typed. After five in a row none is compared for a while.", "principal"),
     ("checkpoint_signed", "The daemon signed what the log was after `size` events.", "size, root, peaks[], key, note"),
     ("record_exported", "Somebody took the record of a session away, up to its event `last_seq`.", "session, last_seq"),
 ];

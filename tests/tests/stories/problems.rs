@@ -6,7 +6,7 @@ use calt_api::Code;
 use calt_core::decide::StepFacts;
 use calt_core::event::Envelope;
 use calt_core::isolation::{BoxSpec, Tier};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::{
     Action, ArtifactId, Command, Digest, EventId, Fact, Facts, RunId, Session as Replayed, SessionId, StepId, Timestamp,
 };
@@ -68,6 +68,14 @@ const fn story(code: Code) -> Story {
             world.owner().approve(&session, "a").expect(200);
             world.owner().run(&session, "a")
         }),
+        Code::HighRiskNotAlone => Answered(|world| {
+            let mut step = look("a");
+            step["risk"] = json!("high");
+            let owner = world.owner();
+            let session = owner.propose(&plan(1, &[step, look("b")]));
+            let items = owner.shown(&session, true, &["a", "b"]);
+            owner.decide(&session, "approve", &items)
+        }),
         Code::DryRun => Answered(dry_run),
         Code::IsolationUnavailable => {
             Below("tests/tests/stories/problems.rs", "a_command_is_refused_where_no_box_holds")
@@ -91,6 +99,11 @@ const fn story(code: Code) -> Story {
             Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_somebody_else_approves")
         }
         Code::AssuranceTooLow => Below("tests/tests/stories/people.rs", "where_the_owner_demands_it_a_flag_is_no_yes"),
+        Code::PinNotSet => Answered(|world| world.owner().post("/api/v1/unlock", &json!({"pin": "123456"}))),
+        Code::PinWrong | Code::PinLocked => {
+            Below("tests/tests/stories/pin.rs", "five_wrong_pins_lock_for_a_minute_and_a_restart_forgets_none")
+        }
+        Code::PinUnusable => Below("tests/tests/stories/pin.rs", "a_hash_file_that_was_swapped_opens_nothing"),
         Code::NeedsReplan => Answered(|world| {
             let session = approved(world);
             world.owner().reject(&session, "a", "not this").expect(200);
@@ -113,6 +126,16 @@ const fn story(code: Code) -> Story {
         Code::WorkspaceInUse => {
             Below("crates/core/tests/it/undo.rs", "a_session_opens_on_anothers_workspace_only_when_it_is_alone_there")
         }
+        Code::WorkspaceBusy => {
+            Below("tests/tests/stories/workspaces/attached.rs", "one_session_writes_in_a_directory_until_it_is_over")
+        }
+        Code::WorkspaceMoved => {
+            Below("tests/tests/stories/workspaces/attached.rs", "a_directory_that_moved_or_was_replaced_is_refused")
+        }
+        Code::WorkspaceUnusable => Below(
+            "tests/tests/stories/workspaces/copied.rs",
+            "what_cannot_be_copied_leaves_no_session_and_no_directory",
+        ),
         Code::SessionNotFound => Answered(|world| world.owner().get("/api/v1/sessions/session_nope")),
         Code::PlanNotFound => Answered(|world| world.owner().approve_plan(&planned(world), 7)),
         Code::StepNotFound => Answered(|world| world.owner().run(&planned(world), "nope")),
@@ -137,6 +160,9 @@ const fn story(code: Code) -> Story {
         }),
         Code::ButtonNotFound => Answered(|world| world.someone("chat", "relay").get("/api/v1/buttons/b_nope")),
         Code::TokenNotFound => Answered(|world| world.owner().post_nothing("/api/v1/tokens/tok_nope/revoke")),
+        Code::WorkspaceNotFound => {
+            Answered(|world| world.owner().post("/api/v1/sessions", &json!({"workspace": "nope"})))
+        }
         Code::PathNotFound => Answered(|world| world.owner().get("/api/v1/nothing")),
         Code::TokenMissing => Answered(|world| world.request("GET", "/api/v1/tools", &[], None)),
         Code::TokenInvalid => {
@@ -281,27 +307,25 @@ fn a_command_is_refused_where_no_box_holds() {
     let state = Replayed::replay(&log).unwrap().unwrap();
     let step = StepId::parse("a").unwrap();
     let box_spec: BoxSpec = serde_json::from_value(owner.step(&session, "a")["box"].clone()).unwrap();
+    let gathered = StepFacts {
+        version: 1,
+        plan: state.plan_digest().unwrap(),
+        inputs: Ok(state.step(&step).unwrap().inputs),
+        files: Vec::new(),
+        box_spec: Some(box_spec),
+    };
     let facts = Facts {
         now: log.last().unwrap().created_at,
         next_run: RunId(1),
         next_artifact: ArtifactId(1),
         tier: Tier::None,
         demands: calt_core::policy::Demands::default(),
-        step: Some(StepFacts {
-            version: 1,
-            plan: state.plan_digest().unwrap(),
-            inputs: Ok(state.step(&step).unwrap().inputs),
-            files: Vec::new(),
-            box_spec: Some(box_spec),
-        }),
+        steps: std::collections::HashMap::from([(step.clone(), gathered)]),
+        pin: calt_core::pin::PinFacts::default(),
         home: None,
+        neighbours: Vec::new(),
     };
-    let caller = Caller {
-        principal: PrincipalId::owner(),
-        kind: PrincipalKind::Person,
-        role: Role::Owner,
-        assurance: Assurance::Token,
-    };
+    let caller = Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner };
     let action = Action::StartStep { step, confirm_high_risk: false, masked_inputs: json!({}) };
     let start = Command { caller, claim: Claim::default(), action };
     let decision = calt_core::decide(Some(&state), &start, &facts);

@@ -37,12 +37,17 @@ pub(crate) enum SessionCommand {
         /// The ticket it belongs to
         #[arg(long = "ref", value_name = "TICKET")]
         ticket: Option<String>,
+        #[command(flatten)]
+        workspace: WorkspaceOption,
     },
     /// List sessions, newest first
     List {
         /// Only those with this status
         #[arg(long, value_parser = STATUSES)]
         status: Option<String>,
+        /// Also the sessions that `calt doctor` made and stopped
+        #[arg(long)]
+        probes: bool,
         #[command(flatten)]
         page: Page,
     },
@@ -50,6 +55,14 @@ pub(crate) enum SessionCommand {
     Show {
         /// The session
         session: String,
+    },
+    /// Print what a session wrote as one patch, as `git apply` takes it
+    Diff {
+        /// The session
+        session: String,
+        /// With nothing masked; that is recorded
+        #[arg(long)]
+        raw: bool,
     },
     /// Stop a session for good
     Stop {
@@ -92,8 +105,11 @@ pub(crate) enum PlanCommand {
     Approve {
         /// The session
         session: String,
-        /// The version
-        version: u32,
+        /// The version; without it the newest
+        version: Option<u32>,
+        /// Say yes to its steps too, but for those that write, are of high risk, or use what is not there yet
+        #[arg(long)]
+        with_steps: bool,
         /// Say yes without being asked; recorded as an unattended yes
         #[arg(long)]
         yes: bool,
@@ -119,12 +135,16 @@ pub(crate) enum StepCommand {
         /// The step
         step: String,
     },
-    /// See a step as it is now and say yes to it
+    /// See steps as they are now and say yes to them, to all or to none
     Approve {
         /// The session
         session: String,
-        /// The step
-        step: String,
+        /// The step, or several; one of high risk stands alone
+        #[arg(required_unless_present = "all", value_name = "STEP")]
+        steps: Vec<String>,
+        /// All that can be approved now, but for those of high risk
+        #[arg(long, conflicts_with = "steps")]
+        all: bool,
         /// Say yes without being asked, for low and medium risk; recorded as an unattended yes
         #[arg(long)]
         yes: bool,
@@ -289,6 +309,41 @@ pub(crate) enum PersonCommand {
     /// List people, agents and surfaces
     List,
     /// Remove a person; their tokens end with it
+    Remove {
+        /// The name
+        name: String,
+    },
+}
+
+/// On which workspace a new session works.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct WorkspaceOption {
+    /// Work on this workspace: its name, or a directory, which as a git repository is copied [default: an empty one]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) workspace: Option<String>,
+    /// Take along what is not committed in the repository
+    #[arg(long, requires = "workspace")]
+    pub(crate) uncommitted: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkspaceCommand {
+    /// Give a workspace a name
+    Add {
+        /// The name
+        name: String,
+        /// The directory; none for --kind own
+        directory: Option<PathBuf>,
+        /// A new empty one each time, a copy of the git repository each time, or the directory itself
+        #[arg(long, value_parser = ["own", "snapshot", "attach"])]
+        kind: String,
+        /// Files a snapshot takes along though git ignores them, such as '.venv/**'; may be given more than once
+        #[arg(long, value_name = "GLOB")]
+        include: Vec<String>,
+    },
+    /// List workspaces
+    List,
+    /// Take a workspace's name away; its directory stays as it is
     Remove {
         /// The name
         name: String,

@@ -64,6 +64,14 @@ pub(crate) enum AskedCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Say from which session a commit came that `calt land` made, and whether it is what that session wrote
+    Find {
+        /// The commit
+        commit: String,
+        /// A directory of the repository
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        repo: PathBuf,
+    },
     /// Sign a checkpoint over the log as it is and print it, to keep where nobody can change it
     Checkpoint {
         /// Print the newest that was signed instead of signing one

@@ -9,6 +9,7 @@ use crate::arguments::ArtifactsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::t;
 
 const LIST: &[(&str, &str)] = &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256")];
 
@@ -19,7 +20,7 @@ pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<
             let found = list(context, &client, &endpoint::LIST_ARTIFACTS, &[&session], Vec::new(), &page).await?;
             context.show(&found, |found| table(render::items(&found["items"]), LIST))?;
             if render::items(&found["items"]).is_empty() {
-                context.talk("Nothing yet: each run that succeeds leaves one artifact.\n");
+                context.talk(&t!("Nothing yet: each run that succeeds leaves one artifact.\n"));
             }
             more(context, &found);
             Ok(())
@@ -30,9 +31,11 @@ pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<
             let Some(path) = output else { return render::out_bytes(&bytes) };
             let name = path.display().to_string();
             std::fs::write(&path, &bytes)
-                .map_err(|error| Fault::usage(format!("`{name}` cannot be written: {error}")))?;
+                .map_err(|error| Fault::usage(t!("`{name}` cannot be written: {error}", name = name, error = error)))?;
             let said = json!({"path": name, "bytes": bytes.len()});
-            context.show(&said, |said| format!("{} ({} bytes)\n", render::word(&said["path"]), bytes.len()))
+            context.show(&said, |said| {
+                t!("{path} ({bytes} bytes)\n", path = render::word(&said["path"]), bytes = bytes.len())
+            })
         }
     }
 }

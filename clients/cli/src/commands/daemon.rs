@@ -6,6 +6,7 @@ use crate::arguments::{DaemonAction, DaemonArguments};
 use crate::autostart;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::words::t;
 
 pub(crate) async fn run(context: &Context, arguments: &DaemonArguments) -> Result<(), Fault> {
     match arguments.action {
@@ -15,7 +16,7 @@ pub(crate) async fn run(context: &Context, arguments: &DaemonArguments) -> Resul
     let stopped = autostart::stop(&context.data_root()?.value).await?;
     let pid = stopped.as_ref().map(|found| found.pid);
     context.show(&json!({"stopped": pid.is_some(), "pid": pid}), |_| match pid {
-        Some(pid) => format!("the daemon (process {pid}) has ended\n"),
-        None => "no daemon runs on this data root\n".to_owned(),
+        Some(pid) => t!("the daemon (process {pid}) has ended\n", pid = pid),
+        None => t!("no daemon runs on this data root\n"),
     })
 }

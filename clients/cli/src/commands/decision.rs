@@ -1,11 +1,28 @@
 //! How one decision on the command line is made: by a person who saw it and was asked, or by a flag.
 
-use crate::ask::{StandardInput, Terminal};
+use crate::ask::{StandardInput, Terminal, Yes};
 use crate::context::How;
 use crate::fault::Fault;
 
+/// A question, with the commands that lead on from its other answers.
+pub(super) struct Asking<'a> {
+    pub(super) question: &'a str,
+    /// How many files a yes writes.
+    pub(super) files: usize,
+    /// The same command once more.
+    pub(super) again: &'a str,
+    /// What to do instead of a yes.
+    pub(super) instead: String,
+}
+
 /// A yes to what is shown: asked for on a terminal, or given by `--yes` and recorded as that.
 pub(super) async fn consent(shown: &str, question: &str, yes: bool, again: &str) -> Result<How, Fault> {
+    let reject = again.replacen(" approve ", " reject ", 1).replacen(" skip ", " reject ", 1);
+    consent_to(Asking { question, files: 0, again, instead: format!("{reject} --reason WHY") }, shown, yes).await
+}
+
+/// The same, with what else could be done.
+pub(super) async fn consent_to(asking: Asking<'_>, shown: &str, yes: bool) -> Result<How, Fault> {
     if yes {
         return Ok(How::Flag);
     }
@@ -13,20 +30,16 @@ pub(super) async fn consent(shown: &str, question: &str, yes: bool, again: &str)
         return Err(Fault::Gate {
             message: "a yes is needed, and there is no terminal to ask on; on one, the same without `--yes` asks"
                 .to_owned(),
-            hint: format!("{again} --yes"),
+            hint: format!("{} --yes", asking.again),
         });
     };
     crate::ask::talk(shown);
-    match terminal.yes(&format!("\n{question}")).await? {
+    match terminal.agrees(&format!("\n{}", asking.question), Yes::to(asking.files)).await? {
         Some(true) => Ok(How::Prompt),
-        Some(false) => Err(Fault::Gate {
-            message: "you did not say yes; nothing was decided".to_owned(),
-            hint: format!(
-                "{} --reason WHY",
-                again.replacen(" approve ", " reject ", 1).replacen(" skip ", " reject ", 1)
-            ),
-        }),
-        None => Err(Fault::no_answer(again)),
+        Some(false) => {
+            Err(Fault::Gate { message: "you did not say yes; nothing was decided".to_owned(), hint: asking.instead })
+        }
+        None => Err(Fault::no_answer(asking.again)),
     }
 }
 

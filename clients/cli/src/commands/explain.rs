@@ -1,98 +1,279 @@
-//! `calt explain SESSION`: where it stands, why, and the exact next command.
+//! `calt explain SESSION`: where it stands, why, what is on disk, and the exact next command.
 
-use calt_api::endpoint;
+use std::collections::BTreeMap;
+
+use calt_api::client::{CallError, Client};
+use calt_api::visible::visible;
+use calt_api::{Next, endpoint};
 use serde_json::{Value, json};
 
+use super::inbox;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::look::{id, steps};
 use crate::render::{self, Sheet};
+use crate::table::{paragraph, rows};
+
+/// Lines of a failed run's output that are shown, the last ones.
+const LAST_LINES: usize = 10;
+/// Events looked at for what happened last.
+const NEWEST_EVENTS: &str = "20";
+/// Ends of runs looked at for what they wrote; the newest come first.
+const ENDS_MAX: &str = "500";
+/// The events that end a run.
+const ENDS: [&str; 3] = ["step_executed", "step_failed", "step_interrupted"];
+
+/// Everything that is asked about a session.
+struct Found {
+    session: Value,
+    plan: Value,
+    /// What waits of it, or null.
+    waits: Value,
+    newest: Vec<Value>,
+    /// Ends of runs, oldest first.
+    ends: Vec<Value>,
+    /// The run that failed last, or null.
+    failed_run: Value,
+}
 
 pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     let client = context.client().await?;
-    let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
-    let plan: Value = match shown["plan_version"].as_u64() {
-        Some(version) => context.fetch(&client, &endpoint::SHOW_PLAN, &[session, &version.to_string()], &[]).await?,
-        None => Value::Null,
-    };
-    let query = [("q", ""), ("limit", "20")];
-    let events: Value = context.fetch(&client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
-    let why = why(&shown, render::items(&events["items"]));
-    let next = serde_json::from_value(shown["next"].clone()).ok().and_then(|next| hint::command(&next, Some(session)));
-    let undo = way_back(&shown, render::items(&events["items"]));
-    let answer = json!({"session": shown, "why": why, "next_command": next, "undo_command": undo});
+    let found = look(context, &client, session).await?;
+    let why = found.why();
+    let next = found.next(session);
+    let undo = found.way_back(session);
+    let (on_disk, missing) = (found.on_disk(), found.not_on_disk());
+    let last_lines = found.last_lines();
+    let answer = json!({
+        "session": found.session, "why": why, "next_command": next, "undo_command": undo, "waits": found.waits,
+        "last_lines": last_lines, "on_disk": on_disk, "not_on_disk": missing,
+    });
     context.show(&answer, |_| {
         let mut sheet = Sheet::default();
-        sheet.line(format_args!("{session}: {}", render::word(&shown["status"])));
-        sheet.line(&why);
+        sheet.line(format_args!("{session}: {}", found.standing()));
+        if let Some(goal) = found.session["goal"].as_str().filter(|goal| !goal.is_empty()) {
+            sheet.add(&paragraph(&format!("goal: {}", calt_api::visible::visible_line(goal))));
+        }
+        sheet.add(&paragraph(&why));
+        for line in &last_lines {
+            sheet.line(format_args!("  │ {}", visible(line)));
+        }
         let row = |step: &Value| {
             vec![format!("  {}", render::word(&step["status"])), id(step).to_owned(), render::word(&step["title"])]
         };
-        sheet.add(&crate::table::rows(&steps(&plan).map(row).collect::<Vec<_>>()));
-        sheet.line(next.as_ref().map_or_else(
-            || "next: nothing; a stopped session stays stopped (`calt run PLAN` makes a new one)".to_owned(),
-            |next| format!("next: {next}"),
-        ));
-        if let Some(undo) = &undo {
-            sheet.line(format_args!("to take back what was written: {undo}"));
-        }
-        // The one step and the whole way: who came to decide wants to see it through.
-        if shown["status"].as_str().is_some_and(|status| status.starts_with("awaiting_")) {
-            sheet.line(format_args!("all of it: calt run --session {session}"));
-        }
-        if let Some(workspace) = context.workspace(&shown) {
+        sheet.add(&rows(&steps(&found.plan).map(row).collect::<Vec<_>>()));
+        sheet.add(&disk(&on_disk, &missing));
+        if let Some(workspace) = context.workspace(&found.session) {
             sheet.add(&render::files_in(&workspace));
         }
+        sheet.add(&found.ways(session, next.as_deref(), undo.as_deref()));
         sheet.done()
     })
 }
 
-/// The command that takes back what a failure or a stop left behind.
-fn way_back(session: &Value, newest_first: &[Value]) -> Option<String> {
-    let id = session["id"].as_str()?;
-    match session["status"].as_str()? {
-        "failed" => {
-            let end = newest_first.iter().find(|event| !event["run_id"].is_null() && is_end(event))?;
-            let payload: Value = serde_json::from_str(end["payload_text"].as_str()?).ok()?;
-            hint::command(&serde_json::from_value(payload["next"].clone()).ok()?, Some(id))
-        }
-        "cancelled" => newest_first
-            .iter()
-            .any(|event| !render::items(&event["facts"]["applied"]).is_empty())
-            .then(|| format!("calt undo {id}")),
-        _ => None,
-    }
-}
-
-fn is_end(event: &Value) -> bool {
-    ["step_executed", "step_failed", "step_interrupted"].iter().any(|kind| event["event_type"] == **kind)
-}
-
-/// Why it stands there: the status in words, and the last thing that mattered.
-fn why(session: &Value, newest_first: &[Value]) -> String {
-    let last = |kinds: &[&str]| {
-        newest_first.iter().find(|event| kinds.iter().any(|kind| event["event_type"] == **kind)).map(|event| {
-            let reason = render::what_came_of(event).map(|reason| format!(": {reason}")).unwrap_or_default();
-            // The daemon tells how a run ended; it decided nothing.
-            let by = match render::word(&event["principal"]).as_str() {
-                "daemon" => String::new(),
-                somebody => format!(" by {somebody}"),
-            };
-            format!("{}{by}{reason}", render::word(&event["summary"]))
-        })
+async fn look(context: &Context, client: &Client, session: &str) -> Result<Found, CallError> {
+    let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let plan: Value = match shown["plan_version"].as_u64() {
+        Some(version) => context.fetch(client, &endpoint::SHOW_PLAN, &[session, &version.to_string()], &[]).await?,
+        None => Value::Null,
     };
-    match session["status"].as_str().unwrap_or_default() {
-        "pending" => "It has no plan yet.".to_owned(),
-        "awaiting_plan_approval" => "A plan was handed in, and nobody has decided on it yet.".to_owned(),
-        "awaiting_step_approval" => "The plan is approved; the next step waits to be approved or executed.".to_owned(),
-        "running" => "A step is running.".to_owned(),
-        "succeeded" => "Every step succeeded or was left out.".to_owned(),
-        "failed" => last(&["step_failed", "step_interrupted", "step_rejected", "plan_rejected"]).map_or_else(
-            || "A step failed.".to_owned(),
-            |why| format!("Because: {why}. Only a new plan version leads on."),
-        ),
-        "cancelled" => last(&["session_stopped"]).unwrap_or_else(|| "It was stopped.".to_owned()),
-        other => other.to_owned(),
+    let inbox: Value = context.fetch(client, &endpoint::INBOX, &[], &[("session", session)]).await?;
+    let search = async |event_type: Option<&str>, limit: &str| {
+        let mut query = vec![("q", ""), ("limit", limit)];
+        query.extend(event_type.map(|event_type| ("event_type", event_type)));
+        let page: Value = context.fetch(client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
+        Ok::<_, CallError>(render::items(&page["items"]).to_vec())
+    };
+    let newest = search(None, NEWEST_EVENTS).await?;
+    let mut ends = Vec::new();
+    for event_type in ENDS {
+        ends.extend(search(Some(event_type), ENDS_MAX).await?);
     }
+    ends.sort_by_key(|event| event["id"].as_u64());
+    let failed = ends.iter().rfind(|event| event["event_type"] != "step_executed" && event["run_id"].is_number());
+    let failed_run = match failed.filter(|_| shown["status"] == "failed") {
+        Some(end) => context.fetch(client, &endpoint::SHOW_RUN, &[&end["run_id"].to_string()], &[]).await?,
+        None => Value::Null,
+    };
+    let waits = render::items(&inbox["items"]).first().cloned().unwrap_or_default();
+    Ok(Found { session: shown, plan, waits, newest, ends, failed_run })
+}
+
+impl Found {
+    fn status(&self) -> &str {
+        self.session["status"].as_str().unwrap_or_default()
+    }
+
+    /// The status, and what of it is easily overlooked.
+    fn standing(&self) -> String {
+        let mut said = vec![render::word(&self.session["status"])];
+        if self.session["needs_replan"] == Value::Bool(true) {
+            said.push("needs_replan".to_owned());
+        }
+        if self.session["mode"] == "dry_run" {
+            said.push("dry run: nothing is applied".to_owned());
+        }
+        said.join(", ")
+    }
+
+    /// Why it stands there: what waits since when, or the last thing that mattered.
+    fn why(&self) -> String {
+        match self.status() {
+            "pending" => "It has no plan yet.".to_owned(),
+            "awaiting_plan_approval" | "awaiting_step_approval" => self.waiting(),
+            "running" => self.running(),
+            "succeeded" => "Every step succeeded or was left out.".to_owned(),
+            "failed" => self.last(&["step_failed", "step_interrupted", "step_rejected", "plan_rejected"]).map_or_else(
+                || "A step failed.".to_owned(),
+                |why| format!("Because: {why}. Only a new plan version leads on."),
+            ),
+            "cancelled" => self.last(&["session_stopped"]).unwrap_or_else(|| "It was stopped.".to_owned()),
+            other => other.to_owned(),
+        }
+    }
+
+    fn waiting(&self) -> String {
+        if self.waits.is_null() {
+            return match serde_json::from_value(self.session["next"].clone()) {
+                Ok(Next::ExecuteStep { step, .. }) => format!("Step {step} is approved and waits to be executed."),
+                _ => "It waits for a yes or a no.".to_owned(),
+            };
+        }
+        let (what, since) = (inbox::what(&self.waits), render::time(&self.waits["since"]));
+        let roles: Vec<_> = render::items(&self.waits["roles"]).iter().map(render::word).collect();
+        format!("Since {since} it waits for {}: {what}.", roles.join(" or "))
+    }
+
+    fn running(&self) -> String {
+        let Some((place, step)) = steps(&self.plan).enumerate().find(|(_, step)| step["status"] == "running") else {
+            return "A step is running.".to_owned();
+        };
+        let started = self.newest.iter().find(|event| event["event_type"] == "step_started");
+        let since = started.map(|event| &event["created_at"]);
+        let elapsed = since.and_then(Value::as_str).and_then(|at| at.parse::<jiff::Timestamp>().ok()).map(|at| {
+            let seconds = jiff::Timestamp::now().duration_since(at).as_secs().max(0);
+            format!(", since {} ({seconds} s)", render::time(&Value::from(at.to_string())))
+        });
+        let of = render::items(&self.plan["steps"]).len();
+        format!("Step {} is running: {} of {of}{}.", id(step), place + 1, elapsed.unwrap_or_default())
+    }
+
+    /// The newest event of these types, in words.
+    fn last(&self, kinds: &[&str]) -> Option<String> {
+        let event = self.newest.iter().find(|event| kinds.iter().any(|kind| event["event_type"] == **kind))?;
+        let reason = render::what_came_of(event).map(|reason| format!(": {reason}")).unwrap_or_default();
+        // The daemon tells how a run ended; it decided nothing.
+        let by = match render::word(&event["principal"]).as_str() {
+            "daemon" => String::new(),
+            somebody => format!(" by {somebody}"),
+        };
+        Some(format!("{}{by}{reason}", render::word(&event["summary"])))
+    }
+
+    /// What the run that failed said at last.
+    fn last_lines(&self) -> Vec<String> {
+        let output = &self.failed_run["output"];
+        let text = |name: &str| output[name].as_str().unwrap_or_default().lines();
+        let lines: Vec<&str> = text("stdout").chain(text("stderr")).collect();
+        lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|&line| line.to_owned()).collect()
+    }
+
+    fn next(&self, session: &str) -> Option<String> {
+        let of = |next: &Value| serde_json::from_value(next.clone()).ok();
+        let next: Next = of(&self.waits["next"]).or_else(|| of(&self.session["next"]))?;
+        hint::command(&next, Some(session))
+    }
+
+    /// The command that takes back what a failure or a stop left behind.
+    fn way_back(&self, session: &str) -> Option<String> {
+        let has_written = || self.on_disk().iter().any(|file| file["change"] != "unclear");
+        let all = || has_written().then(|| hint::here(&format!("calt undo {session}")));
+        match self.status() {
+            // A run that failed half way names itself; otherwise everything the session wrote is meant.
+            "failed" => self.offered_by_the_last_run(session).or_else(all),
+            "cancelled" => all(),
+            _ => None,
+        }
+    }
+
+    fn offered_by_the_last_run(&self, session: &str) -> Option<String> {
+        let payload: Value = serde_json::from_str(self.ends.last()?["payload_text"].as_str()?).ok()?;
+        hint::command(&serde_json::from_value(payload["next"].clone()).ok()?, Some(session))
+    }
+
+    /// What runs wrote, by path, as it is now as far as calt knows.
+    fn on_disk(&self) -> Vec<Value> {
+        let mut files = BTreeMap::new();
+        for end in &self.ends {
+            let applied = render::items(&end["facts"]["applied"]).iter();
+            for file in applied {
+                let change = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
+                files.insert(render::word(&file["path"]), (change, end["run_id"].clone()));
+            }
+            for file in render::items(&end["facts"]["files"]).iter().filter(|file| file["finding"].is_string()) {
+                let change = match file["finding"].as_str() {
+                    Some("applied") => "wrote",
+                    Some("foreign") => "unclear",
+                    Some(_) | None => continue,
+                };
+                files.insert(render::word(&file["path"]), (change, end["run_id"].clone()));
+            }
+        }
+        let shown =
+            |(path, (change, run)): (String, (&str, Value))| json!({"path": path, "change": change, "run_id": run});
+        files.into_iter().map(shown).collect()
+    }
+
+    /// What the newest plan would write and has not.
+    fn not_on_disk(&self) -> Vec<Value> {
+        let open = steps(&self.plan).filter(|step| step["effect"] == "writes" && step["status"] != "succeeded");
+        open.flat_map(|step| {
+            let inputs = &step["inputs"];
+            let of_many = render::items(&inputs["files"]).iter().map(|file| &file["path"]);
+            let paths = of_many.chain([&inputs["path"]]).filter(|path| path.is_string());
+            paths.map(|path| json!({"path": path, "step_id": step["id"], "status": step["status"]})).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    /// The next command, and the other ways there are.
+    fn ways(&self, session: &str, next: Option<&str>, undo: Option<&str>) -> String {
+        let mut sheet = Sheet::default();
+        let none = "nothing; a stopped session stays stopped";
+        sheet.line(format_args!("next: {}", next.unwrap_or(none)));
+        let again = match self.status() {
+            "cancelled" => Some(("a new session", "calt run PLAN".to_owned())),
+            // The one step and the whole way: who came to decide wants to see it through.
+            status if status.starts_with("awaiting_") => Some(("all of it", format!("calt run --session {session}"))),
+            "running" => Some(("to end it", format!("calt session stop {session}"))),
+            _ => None,
+        };
+        if let Some((what, command)) = again {
+            sheet.line(format_args!("{what}: {}", hint::here(&command)));
+        }
+        if let Some(undo) = undo {
+            sheet.line(format_args!("to take back what was written: {undo}"));
+        }
+        sheet.done()
+    }
+}
+
+/// What has landed on disk and what not.
+fn disk(on_disk: &[Value], missing: &[Value]) -> String {
+    let mut sheet = Sheet::default();
+    for file in on_disk {
+        let (change, path, run) = (&file["change"], render::word(&file["path"]), render::word(&file["run_id"]));
+        sheet.line(if change == "unclear" {
+            format!("unclear: run {run} was cut off, and {path} is neither as before nor as planned")
+        } else {
+            format!("{} {path} (run {run})", render::word(change))
+        });
+    }
+    for file in missing {
+        let (path, step, status) = (&file["path"], &file["step_id"], &file["status"]);
+        let (path, step, status) = (render::word(path), render::word(step), render::word(status));
+        sheet.line(format_args!("not written: {path} (step {step} is {status})"));
+    }
+    sheet.done()
 }

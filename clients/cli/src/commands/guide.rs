@@ -5,39 +5,42 @@ use serde_json::json;
 use crate::context::Context;
 use crate::fault::Fault;
 
+/// One screen of 80 by 24, with lines left for the command and the prompt.
 const TEXT: &str = "\
 calt: plan -> approve -> execute -> record
 
-  A plan is a file of ordered steps; each step is one use of one tool.
-  Nothing runs before a person has said yes to the plan and to the step.
-  A write has two phases: a preview that is recorded, and an apply that does
-  exactly that. A failure stops everything; only a new, approved plan version
-  goes on. Everything is in an append-only record that you can search.
+  A program proposes a plan: ordered steps, each one use of one tool. Nothing
+  runs before a person said yes to the plan and to the step, and what runs is
+  what was seen. A write is previewed first. A failure stops everything: only a
+  new plan version leads on. All of it stands in a record, for good.
 
-  Try it             calt quickstart
-  Run a plan         calt run PLAN.yaml
-  Go on with one     calt run --session SESSION
-  Check a plan       calt plan check PLAN.yaml
-  Where it stands    calt explain SESSION
-  All sessions       calt session list
-  What happened      calt logs search WORD     (English and Japanese)
-  Take back a write  calt undo SESSION [RUN]
-  What tools may do  calt tools list
-  An agent's token   calt token create --name my-agent --role agent
-  What is set up     calt doctor
-  Stop a session     calt session stop SESSION
-  Stop the daemon    calt daemon stop
+First
+  calt quickstart              a small plan, with one refusal, in a minute
+  calt wizard run              asked question by question; Enter is harmless
+  calt doctor                  what is set up, what is missing, and the fix
+Then
+  calt run PLAN.yaml           see it, say yes, let it run, read the record
+  calt run --session SESSION   go on with one
+  calt explain SESSION         where it stands, why, and the next command
+  calt inbox                   what waits for you; `calt session list` has all
+  calt logs search WORD        what happened, in English and Japanese
+  calt undo SESSION            take back what was written
 
-  By hand, step by step:
-    calt session create --goal '...'        calt step approve SESSION STEP
-    calt plan import SESSION PLAN.yaml      calt step execute SESSION STEP
-    calt plan approve SESSION VERSION       calt artifacts list SESSION
-
-  Add --json to any command for data. Exit codes: 0 done, 1 the work failed,
-  2 usage, 3 the gate said no, 4 not found, 5 not reached or not allowed,
-  69 this machine cannot now, 70 a mistake of calt's own.
+More: calt help COMMAND; --json gives data. An agent gets a token of its own,
+which can never approve: calt token create --role agent
 ";
 
 pub(crate) fn run(context: &Context) -> Result<(), Fault> {
     context.show(&json!({"guide": TEXT}), |_| TEXT.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_and_the_prompt_below_it_fit_a_screen_of_80_by_24() {
+        assert!(TEXT.lines().count() <= 22, "{}", TEXT.lines().count());
+        assert!(TEXT.lines().all(|line| line.is_ascii() && line.len() < 80), "{TEXT}");
+    }
 }

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
+use crate::words::t;
 
 /// Widest line of text; a command is never cut.
 const LINE_COLUMNS: usize = 80;
@@ -46,7 +47,7 @@ pub(crate) async fn list(context: &Context, page: &Page) -> Result<(), Fault> {
         sheet.done()
     })?;
     if render::items(&found["items"]).is_empty() {
-        context.talk("Nothing waits.\n");
+        context.talk(&t!("Nothing waits.\n"));
     }
     list::more(context, &found);
     Ok(())
@@ -105,7 +106,8 @@ fn changed(context: &Context, change: Change, item: &Value) -> Result<(), Fault>
     match change {
         Change::Waits => render::out(&shown(item)),
         Change::Settled => {
-            let settled = format!("settled: {} {}", render::word(&item["session_id"]), short(item));
+            let settled =
+                t!("settled: {session} {what}", session = render::word(&item["session_id"]), what = short(item));
             render::out(&clip(&settled, LINE_COLUMNS))
         }
     }
@@ -117,7 +119,7 @@ fn shown(item: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{}  {}", render::time(&item["since"]), render::word(&item["session_id"])));
     sheet.line(format_args!("  {}", clip(&what(item), LINE_COLUMNS - 2)));
-    sheet.line(format_args!("  for {}", roles.join(", ")));
+    sheet.line(t!("  for {roles}", roles = roles.join(", ")));
     if let Some(title) = title(item) {
         sheet.line(format_args!("  {}", clip(&title, LINE_COLUMNS - 2)));
     }
@@ -131,13 +133,15 @@ fn shown(item: &Value) -> String {
 pub(crate) fn what(item: &Value) -> String {
     let (version, step) = (render::word(&item["plan_version"]), render::word(&item["step_id"]));
     match item["waits_for"].as_str().unwrap_or_default() {
-        "plan_approval" => format!("plan v{version} waits for a yes or a no"),
+        "plan_approval" => t!("plan v{version} waits for a yes or a no", version = version),
         "step_approval" => match item["pending_steps"].as_u64() {
-            Some(open) if open > 1 => format!("step {step} waits for a yes or a no, and {} after it", open - 1),
-            Some(_) | None => format!("step {step} waits for a yes or a no"),
+            Some(open) if open > 1 => {
+                t!("step {step} waits for a yes or a no, and {more} after it", step = step, more = open - 1)
+            }
+            Some(_) | None => t!("step {step} waits for a yes or a no", step = step),
         },
-        "risk_confirmation" => format!("step {step} is approved; its high risk is to be confirmed"),
-        "new_plan" => format!("plan v{version} cannot go on; a new version is needed"),
+        "risk_confirmation" => t!("step {step} is approved; its high risk is to be confirmed", step = step),
+        "new_plan" => t!("plan v{version} cannot go on; a new version is needed", version = version),
         other => other.to_owned(),
     }
 }
@@ -145,8 +149,8 @@ pub(crate) fn what(item: &Value) -> String {
 /// What waited, in two words.
 fn short(item: &Value) -> String {
     item["step_id"].as_str().map_or_else(
-        || format!("plan v{}", render::word(&item["plan_version"])),
-        |_| format!("step {}", render::word(&item["step_id"])),
+        || t!("plan v{version}", version = render::word(&item["plan_version"])),
+        |_| t!("step {step}", step = render::word(&item["step_id"])),
     )
 }
 

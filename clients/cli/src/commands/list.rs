@@ -8,6 +8,7 @@ use crate::arguments::Page;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::t;
 
 /// Fetches one page.
 pub(super) async fn list(
@@ -32,6 +33,6 @@ pub(super) fn table(items: &[Value], fields: &[(&str, &str)]) -> String {
 /// Says how the list goes on, if it does.
 pub(super) fn more(context: &Context, page: &Value) {
     if let Some(cursor) = page["next_cursor"].as_str() {
-        context.talk(&format!("There is more: add --cursor {}\n", calt_api::visible::visible_line(cursor)));
+        context.talk(&t!("There is more: add --cursor {cursor}\n", cursor = calt_api::visible::visible_line(cursor)));
     }
 }

@@ -1,13 +1,18 @@
 //! `calt logs`: search and follow.
 
+mod progress;
+
+use calt_api::client::Client;
 use calt_api::endpoint;
 
 use super::list::{list, more};
+use super::run::interrupted;
 use crate::arguments::LogsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::found::marked;
 use crate::render::{self, EventsOf, Place};
+use progress::Progress;
 
 pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -41,21 +46,37 @@ pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), F
             more(context, &found);
             Ok(())
         }
-        LogsCommand::Follow { session, after } => {
-            let mut stream = match &session {
-                Some(session) => client.stream(&endpoint::SESSION_EVENTS, &[session], after).await?,
-                None => client.stream(&endpoint::ALL_EVENTS, &[], after).await?,
-            };
-            while let Some((_, event)) = stream.next().await? {
-                if context.json() {
-                    render::out(&calt_api::visible::escape_json(&event.to_string()))?;
-                } else {
-                    render::out(&render::event(&event, whose(session.as_deref())))?;
-                }
-            }
-            Ok(())
-        }
+        LogsCommand::Follow { session, after } => follow(context, &client, session.as_deref(), after).await,
     }
+}
+
+/// Prints events as they come, and on a terminal what runs below them.
+async fn follow(context: &Context, client: &Client, session: Option<&str>, after: Option<u64>) -> Result<(), Fault> {
+    let mut stream = match session {
+        Some(session) => client.stream(&endpoint::SESSION_EVENTS, &[session], after).await?,
+        None => client.stream(&endpoint::ALL_EVENTS, &[], after).await?,
+    };
+    let of = whose(session);
+    let mut progress = Progress::new(context, client, of);
+    let followed = async {
+        while let Some((_, event)) = stream.next().await? {
+            let line = if context.json() {
+                calt_api::visible::escape_json(&event.to_string()).into_owned()
+            } else {
+                render::event(&event, of)
+            };
+            progress.print(&line)?;
+            progress.follow(&event).await;
+        }
+        Ok(())
+    };
+    let ended = tokio::select! {
+        ended = followed => ended,
+        // To be interrupted is how following ends.
+        () = interrupted() => Ok(()),
+    };
+    progress.end();
+    ended
 }
 
 /// Which end of a day is meant.

@@ -7,17 +7,19 @@ use crate::arguments::PersonCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::t;
 
 pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
         PersonCommand::Add { name, role, display, discord } => {
             let body = json!({"name": name, "role": role, "display": display, "discord": discord});
-            let added: Value = client.send(&endpoint::ADD_PERSON, &[], &body).await?;
-            let said =
-                |added: &Value| format!("{} {} added\n", render::word(&added["role"]), render::word(&added["name"]));
+            let added = context.send_administration(&client, &endpoint::ADD_PERSON, &[], &body).await?;
+            let said = |added: &Value| {
+                t!("{role} {name} added\n", role = render::word(&added["role"]), name = render::word(&added["name"]))
+            };
             context.show(&added, said)?;
-            context.talk(&format!("hint: calt token create --for {name}\n"));
+            context.talk(&t!("hint: {command}\n", command = format_args!("calt token create --for {name}")));
             Ok(())
         }
         PersonCommand::List => {
@@ -32,14 +34,15 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
                         ("DISPLAY", "display"),
                         ("DISCORD", "discord"),
                         ("TOKENS", "tokens"),
+                        ("PIN", "pin"),
                         ("REMOVED", "removed_at"),
                     ],
                 )
             })
         }
         PersonCommand::Remove { name } => {
-            let removed: Value = client.send(&endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
-            context.show(&removed, |_| format!("{name} removed; their tokens no longer open anything\n"))
+            let removed = context.send_administration(&client, &endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
+            context.show(&removed, |_| t!("{name} removed; their tokens no longer open anything\n", name = name))
         }
     }
 }

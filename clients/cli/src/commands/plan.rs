@@ -7,10 +7,13 @@ use calt_api::client::{Body, CallError, Client};
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
+use super::decision::Asking;
 use super::{PlanText, decision, read_plan};
+use crate::applies;
 use crate::arguments::PlanCommand;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::look::{self, Said};
 use crate::render::{self, Sheet};
 
 pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), Fault> {
@@ -38,7 +41,8 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let client = context.client().await?;
             let imported = import(&client, &session, &text).await?;
             context.show(&imported, render::plan)?;
-            context.talk(&format!("\nhint: calt plan approve {session} {}\n", render::word(&imported["version"])));
+            context.talk("\n");
+            context.hint(&format!("calt plan approve {session} {}", render::word(&imported["version"])));
             Ok(())
         }
         PlanCommand::Show { session, version } => {
@@ -46,22 +50,69 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let plan = show(context, &client, &session, version).await?;
             context.show(&plan, render::plan)
         }
-        PlanCommand::Approve { session, version, yes } => approve(context, &session, version, yes).await,
+        PlanCommand::Approve { session, version, with_steps: false, yes } => {
+            approve(context, &session, version, yes).await
+        }
+        PlanCommand::Approve { session, version, with_steps: true, yes } => {
+            approve_with_steps(context, &session, version, yes).await
+        }
         PlanCommand::Reject { session, version, reason } => reject(context, &session, version, reason).await,
     }
 }
 
-async fn approve(context: &Context, session: &str, version: u32, yes: bool) -> Result<(), Fault> {
+/// The plan with all that a first look covers: its reads, previews and commands whose inputs are known.
+async fn approve_with_steps(context: &Context, session: &str, version: Option<u32>, yes: bool) -> Result<(), Fault> {
     let client = context.client().await?;
-    let plan = show(context, &client, session, Some(version)).await?;
+    let plan = show(context, &client, session, version).await?;
+    let version = number(&plan["version"]);
+    let mut covered = Vec::new();
+    for step in look::steps(&plan) {
+        let detail: Value = context.fetch(&client, &endpoint::SHOW_STEP, &[session, look::id(step)], &[]).await?;
+        if look::is_early(&detail) {
+            covered.push(detail);
+        }
+    }
+    let shown = format!("{}{}", render::plan(&plan), applies::isolation(&covered));
+    let question = match covered.as_slice() {
+        [] => format!("Approve plan v{version}? None of its steps can be approved with it."),
+        some => format!("Approve plan v{version}, and its steps that write nothing ({})?", applies::ids(some)),
+    };
+    let again = format!("calt plan approve {session} {version} --with-steps");
+    let instead = format!("calt plan reject {session} {version} --reason WHY");
+    let asking = Asking { question: &question, files: 0, again: &again, instead };
+    let how = decision::consent_to(asking, &shown, yes).await?;
+    let mut items = vec![look::item(version, None, &plan)];
+    items.extend(covered.iter().map(|detail| look::item(version, Some(detail), detail)));
+    let said = Said { decision: "approve", items, how, shown: &shown, reason: None };
+    let decided = said.send(context, &client, session, None).await?;
+    context.show(&decided, |_| {
+        let mut text = format!("plan v{version} of {session} approved\n");
+        for detail in &covered {
+            text.push_str(&format!("step {} of {session} approved\n", look::id(detail)));
+        }
+        text
+    })?;
+    context.talk(&format!("hint: calt run --session {session}\n"));
+    Ok(())
+}
+
+fn number(version: &Value) -> u32 {
+    version.as_u64().and_then(|version| u32::try_from(version).ok()).unwrap_or_default()
+}
+
+async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bool) -> Result<(), Fault> {
+    let client = context.client().await?;
+    let plan = show(context, &client, session, version).await?;
+    let version = number(&plan["version"]);
     let shown = render::plan(&plan);
     let again = format!("calt plan approve {session} {version}");
     let question = format!("Approve plan v{version}?");
     let how = decision::consent(&shown, &question, yes, &again).await?;
     let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
-    let decided: Value = client.send(&endpoint::APPROVE_PLAN, &[session, &version.to_string()], &body).await?;
+    let decided =
+        context.decide(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))?;
-    context.talk(&format!("hint: calt run --session {session}\n"));
+    context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
 
@@ -73,9 +124,10 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     let (how, reason) = decision::reason(&shown, reason, &again).await?;
     let mut body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     body.reason = Some(reason);
-    let decided: Value = client.send(&endpoint::REJECT_PLAN, &[session, &version.to_string()], &body).await?;
+    let decided =
+        context.decide(&client, &endpoint::REJECT_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))?;
-    context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+    context.hint(&format!("calt run PLAN --session {session}"));
     Ok(())
 }
 

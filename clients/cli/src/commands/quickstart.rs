@@ -1,8 +1,8 @@
-//! `calt quickstart`: a small plan of its own, with one refusal shown first.
+//! `calt quickstart`: a small plan, one refusal, then the way it is meant, each explained in a line.
 
 use std::path::Path;
 
-use calt_api::client::CallError;
+use calt_api::client::{CallError, Client};
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
@@ -11,6 +11,10 @@ use super::{PlanText, is_standard_input, read_plan};
 use crate::ask::StandardInput;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
+use crate::look::{id, steps};
+use crate::render::{self, Sheet};
+use crate::table::rows;
 
 const PLAN: &str = "\
 title: \"Quickstart: one file, seen before it is written\"
@@ -40,18 +44,66 @@ pub(crate) async fn run(context: &Context, plan: Option<&Path>, yes: bool) -> Re
     let body = json!({"goal": "Try calt", "source": context.source()});
     let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
     let session = made["id"].as_str().unwrap_or_default().to_owned();
+    context.talk(&format!("1. A session is made: one goal, one empty workspace, one log.\n   {session}\n\n"));
     let imported = super::plan::import(&client, &session, &text).await?;
-    let first = imported["steps"][0]["id"].as_str().unwrap_or_default().to_owned();
-    context
-        .talk("First, one refusal. The plan is imported, nobody has approved it, and its first step is executed:\n\n");
-    context.talk(&format!("$ calt step execute {session} {first}\n"));
-    match client.send::<Value>(&endpoint::EXECUTE_STEP, &[&session, &first], &json!({})).await {
+    let version = render::word(&imported["version"]);
+    let shown: Value = context.fetch(&client, &endpoint::SHOW_PLAN, &[&session, &version], &[]).await?;
+    context.talk(&explained(&shown));
+    let first = imported["steps"][0]["id"].as_str().unwrap_or_default();
+    refused(context, &client, &session, first).await?;
+    context.talk("4. The way it is meant: you see everything, you say yes, it runs.\n\n");
+    let is_piped = plan.is_some_and(is_standard_input);
+    let input = if is_piped { StandardInput::HoldsThePlan } else { StandardInput::Free };
+    go_on(context, session.clone(), consent(yes, false, input)).await?;
+    context.talk(&format!("\n{}", next(&session)));
+    Ok(())
+}
+
+/// The steps, and what each tool does, in a line.
+fn explained(plan: &Value) -> String {
+    let mut sheet = Sheet::default();
+    sheet.line("2. A plan is handed in: steps in order, each one use of one tool.");
+    let row = |step: &Value| vec![format!("   {}", id(step)), what(step).to_owned()];
+    sheet.add(&rows(&steps(plan).map(row).collect::<Vec<_>>()));
+    sheet.line("");
+    sheet.done()
+}
+
+/// What a step does, for somebody who has seen none.
+fn what(step: &Value) -> &'static str {
+    match step["effect"].as_str() {
+        Some("reads") => "reads, and changes nothing",
+        Some("previews") => "shows what would be written, records it, and writes nothing",
+        Some("writes") => "writes exactly what was previewed, or refuses",
+        Some("spawns") => "runs a command in a box, without a network",
+        Some(_) | None => "is one use of one tool",
+    }
+}
+
+/// Executes a step nobody has approved, and shows what calt says.
+async fn refused(context: &Context, client: &Client, session: &str, step: &str) -> Result<(), Fault> {
+    context.talk("3. A refusal. Nobody has approved the plan, and its first step is executed:\n\n");
+    context.talk(&format!("$ {}\n", hint::here(&format!("calt step execute {session} {step}"))));
+    match client.send::<Value>(&endpoint::EXECUTE_STEP, &[session, step], &json!({})).await {
         Err(CallError::Problem(problem)) => context.talk(&Fault::Problem(problem).render()),
         Err(error @ CallError::Unexpected(_)) => return Err(error.into()),
         Ok(_) => return Err(Fault::Bug("a step ran without an approval".to_owned())),
     }
-    context.talk("\nNow the way it is meant: you see it, you say yes, it runs.\n\n");
-    let is_piped = plan.is_some_and(is_standard_input);
-    let input = if is_piped { StandardInput::HoldsThePlan } else { StandardInput::Free };
-    go_on(context, session, consent(yes, false, input)).await
+    context.talk("\nNothing ran. Each refusal names the command that leads on.\n\n");
+    Ok(())
+}
+
+/// What to try after it.
+fn next(session: &str) -> String {
+    let row = |(what, command): (&str, String)| vec![format!("  {what}"), hint::here(&command)];
+    let ways = [
+        ("What happened", format!("calt explain {session}")),
+        ("Take the file back", format!("calt undo {session}")),
+        ("A plan of your own", "calt wizard run".to_owned()),
+        ("On one screen", "calt guide".to_owned()),
+    ];
+    let mut sheet = Sheet::default();
+    sheet.line("What to try next");
+    sheet.add(&rows(&ways.map(row)));
+    sheet.done()
 }

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
+use super::find;
 use crate::arguments::{AskedCommand, RecordCommand};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::EventsOf;
+use crate::words::t;
 use crate::{hint, render};
 
 /// Bytes at the end of an exported record in which its last line stands.
@@ -23,6 +25,7 @@ pub(crate) async fn run(context: &Context, command: RecordCommand) -> Result<(),
         RecordCommand::Offline(_) => Err(Fault::Bug("the record was asked for and not handed over".to_owned())),
         RecordCommand::Asked(AskedCommand::Export { session, output }) => export(context, &session, output).await,
         RecordCommand::Asked(AskedCommand::Redact { event, reason, yes }) => redact(context, event, &reason, yes).await,
+        RecordCommand::Asked(AskedCommand::Find { commit, repo }) => find::run(context, &commit, &repo).await,
         RecordCommand::Asked(AskedCommand::Checkpoint { last }) => checkpoint(context, last).await,
     }
 }
@@ -37,13 +40,13 @@ async fn checkpoint(context: &Context, last: bool) -> Result<(), Fault> {
     };
     if newest.is_null() {
         return Err(Fault::Usage {
-            message: "no checkpoint was signed yet".to_owned(),
+            message: t!("no checkpoint was signed yet"),
             hint: Some("calt record checkpoint".to_owned()),
         });
     }
     context.show(&newest, |newest| newest["note"].as_str().unwrap_or_default().to_owned())?;
     let key = calt_api::visible::visible_line(newest["key"].as_str().unwrap_or_default()).into_owned();
-    context.talk(&format!("Signed over {} events. Its key: {key}\n", newest["size"]));
+    context.talk(&t!("Signed over {events} events. Its key: {key}\n", events = newest["size"], key = key));
     Ok(())
 }
 
@@ -56,18 +59,20 @@ async fn redact(context: &Context, event: u64, reason: &str, sure: bool) -> Resu
         let page = context.fetch(&client, &endpoint::ALL_EVENTS, &[], &query).await?;
         if let Some(found) = page["items"].get(0).filter(|found| found["id"].as_u64() == Some(event)) {
             context.talk(&render::events(std::slice::from_ref(found), EventsOf::All));
-            let answer = terminal.yes("\nIts text goes for good, out of the log and the files. Is that meant?").await?;
+            let answer =
+                terminal.yes(&t!("\nIts text goes for good, out of the log and the files. Is that meant?")).await?;
             if answer != Some(true) {
-                context.talk("Nothing was changed.\n");
+                context.talk(&t!("Nothing was changed.\n"));
                 return Ok(());
             }
         }
     }
     let body = json!({"reason": reason, "source": context.source()});
-    let gone: Value = client.send(&endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
-    context
-        .show(&gone, |gone| format!("the text of event {event} ({}) is gone\n", render::word(&gone["event_type"])))?;
-    context.talk("What was copied before has it still: backups, exported records, workspaces.\n");
+    let gone = context.send_administration(&client, &endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
+    context.show(&gone, |gone| {
+        t!("the text of event {event} ({kind}) is gone\n", event = event, kind = render::word(&gone["event_type"]))
+    })?;
+    context.talk(&t!("What was copied before has it still: backups, exported records, workspaces.\n"));
     Ok(())
 }
 
@@ -79,7 +84,8 @@ async fn export(context: &Context, session: &str, output: Option<PathBuf>) -> Re
     }
     let path = output.unwrap_or_else(|| PathBuf::from(format!("{session}.calt-record")));
     let name = path.display().to_string();
-    let unwritable = |error: std::io::Error| Fault::usage(format!("`{name}` cannot be written: {error}"));
+    let unwritable =
+        |error: std::io::Error| Fault::usage(t!("`{name}` cannot be written: {error}", name = name, error = error));
     // Asked first, so that a mistyped session leaves no file.
     context.fetch(&client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
     let mut file =
@@ -98,15 +104,20 @@ async fn export(context: &Context, session: &str, output: Option<PathBuf>) -> Re
     file.sync_all().map_err(unwritable)?;
     let said = json!({"path": name, "events": end["events"], "files": end["files"]});
     context.show(&said, |said| {
-        format!("{} ({} events, {} files)\n", render::word(&said["path"]), said["events"], said["files"])
+        let path = render::word(&said["path"]);
+        t!("{path} ({events} events, {files} files)\n", path = path, events = said["events"], files = said["files"])
     })?;
-    context.talk(&format!("To check it, here or on another machine: calt record verify {}\n", hint::quoted(&name)));
+    context.talk(&t!(
+        "To check it, here or on another machine: {command}\n",
+        command = format_args!("calt record verify {}", hint::quoted(&name))
+    ));
     Ok(())
 }
 
 /// The last line of the file, which stands there only if everything before it does.
 fn ended(file: &mut File, name: &str) -> Result<Value, Fault> {
-    let cut = || Fault::Machine { message: format!("the daemon did not finish `{name}`; its own log says why") };
+    let cut =
+        || Fault::Machine { message: t!("the daemon did not finish `{name}`; its own log says why", name = name) };
     let length = file.seek(SeekFrom::End(0)).map_err(|_| cut())? as i64;
     file.seek(SeekFrom::End(-length.min(LAST_LINE_BYTES_MAX))).map_err(|_| cut())?;
     let mut tail = Vec::new();

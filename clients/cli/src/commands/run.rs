@@ -9,8 +9,8 @@ use calt_api::{Code, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{PlanText, plan, read_plan};
-use crate::arguments::{Profile, RunArguments};
+use super::{PlanText, plan, read_plan, workspace};
+use crate::arguments::{Profile, RunArguments, WorkspaceOption};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
@@ -23,10 +23,11 @@ const SPINNER_TURN: Duration = Duration::from_millis(80);
 const DIGEST_DIGITS: usize = 12;
 
 /// What a new session is to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NewSession {
     pub(crate) applies_nothing: bool,
     pub(crate) profile: Profile,
+    pub(crate) workspace: WorkspaceOption,
 }
 
 /// In which session a plan is run.
@@ -50,7 +51,11 @@ pub(crate) async fn run(context: &Context, arguments: RunArguments) -> Result<()
     let is_piped = arguments.plan.as_deref().is_some_and(super::is_standard_input);
     let input = if is_piped { StandardInput::HoldsThePlan } else { StandardInput::Free };
     let consent = consent(arguments.yes, arguments.confirm_high_risk, input);
-    let new = NewSession { applies_nothing: arguments.dry_run, profile: arguments.profile };
+    let (applies_nothing, profile, workspace) = (arguments.dry_run, arguments.profile, arguments.workspace);
+    if arguments.session.is_some() && workspace.workspace.is_some() {
+        return Err(Fault::usage("a session has its workspace from the beginning: --workspace goes with a new one"));
+    }
+    let new = NewSession { applies_nothing, profile, workspace };
     match (plan, arguments.session) {
         (Some(plan), None) => run_plan(context, &plan, Into::New(new), consent).await,
         (Some(plan), Some(session)) => run_plan(context, &plan, Into::Session(session), consent).await,
@@ -68,7 +73,10 @@ pub(crate) async fn run_plan(context: &Context, text: &PlanText, into: Into, con
     };
     let checked = plan::check_text(context, &client, text, known).await?;
     let (session, applies_nothing) = match into {
-        Into::New(new) => (create(context, &client, new, &checked["title"]).await?, new.applies_nothing),
+        Into::New(new) => {
+            let applies_nothing = new.applies_nothing;
+            (create(context, &client, new, &checked["title"]).await?, applies_nothing)
+        }
         Into::Session(session) => {
             let shown = show_session(context, &client, &session).await?;
             let applies_nothing = shown["mode"] == "dry_run";
@@ -110,7 +118,7 @@ async fn create(context: &Context, client: &Client, new: NewSession, title: &Val
         "safety_profile": new.profile.word(),
         "source": context.source(),
     });
-    let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
+    let made = workspace::create_session(context, client, body, &new.workspace).await?;
     Ok(made["id"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -222,7 +230,7 @@ async fn follow(
     running: impl Future<Output = Result<Value, Fault>>,
 ) -> Result<(), Fault> {
     run.executing.replace(Some(name.to_owned()));
-    let spinner = spinner(run, label);
+    let spinner = spinner(run.context, label);
     let ended = running.await;
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
@@ -254,8 +262,9 @@ pub(crate) fn failed(ended: &Value, step: &str, of_session: &Value) -> Fault {
     Fault::Work { message: format!("step {step} {state}: {error}{stays}"), next }
 }
 
-fn spinner(run: &Run<'_>, label: &str) -> Option<ProgressBar> {
-    if run.context.json() || !std::io::stderr().is_terminal() {
+/// Something that moves while one waits; nothing where nobody looks.
+pub(crate) fn spinner(context: &Context, label: &str) -> Option<ProgressBar> {
+    if context.json() || !std::io::stderr().is_terminal() {
         return None;
     }
     let spinner = ProgressBar::new_spinner().with_message(label.to_owned());

@@ -1,13 +1,17 @@
 //! `calt session`: create, list, show, stop.
 
+use std::io::IsTerminal as _;
+
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use super::list::{list, more, table};
+use super::workspace;
 use crate::arguments::SessionCommand;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::render;
+use crate::render::{self, Place};
+use crate::words::t;
 
 const LIST: &[(&str, &str)] =
     &[("SESSION", "id"), ("STATUS", "status"), ("PLAN", "plan_version"), ("UPDATED", "updated_at"), ("GOAL", "goal")];
@@ -28,7 +32,7 @@ const FIELDS: &[(&str, &str)] = &[
 pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
-        SessionCommand::Create { goal, dry_run, profile, ticket } => {
+        SessionCommand::Create { goal, dry_run, profile, ticket, workspace } => {
             let body = json!({
                 "goal": goal,
                 "mode": if dry_run { "dry_run" } else { "normal" },
@@ -36,14 +40,15 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
                 "ref": ticket,
                 "source": context.source(),
             });
-            let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
+            let made = workspace::create_session(context, &client, body, &workspace).await?;
             context.show(&made, |made| render::pairs(made, FIELDS))?;
-            context.talk(&format!("hint: calt run PLAN --session {}\n", render::word(&made["id"])));
+            context.hint(&format!("calt run PLAN --session {}", render::word(&made["id"])));
             Ok(())
         }
-        SessionCommand::List { status, page } => {
+        SessionCommand::List { status, probes, page } => {
             let mut filter = Vec::new();
             filter.extend(status.as_deref().map(|status| ("status", status)));
+            filter.extend(probes.then_some(("include", "probes")));
             let shown = list(context, &client, &endpoint::LIST_SESSIONS, &[], filter, &page).await?;
             context.show(&shown, |shown| table(render::items(&shown["items"]), LIST))?;
             if render::items(&shown["items"]).is_empty() {
@@ -56,16 +61,46 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             let shown: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&session], &[]).await?;
             context.show(&shown, |shown| {
                 let mut text = render::pairs(shown, FIELDS);
+                text.push_str(&workspace::copied(&shown["workspace"]));
                 if let Some(workspace) = context.workspace(shown) {
                     text.push_str(&render::files_in(&workspace));
                 }
                 text
             })
         }
+        SessionCommand::Diff { session, raw } => {
+            let query = [("raw", "true"), ("source", context.source())];
+            let query: &[_] = if raw { &query } else { &[] };
+            let diff: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&session], query).await?;
+            if context.json() {
+                render::data(&diff)?;
+            } else if std::io::stdout().is_terminal() {
+                render::out(&render::diff(diff["diff"].as_str().unwrap_or_default(), Place::Data))?;
+            } else {
+                // A program takes the bytes as they are.
+                render::out_bytes(diff["diff"].as_str().unwrap_or_default().as_bytes())?;
+            }
+            left_out(context, &diff);
+            Ok(())
+        }
         SessionCommand::Stop { session } => {
             let stopped: Value =
                 client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
             context.show(&stopped, |_| format!("stopped for good: {session}\n"))
         }
+    }
+}
+
+/// Says on the side what is not in a diff, or not as it is.
+fn left_out(context: &Context, diff: &Value) {
+    if render::items(&diff["files"]).is_empty() && render::items(&diff["changed_since"]).is_empty() {
+        context.talk(&t!("Nothing was written.\n"));
+    }
+    for file in render::items(&diff["changed_since"]) {
+        let (path, why) = (render::word(&file["path"]), render::word(&file["reason"]));
+        context.talk(&t!("not in it: {path}: {why}\n", path = path, why = why));
+    }
+    if diff["masked"] == Value::Bool(true) {
+        context.talk(&t!("Something is masked, so it applies nowhere; `--raw` gives every byte, and is recorded.\n"));
     }
 }

@@ -4,7 +4,9 @@ use calt_api::client::Client;
 use calt_api::endpoint::{self, Endpoint};
 use serde_json::{Value, json};
 
+use super::decision::Asking;
 use super::{decision, run};
+use crate::applies;
 use crate::arguments::StepCommand;
 use crate::context::{Context, How};
 use crate::fault::Fault;
@@ -18,8 +20,12 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let detail = detail(context, &client, &session, &step).await?;
             context.show(&detail, |detail| shown(detail, Place::Data))
         }
-        StepCommand::Approve { session, step, yes, confirm_high_risk } => {
-            let detail = detail(context, &client, &session, &step).await?;
+        StepCommand::Approve { session, steps, all, yes, confirm_high_risk } => {
+            let [step] = steps.as_slice() else {
+                let named = (!all).then_some(steps);
+                return approve_many(context, &client, &session, named, yes).await;
+            };
+            let detail = detail(context, &client, &session, step).await?;
             let text = shown(&detail, Place::Talk);
             let again = format!("calt step approve {session} {step}");
             let is_high = detail["risk"] == "high";
@@ -33,7 +39,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let how = decision::consent(&text, &format!("{warning}Approve step {step}?"), yes, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: None };
             decide(context, &client, &endpoint::APPROVE_STEP, said, "approved").await?;
-            context.talk(&format!("hint: calt step execute {session} {step}\n"));
+            context.hint(&format!("calt step execute {session} {step}"));
             Ok(())
         }
         StepCommand::Reject { session, step, reason } => {
@@ -43,7 +49,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let (how, reason) = decision::reason(&text, reason, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: Some(reason) };
             decide(context, &client, &endpoint::REJECT_STEP, said, "rejected").await?;
-            context.talk(&format!("hint: calt run PLAN --session {session}\n"));
+            context.hint(&format!("calt run PLAN --session {session}"));
             Ok(())
         }
         StepCommand::Skip { session, step, reason, yes } => {
@@ -69,6 +75,75 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
     }
 }
 
+/// Several steps at once: those that are named, or all that can be approved now. All or none of them.
+async fn approve_many(
+    context: &Context,
+    client: &Client,
+    session: &str,
+    named: Option<Vec<String>>,
+    yes: bool,
+) -> Result<(), Fault> {
+    let again = match &named {
+        Some(steps) => format!("calt step approve {session} {}", steps.join(" ")),
+        None => format!("calt step approve {session} --all"),
+    };
+    let details = match &named {
+        Some(steps) => details(context, client, session, steps.iter().map(String::as_str)).await?,
+        None => waiting(context, client, session).await?,
+    };
+    if let Some(high) = details.iter().find(|detail| detail["risk"] == "high") {
+        let step = look::id(high);
+        return Err(Fault::Gate {
+            message: format!("step {step} is of high risk, and is approved alone"),
+            hint: format!("calt step approve {session} {step}"),
+        });
+    }
+    if details.is_empty() {
+        return Err(Fault::Gate {
+            message: format!("no step of {session} can be approved now, but those of high risk, one by one"),
+            hint: format!("calt explain {session}"),
+        });
+    }
+    let text = applies::steps(&details);
+    let question = format!("Approve these {} steps ({})?", details.len(), applies::ids(&details));
+    let files = applies::files_written(&details);
+    let instead = format!("calt step reject {session} STEP --reason WHY");
+    let asking = Asking { question: &question, files, again: &again, instead };
+    let how = decision::consent_to(asking, &text, yes).await?;
+    let version = |detail: &Value| detail["plan_version"].as_u64().and_then(|version| u32::try_from(version).ok());
+    let item = |detail: &Value| look::item(version(detail).unwrap_or_default(), Some(detail), detail);
+    let items = details.iter().map(item).collect();
+    let said = look::Said { decision: "approve", items, how, shown: &text, reason: None };
+    let decided = said.send(context, client, session, None).await?;
+    let line = |detail: &Value| format!("step {} of {session} approved\n", look::id(detail));
+    context.show(&decided, |_| details.iter().map(line).collect())?;
+    context.talk(&format!("hint: calt run --session {session}\n"));
+    Ok(())
+}
+
+/// Every step that can be approved now, together with others.
+async fn waiting(context: &Context, client: &Client, session: &str) -> Result<Vec<Value>, Fault> {
+    let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let Some(version) = shown["plan_version"].as_u64() else { return Ok(Vec::new()) };
+    let plan: Value = context.fetch(client, &endpoint::SHOW_PLAN, &[session, &version.to_string()], &[]).await?;
+    let mut all = details(context, client, session, look::steps(&plan).map(look::id)).await?;
+    all.retain(look::is_ready);
+    Ok(all)
+}
+
+async fn details<'s>(
+    context: &Context,
+    client: &Client,
+    session: &str,
+    steps: impl Iterator<Item = &'s str>,
+) -> Result<Vec<Value>, Fault> {
+    let mut details = Vec::new();
+    for step in steps {
+        details.push(detail(context, client, session, step).await?);
+    }
+    Ok(details)
+}
+
 async fn execute(
     context: &Context,
     client: &Client,
@@ -77,7 +152,7 @@ async fn execute(
     confirm_high_risk: bool,
 ) -> Result<(), Fault> {
     let body = json!({"confirm_high_risk": confirm_high_risk, "source": context.source()});
-    let started: Value = client.send_async(&endpoint::EXECUTE_STEP, &[session, step], &body).await?;
+    let started = context.send_execution(client, &[session, step], &body).await?;
     let ended = look::wait(client, &started["run_id"]).await?;
     let state = render::word(&ended["state"]);
     context.show(&ended, |ended| {
@@ -114,8 +189,16 @@ async fn decide(
     let (session, step) = (text("session_id"), text("id"));
     let mut body = context.decision(said.how, Some(text("digest").to_owned()), said.text);
     body.reason = said.reason;
-    let decided: Value = client.send(endpoint, &[session, step], &body).await?;
-    context.show(&decided, |_| format!("step {step} of {session} {done}\n"))
+    let decided = context.decide(client, endpoint, &[session, step], &json!(body)).await?;
+    context.show(&decided, |decided| {
+        let mut sheet = Sheet::default();
+        sheet.line(format_args!("step {step} of {session} {done}"));
+        for with in render::items(&decided["also_skipped"]) {
+            let [also, needed] = ["step_id", "depends_on"].map(|name| render::word(&with[name]));
+            sheet.line(format_args!("step {also} of {session} left out with {needed}"));
+        }
+        sheet.done()
+    })
 }
 
 async fn detail(context: &Context, client: &Client, session: &str, step: &str) -> Result<Value, Fault> {

@@ -7,16 +7,17 @@ use crate::arguments::TokenCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::t;
 
 pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
         TokenCommand::Create { name, person, role, expires } => {
             let body = json!({"name": name, "person": person, "role": role, "expires_at": expires});
-            let made: Value = client.send(&endpoint::CREATE_TOKEN, &[], &body).await?;
-            context.talk("This is the only time the token is shown:\n");
+            let made = context.send_administration(&client, &endpoint::CREATE_TOKEN, &[], &body).await?;
+            context.talk(&t!("This is the only time the token is shown:\n"));
             context.show(&made, |made| format!("{}\n", render::word(&made["token"])))?;
-            context.talk("hint: export CALT_DAEMON_TOKEN=TOKEN\n");
+            context.talk(&t!("hint: {command}\n", command = "export CALT_DAEMON_TOKEN=TOKEN"));
             Ok(())
         }
         TokenCommand::List => {
@@ -35,8 +36,8 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             })
         }
         TokenCommand::Revoke { public_name: token } => {
-            let _: Value = client.send(&endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
-            context.show(&json!({"id": token, "revoked": true}), |_| format!("token {token} revoked\n"))
+            context.send_administration(&client, &endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
+            context.show(&json!({"id": token, "revoked": true}), |_| t!("token {token} revoked\n", token = token))
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::{self, Sheet};
+use crate::words::t;
 
 pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -16,37 +17,42 @@ pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> R
     context.show(&made, shown)?;
     let into = render::word(&made["session_id"]);
     let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json()) else {
-        context.talk(&format!("hint: calt run --session {into}\n"));
+        context.hint(&format!("calt run --session {into}"));
         return Ok(());
     };
-    if terminal.yes("Look at this plan now?").await? == Some(true) {
+    if terminal.yes(&t!("Look at this plan now?")).await? == Some(true) {
         let consent = run::consent(false, false, StandardInput::Free);
         return run::go_on(context, into, consent).await;
     }
-    context.talk(&format!("hint: calt run --session {into}\n"));
+    context.hint(&format!("calt run --session {into}"));
     Ok(())
 }
 
 fn shown(made: &Value) -> String {
     let mut sheet = Sheet::default();
     let (session, version) = (render::word(&made["session_id"]), render::word(&made["version"]));
-    let new = if made["is_new_session"] == Value::Bool(true) { ", made for it on the same files" } else { "" };
+    let is_new = made["is_new_session"] == Value::Bool(true);
     sheet.line(render::word(&made["title"]));
-    sheet.line(format_args!("plan v{version} of {session}{new}"));
-    sheet.line("\nIt would put back, once it is approved");
+    sheet.line(if is_new {
+        t!("plan v{version} of {session}, made for it on the same files", version = version, session = session)
+    } else {
+        t!("plan v{version} of {session}", version = version, session = session)
+    });
+    sheet.line(t!("\nIt would put back, once it is approved"));
     for file in render::items(&made["taken_back"]) {
         let (path, run) = (render::word(&file["path"]), render::word(&file["run_id"]));
         sheet.line(match file["action"].as_str() {
-            Some("delete") => format!("  {path}: goes, as before run {run}"),
+            Some("delete") => t!("  {path}: goes, as before run {run}", path = path, run = run),
             Some("rename") => {
-                format!("  {path}: gets its name back from {}, as before run {run}", render::word(&file["from"]))
+                let from = render::word(&file["from"]);
+                t!("  {path}: gets its name back from {from}, as before run {run}", path = path, from = from, run = run)
             }
-            Some(_) | None => format!("  {path}: as before run {run}"),
+            Some(_) | None => t!("  {path}: as before run {run}", path = path, run = run),
         });
     }
     let left = render::items(&made["left_alone"]);
     if !left.is_empty() {
-        sheet.line("\nIt leaves alone");
+        sheet.line(t!("\nIt leaves alone"));
     }
     for file in left {
         sheet.line(format_args!("  {}: {}", render::word(&file["path"]), render::word(&file["reason"])));

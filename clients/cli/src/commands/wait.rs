@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
+use crate::words::t;
 
 /// Most reasons that are looked up; the newest come first.
 const REASONS_MAX: &str = "20";
@@ -82,7 +83,7 @@ fn is_settled(standing: &Value, until: Until) -> Result<bool, Fault> {
     if status == "pending" {
         let session = render::word(&standing["session_id"]);
         let hint = Some(format!("calt plan import {session} PLAN"));
-        return Err(Fault::Usage { message: format!("session {session} has no plan to wait for"), hint });
+        return Err(Fault::Usage { message: t!("session {session} has no plan to wait for", session = session), hint });
     }
     Ok(match until {
         Until::Decided => standing["waits"].is_null() || standing["waits"]["waits_for"] == "new_plan",
@@ -105,21 +106,25 @@ fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> R
         for reason in render::items(&standing["reasons"]) {
             let of = reason["step_id"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
             let (kind, why) = (render::word(&reason["event_type"]), render::word(&reason["reason"]));
-            sheet.line(format_args!("{kind}{of} by {}: {why}", render::word(&reason["by"])));
+            let by = render::word(&reason["by"]);
+            sheet.line(t!("{what} by {by}: {why}", what = kind + &of, by = by, why = why));
         }
         sheet.done()
     })?;
     let next = standing["next"].clone();
     let fault = if !is_settled {
-        let word = if until == Until::Done { "done" } else { "decided" };
+        let (word, message) = match until {
+            Until::Done => ("done", t!("session {session} is not done yet", session = session)),
+            Until::Decided => ("decided", t!("session {session} is not decided yet", session = session)),
+        };
         let hint = format!("calt wait {session} --until {word}");
-        Fault::StillWaiting { message: format!("session {session} is not {word} yet"), hint }
+        Fault::StillWaiting { message, hint }
     } else if said_no {
         let next = serde_json::from_value(next).ok();
-        Fault::Work { message: format!("session {session} is {status}"), next }
+        Fault::Work { message: t!("session {session} is {status}", session = session, status = status), next }
     } else {
         if let Some(next) = standing["next_command"].as_str() {
-            context.talk(&format!("hint: {next}\n"));
+            context.hint(next);
         }
         return Ok(());
     };

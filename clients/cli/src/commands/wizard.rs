@@ -1,19 +1,57 @@
 //! `calt wizard run`: question by question, each with a sensible default.
+//!
+//! Enter at every question ends in something harmless. Nothing is made before the last of them is answered, and a
+//! session in which nothing was decided is stopped again.
 
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
+use calt_api::client::Client;
+use calt_api::endpoint;
+use calt_api::visible::{clip, visible_line};
+use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Select, Text};
+use serde_json::{Value, json};
 
-use super::read_plan;
-use super::run::{Into, NewSession, run_plan};
+use super::run::{Into, interrupted, run_plan};
+use super::{PlanText, plan, read_plan};
 use crate::arguments::Profile;
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::Consent;
+use crate::render;
+
+const LOOK: &str = "look at the files of the workspace";
+const WRITE: &str = "write a file; you see it first";
+const COMMAND: &str = "run a command that only reads";
+const FILE: &str = "run a plan I have in a file";
+
+const NEW: &str = "a new one, with an empty workspace";
 
 const STRICT: &str = "strict: approvals cover exactly what runs";
 const DEV: &str = "dev: early approvals cover the plan as written";
+
+/// The plan file that is offered, if it is there.
+const PLAN_FILE: &str = "plan.yaml";
+/// Sessions that are offered, the newest ones.
+const SESSIONS_MAX: usize = 5;
+/// Sessions that are looked at for them.
+const SESSIONS_READ: &str = "50";
+/// Columns of a choice; a terminal of 80 columns does not break it.
+const CHOICE_COLUMNS: usize = 74;
+
+/// All that was answered.
+struct Answers {
+    plan: PlanText,
+    /// Where the plan is kept, if it is to be kept.
+    kept_in: Option<PathBuf>,
+    session: Option<String>,
+    is_dry_run: bool,
+    profile: Profile,
+    /// Whether Enter may say yes: what the wizard made itself, and what writes nothing.
+    is_harmless: bool,
+}
 
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
@@ -22,31 +60,206 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
             hint: Some("calt run PLAN --yes".to_owned()),
         });
     };
-    let plan = Text::new("Which plan?").with_help_message("a file, YAML or JSON").prompt().map_err(ended)?;
-    let text = read_plan(Path::new(plan.trim()))?;
-    let session = Text::new("Go on in which session? Leave it empty for a new one:").prompt().map_err(ended)?;
-    let session = session.trim().to_owned();
-    if !session.is_empty() {
-        return run_plan(context, &text, Into::Session(session), Consent::Person(terminal)).await;
+    let client = context.client().await?;
+    let answers = ask(context, &client).await?;
+    let checked = plan::check_text(context, &client, &answers.plan, answers.session.as_deref()).await?;
+    if let Some(path) = &answers.kept_in {
+        keep(path, &answers.plan.text)?;
+        context.talk(&format!("The plan is kept in {}\n", visible_line(&path.display().to_string())));
     }
-    let profile = Select::new("How strictly?", vec![STRICT, DEV]).prompt().map_err(ended)?;
-    let dry_run = Confirm::new("A dry run, which shows every write and leaves it out?").with_default(false).prompt();
-    let new = NewSession {
-        applies_nothing: dry_run.map_err(ended)?,
-        profile: if profile == DEV { Profile::Dev } else { Profile::Strict },
+    let terminal = if answers.is_harmless { terminal.where_enter_is_yes() } else { terminal };
+    let consent = Consent::Person(terminal);
+    if let Some(session) = answers.session {
+        return run_plan(context, &answers.plan, Into::Session(session), consent).await;
+    }
+    let session = create(context, &client, &answers, &checked["title"]).await?;
+    let run = run_plan(context, &answers.plan, Into::Session(session.clone()), consent);
+    let ended = tokio::select! {
+        biased;
+        ended = run => ended,
+        () = interrupted() => Err(nothing_begun()),
     };
-    run_plan(context, &text, Into::New(new), Consent::Person(terminal)).await
+    match ended {
+        Err(fault) if is_undecided(context, &client, &session).await => {
+            let body = json!({"source": context.source()});
+            let _: Value = client.send(&endpoint::STOP_SESSION, &[&session], &body).await?;
+            context.talk(&format!("Nothing was decided; {session} was stopped again.\n"));
+            if matches!(fault, Fault::Interrupted { .. }) {
+                return Err(nothing_begun());
+            }
+            if let Fault::Gate { message, .. } = fault {
+                return Err(Fault::Gate { message, hint: "calt wizard run".to_owned() });
+            }
+            Err(fault)
+        }
+        ended => {
+            if ended.is_ok() && answers.is_dry_run {
+                context.talk("\nIt was a dry run: nothing was written. To write it, answer n to that question:\n");
+                context.hint("calt wizard run");
+            }
+            ended
+        }
+    }
+}
+
+/// Asks everything. Nothing is made until the last answer is there.
+async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
+    let what = Select::new("What shall calt do?", vec![LOOK, WRITE, COMMAND, FILE]).prompt().map_err(ended)?;
+    let (plan, may_write) = match what {
+        WRITE => (writing()?, true),
+        COMMAND => (commanding()?, false),
+        FILE => (read_plan(&plan_file()?)?, true),
+        _ => (made("Look at the workspace", &[("look", "list_dir", json!({"path": "."}))]), false),
+    };
+    let is_own = what != FILE;
+    let session = which_session(context, client).await?;
+    let mut answers =
+        Answers { plan, kept_in: None, session, is_dry_run: false, profile: Profile::Strict, is_harmless: false };
+    if answers.session.is_none() {
+        if may_write {
+            let asked = Confirm::new("A dry run, which shows every write and leaves it out?").with_default(true);
+            answers.is_dry_run = asked.prompt().map_err(ended)?;
+        }
+        let profile = Select::new("How strictly?", vec![STRICT, DEV]).prompt().map_err(ended)?;
+        answers.profile = if profile == DEV { Profile::Dev } else { Profile::Strict };
+        answers.is_harmless = is_own && (answers.is_dry_run || !may_write);
+    }
+    if is_own {
+        let asked = Text::new("Keep this plan in a file?")
+            .with_help_message("its name; empty: no")
+            .with_validator(|name: &str| Ok(free(name)));
+        let name = asked.prompt().map_err(ended)?;
+        answers.kept_in = Some(PathBuf::from(name.trim())).filter(|name| !name.as_os_str().is_empty());
+    }
+    Ok(answers)
+}
+
+fn writing() -> Result<PlanText, Fault> {
+    let path = Text::new("Which file?").with_default("hello.txt").prompt().map_err(ended)?;
+    let content = Text::new("What is to stand in it?").with_default("Hello from calt.").prompt().map_err(ended)?;
+    let (path, content) = (path.trim(), format!("{content}\n"));
+    let preview = json!({"path": path, "content": content});
+    let apply = json!({"path": path, "content": content, "preview": "${steps.preview.output}"});
+    let steps = [("preview", "write_file_preview", preview), ("apply", "write_file_apply", apply)];
+    Ok(made(&format!("Write {path}"), &steps))
+}
+
+fn commanding() -> Result<PlanText, Fault> {
+    let command = Text::new("Which command?").with_default("ls -la").prompt().map_err(ended)?;
+    let command = command.trim();
+    Ok(made(&format!("Run {command}"), &[("run", "run_shell_readonly", json!({"command": command}))]))
+}
+
+fn plan_file() -> Result<PathBuf, Fault> {
+    let mut asked = Text::new("Which plan?").with_help_message("a file, YAML or JSON").with_validator(|name: &str| {
+        let is_there = Path::new(name.trim()).is_file();
+        Ok(if is_there { Validation::Valid } else { Validation::Invalid("there is no such file".into()) })
+    });
+    if Path::new(PLAN_FILE).is_file() {
+        asked = asked.with_default(PLAN_FILE);
+    }
+    Ok(PathBuf::from(asked.prompt().map_err(ended)?.trim()))
+}
+
+/// A plan of these steps. JSON is YAML: whatever was typed stays one value.
+fn made(title: &str, steps: &[(&str, &str, Value)]) -> PlanText {
+    let mut text = format!("title: {}\nsteps:\n", json!(title));
+    for (id, tool, inputs) in steps {
+        text.push_str(&format!("  - id: {id}\n    title: {}\n    tool: {tool}\n    inputs: {inputs}\n", json!(title)));
+    }
+    PlanText { name: "the wizard's plan".to_owned(), text }
+}
+
+/// A session that takes a plan, or a new one.
+async fn which_session(context: &Context, client: &Client) -> Result<Option<String>, Fault> {
+    let query = [("limit", SESSIONS_READ)];
+    let listed: Value = context.fetch(client, &endpoint::LIST_SESSIONS, &[], &query).await?;
+    let open = |session: &&Value| {
+        ["pending", "awaiting_plan_approval", "awaiting_step_approval", "failed"]
+            .iter()
+            .any(|status| session["status"] == *status)
+    };
+    let open: Vec<&Value> = render::items(&listed["items"]).iter().filter(open).take(SESSIONS_MAX).collect();
+    if open.is_empty() {
+        return Ok(None);
+    }
+    let shown = |session: &&Value| {
+        let [id, status, goal] = ["id", "status", "goal"].map(|name| render::word(&session[name]));
+        clip(&format!("{id}  {status}  {goal}"), CHOICE_COLUMNS).into_owned()
+    };
+    let mut choices = vec![NEW.to_owned()];
+    choices.extend(open.iter().map(shown));
+    let chosen = Select::new("In which session?", choices).raw_prompt().map_err(ended)?.index;
+    Ok(chosen.checked_sub(1).and_then(|place| open[place]["id"].as_str()).map(str::to_owned))
+}
+
+/// Whether a plan can be kept under a name.
+fn free(name: &str) -> Validation {
+    if name.trim().is_empty() || std::fs::symlink_metadata(name.trim()).is_err() {
+        return Validation::Valid;
+    }
+    Validation::Invalid("something of that name is there already".into())
+}
+
+/// Writes the plan; what is there already is never replaced.
+fn keep(path: &Path, text: &str) -> Result<(), Fault> {
+    let written = std::fs::File::create_new(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.flush()));
+    written.map_err(|error| Fault::usage(format!("the plan cannot be kept in `{}`: {error}", path.display())))
+}
+
+async fn create(context: &Context, client: &Client, answers: &Answers, title: &Value) -> Result<String, Fault> {
+    let body = json!({
+        "goal": title,
+        "mode": if answers.is_dry_run { "dry_run" } else { "normal" },
+        "safety_profile": answers.profile.word(),
+        "source": context.source(),
+    });
+    let made: Value = client.send(&endpoint::CREATE_SESSION, &[], &body).await?;
+    Ok(made["id"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Whether nobody has said yes or no in a session yet.
+async fn is_undecided(context: &Context, client: &Client, session: &str) -> bool {
+    let shown = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await.unwrap_or_default();
+    ["pending", "awaiting_plan_approval"].iter().any(|status| shown["status"] == *status)
+}
+
+fn nothing_begun() -> Fault {
+    Fault::Interrupted { message: "interrupted; nothing was begun".to_owned(), hint: "calt wizard run".to_owned() }
 }
 
 fn ended(error: InquireError) -> Fault {
     match error {
-        InquireError::OperationCanceled | InquireError::OperationInterrupted => Fault::Interrupted {
-            message: "interrupted; nothing was begun".to_owned(),
-            hint: "calt wizard run".to_owned(),
-        },
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => nothing_begun(),
         InquireError::NotTTY => Fault::usage("the wizard asks questions, and there is no terminal to ask on"),
         InquireError::InvalidConfiguration(reason) => Fault::Bug(reason),
         InquireError::IO(error) => Fault::usage(format!("the terminal cannot be read: {error}")),
         InquireError::Custom(error) => Fault::Bug(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_typed_stays_one_value_of_the_plan() {
+        let plan = made("a: \"b\"\n# c", &[("run", "run_shell_readonly", json!({"command": "cat 'x: y' #\n- z"}))]);
+        let lines: Vec<&str> = plan.text.lines().collect();
+        assert_eq!(lines.len(), 6, "{}", plan.text);
+        assert_eq!(lines[0], r#"title: "a: \"b\"\n# c""#);
+        assert_eq!(lines[5], r#"    inputs: {"command":"cat 'x: y' #\n- z"}"#);
+    }
+
+    #[test]
+    fn a_plan_is_kept_only_where_nothing_is() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("p.yaml");
+        keep(&path, "one").unwrap();
+        assert!(keep(&path, "two").is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one");
+        assert!(matches!(free(path.to_str().unwrap()), Validation::Invalid(_)));
+        assert!(matches!(free(" "), Validation::Valid));
     }
 }

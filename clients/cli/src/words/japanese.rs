@@ -14,4 +14,187 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "plan `{name}` has {count} problems and cannot be imported",
         "プラン `{name}` に {count} 件の問題があり、取り込めません",
     ),
+    // PINs.
+    ("Your PIN, to decide on plan v{version} of {session}: ", "{session} のプラン v{version} を決定するための PIN: "),
+    ("Your PIN, for this act of administration: ", "この管理操作のための PIN: "),
+    // The daemon and its place.
+    ("the daemon did not start: {reason}", "デーモンを起動できませんでした: {reason}"),
+    ("it said nothing in `{log}`", "`{log}` に何も残していません"),
+    (
+        "the daemon (process {pid}) cannot be told to end: {error}",
+        "デーモン（プロセス {pid}）に終了を伝えられません: {error}",
+    ),
+    ("the daemon (process {pid}) does not end", "デーモン（プロセス {pid}）が終了しません"),
+    ("the daemon (process {pid}) has ended\n", "デーモン（プロセス {pid}）は終了しました\n"),
+    ("no daemon runs on this data root\n", "このデータディレクトリーで動いているデーモンはありません\n"),
+    ("the data root `{root}` cannot be used: {error}", "データディレクトリー `{root}` を使えません: {error}"),
+    (
+        "there is no place for data: neither `HOME` nor `XDG_DATA_HOME` is set",
+        "データの置き場所がありません。`HOME` も `XDG_DATA_HOME` も設定されていません",
+    ),
+    ("configuration file `{path}` cannot be read: {reason}", "設定ファイル `{path}` を読めません: {reason}"),
+    (
+        "there is no token for {address}: a stored one is sent to no other address",
+        "{address} のトークンがありません。保存されたトークンをほかの宛先へ送ることはありません",
+    ),
+    // What waits.
+    ("Nothing waits.\n", "待っているものはありません。\n"),
+    ("settled: {session} {what}", "決着: {session} {what}"),
+    ("  for {roles}", "  決められる役割: {roles}"),
+    ("plan v{version} waits for a yes or a no", "プラン v{version} が承認か却下を待っています"),
+    (
+        "step {step} waits for a yes or a no, and {more} after it",
+        "ステップ {step} が承認か却下を待っています（この後に {more} 件）",
+    ),
+    ("step {step} waits for a yes or a no", "ステップ {step} が承認か却下を待っています"),
+    (
+        "step {step} is approved; its high risk is to be confirmed",
+        "ステップ {step} は承認済みです。高リスクの確認が必要です",
+    ),
+    ("plan v{version} cannot go on; a new version is needed", "プラン v{version} は先へ進めません。新しい版が必要です"),
+    ("plan v{version}", "プラン v{version}"),
+    ("step {step}", "ステップ {step}"),
+    ("session {session} has no plan to wait for", "セッション {session} には待つべきプランがありません"),
+    ("{what} by {by}: {why}", "{what}（{by}）: {why}"),
+    ("session {session} is not done yet", "セッション {session} はまだ終わっていません"),
+    ("session {session} is not decided yet", "セッション {session} はまだ決定されていません"),
+    ("session {session} is {status}", "セッション {session} は {status} です"),
+    ("hint: {command}\n", "ヒント: {command}\n"),
+    // Taking back.
+    ("Look at this plan now?", "このプランを今見ますか。"),
+    ("plan v{version} of {session}", "{session} のプラン v{version}"),
+    (
+        "plan v{version} of {session}, made for it on the same files",
+        "{session} のプラン v{version}（同じファイルの上に新しく作ったセッション）",
+    ),
+    ("\nIt would put back, once it is approved", "\n承認されると、次のものを元へ戻します"),
+    ("  {path}: goes, as before run {run}", "  {path}: なくなります（実行 {run} の前と同じ）"),
+    (
+        "  {path}: gets its name back from {from}, as before run {run}",
+        "  {path}: {from} から元の名前に戻ります（実行 {run} の前と同じ）",
+    ),
+    ("  {path}: as before run {run}", "  {path}: 実行 {run} の前と同じになります"),
+    ("\nIt leaves alone", "\n次のものはそのままにします"),
+    // The record.
+    ("no checkpoint was signed yet", "署名されたチェックポイントはまだありません"),
+    ("Signed over {events} events. Its key: {key}\n", "{events} 件のイベントに署名しました。鍵: {key}\n"),
+    (
+        "\nIts text goes for good, out of the log and the files. Is that meant?",
+        "\nその文面はログからもファイルからも完全に消えます。よろしいですか。",
+    ),
+    ("Nothing was changed.\n", "何も変更していません。\n"),
+    ("the text of event {event} ({kind}) is gone\n", "イベント {event}（{kind}）の文面を消しました\n"),
+    (
+        "What was copied before has it still: backups, exported records, workspaces.\n",
+        "以前の写しには残っています（バックアップ、書き出した記録、ワークスペース）。\n",
+    ),
+    ("`{name}` cannot be written: {error}", "`{name}` に書き込めません: {error}"),
+    ("{path} ({events} events, {files} files)\n", "{path}（イベント {events} 件、ファイル {files} 件）\n"),
+    (
+        "To check it, here or on another machine: {command}\n",
+        "この機械でも別の機械でも、次のコマンドで確かめられます: {command}\n",
+    ),
+    (
+        "the daemon did not finish `{name}`; its own log says why",
+        "デーモンが `{name}` を書き終えませんでした。理由はデーモンのログにあります",
+    ),
+    // People and tokens.
+    ("{role} {name} added\n", "{name} を {role} として追加しました\n"),
+    ("{name} removed; their tokens no longer open anything\n", "{name} を外しました。そのトークンはもう使えません\n"),
+    ("This is the only time the token is shown:\n", "トークンが表示されるのは今だけです:\n"),
+    ("token {token} revoked\n", "トークン {token} を失効させました\n"),
+    // Lists and artifacts.
+    (
+        "Nothing yet: each run that succeeds leaves one artifact.\n",
+        "まだありません。成功した実行ごとに成果物が一つ残ります。\n",
+    ),
+    ("{path} ({bytes} bytes)\n", "{path}（{bytes} バイト）\n"),
+    ("There is more: add --cursor {cursor}\n", "続きがあります: --cursor {cursor} を付けてください\n"),
+    // Landing.
+    ("there is no place for a temporary index: {error}", "一時的なインデックスを置く場所がありません: {error}"),
+    ("`{directory}` is in no git repository", "`{directory}` は git リポジトリーの中にありません"),
+    ("git does not know who you are", "git にあなたの名前が設定されていません"),
+    ("the patch does not fit commit {base}: {why}", "パッチはコミット {base} に合いません: {why}"),
+    ("git names something that is not UTF-8", "git が UTF-8 でない名前を返しました"),
+    ("git is not installed", "git が入っていません"),
+    ("git cannot be started: {error}", "git を起動できません: {error}"),
+    ("git {word}: {said}", "git {word}: {said}"),
+    (
+        "session {session} is {status}, not succeeded; `--unfinished` lands what there is",
+        "セッション {session} は {status} で、まだ成功していません。`--unfinished` なら今あるものを取り込みます",
+    ),
+    (
+        "not everything can land: `{path}`: {why} ({more} more); `--unfinished` leaves these out",
+        "すべては取り込めません: `{path}`: {why}（ほか {more} 件）。`--unfinished` ならこれらを除きます",
+    ),
+    ("session {session} wrote nothing", "セッション {session} は何も書いていません"),
+    (
+        "session {session} began from no commit; name one",
+        "セッション {session} の元になったコミットがありません。指定してください",
+    ),
+    (
+        "commit {commit} is not in the repository at `{directory}`",
+        "コミット {commit} は `{directory}` のリポジトリーにありません",
+    ),
+    (
+        "no signed checkpoint covers the session yet; wait for the next, or ask the owner to sign one",
+        "セッションを含む署名済みのチェックポイントがまだありません。次を待つか、所有者に署名を頼んでください",
+    ),
+    (
+        "the message of a patch cannot hold the line `{line}`",
+        "パッチのメッセージには `{line}` という行を入れられません",
+    ),
+    ("`{name}` is no name for a branch", "`{name}` はブランチの名前になりません"),
+    ("`{name}` is there already, and stays as it is", "`{name}` はすでにあり、そのままにします"),
+    (
+        "`{path}` would not land as it stands in the workspace: it was another file at the base commit",
+        "`{path}` はワークスペースと同じにはなりません。元のコミットでは別の内容でした",
+    ),
+    (
+        "branch {branch}: commit {commit}, {files} files\n",
+        "ブランチ {branch}: コミット {commit}、ファイル {files} 件\n",
+    ),
+    ("commit {commit}, {files} files\n", "コミット {commit}、ファイル {files} 件\n"),
+    (
+        "Your working tree is as it was. To take it over: {command}\n",
+        "作業ツリーは元のままです。取り込むには: {command}\n",
+    ),
+    ("{path} ({files} files)\n", "{path}（ファイル {files} 件）\n"),
+    ("It leads on from {base}. To take it over: {command}\n", "{base} に続くものです。取り込むには: {command}\n"),
+    ("Nothing was written.\n", "何も書かれていません。\n"),
+    ("not in it: {path}: {why}\n", "含まれないもの: {path}: {why}\n"),
+    (
+        "Something is masked, so it applies nowhere; `--raw` gives every byte, and is recorded.\n",
+        "伏せた箇所があるため、適用できません。`--raw` ならすべてのバイトを渡し、そのことを記録します。\n",
+    ),
+    // From a commit to the record.
+    ("there is no commit `{commit}` in `{repo}`", "`{repo}` にコミット `{commit}` はありません"),
+    (
+        "commit {commit} does not say that it came out of calt",
+        "コミット {commit} には calt から来たという記述がありません",
+    ),
+    ("plan v{version} has another digest", "プラン v{version} のダイジェストが違います"),
+    ("event {event} is not one of this session", "イベント {event} はこのセッションのものではありません"),
+    (
+        "no checkpoint over {size} events has this root",
+        "{size} 件のイベントのチェックポイントに、このルートのものはありません",
+    ),
+    ("{name} approved nothing in this session", "{name} はこのセッションで何も承認していません"),
+    (
+        "the commit has {count} parents, and one landed has one",
+        "コミットの親が {count} 個あります。取り込まれたものなら一つです",
+    ),
+    (
+        "`{path}` was changed, and not by this session",
+        "`{path}` が変更されていますが、このセッションによるものではありません",
+    ),
+    ("`{path}` is not as the session wrote it", "`{path}` はセッションが書いた内容と違います"),
+    ("session {session}", "セッション {session}"),
+    ("plan v{version}, approved by {people}", "プラン v{version}、承認: {people}"),
+    (
+        "event {event}, under a signed tree of {size} events",
+        "イベント {event}（{size} 件のイベントの署名された木の中）",
+    ),
+    ("DIFFERS: {what}", "相違: {what}"),
+    ("The commit is what the record says.", "コミットは記録のとおりです。"),
 ];

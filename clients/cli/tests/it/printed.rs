@@ -193,7 +193,7 @@ fn the_guide_fits_on_one_screen() {
     let world = World::asleep(&[]);
     let guide = world.calt(&["guide"]);
     assert_eq!(guide.code, 0);
-    assert!(guide.stdout.lines().count() <= 40);
+    assert!(guide.stdout.lines().count() <= 22);
     assert!(guide.stdout.lines().all(|line| line.chars().count() <= 80), "{}", guide.stdout);
     assert!(!world.data_root().exists(), "the guide needs no daemon");
 }

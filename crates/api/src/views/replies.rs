@@ -170,6 +170,8 @@ reply! {
         gate: String,
         /// The recorded preview's diff, masked.
         diff: Option<String>,
+        /// Files that are not as the preview this step names found them.
+        changed_since_preview: Vec<String>,
         /// What the run would refuse, and the like.
         remarks: Value,
         /// Who approved, when and how.
@@ -206,6 +208,44 @@ reply! {
         skipped: bool,
         /// One id for all that was decided in one look.
         decision_id: String,
+        /// What was left out with it, because it cannot run without it or would be for nothing.
+        also_skipped: Vec<AlsoSkipped>,
+    }
+}
+
+reply! {
+    /// A step that was left out with another one.
+    AlsoSkipped {
+        /// The step.
+        step_id: String,
+        /// The step it was left out with.
+        depends_on: String,
+    }
+}
+
+reply! {
+    /// Many decisions of one look.
+    DecisionsReply {
+        /// The session.
+        session_id: String,
+        /// One id for all that was decided in one look.
+        decision_id: String,
+        /// What was decided, in the order of the list; what was left out with a step follows it.
+        items: Vec<DecidedItem>,
+    }
+}
+
+reply! {
+    /// One thing that was decided.
+    DecidedItem {
+        /// The plan version.
+        plan_version: u32,
+        /// The step; `null` is the plan itself.
+        step_id: Option<String>,
+        /// `approve`, `reject` or `skip`.
+        decision: String,
+        /// The step it was left out with, when the list did not name it.
+        depends_on: Option<String>,
     }
 }
 
@@ -545,9 +585,39 @@ reply! {
         discord: Option<String>,
         /// Tokens that are neither revoked nor past their end.
         tokens: u64,
+        /// Whether a PIN stands: `set`, `none`, or `unusable` when the file with its hash is not the recorded one.
+        pin: String,
         /// RFC 3339, UTC.
         created_at: String,
         /// When they were removed.
+        removed_at: Option<String>,
+    }
+}
+
+reply! {
+    /// What a PIN opened. The key is shown this once.
+    UnlockReply {
+        /// The key: sent as `unlock` with each decision on the plan version, or with one act of administration.
+        unlock: String,
+        /// Until when it opens anything, RFC 3339.
+        expires_at: String,
+    }
+}
+
+reply! {
+    /// A workspace that has a name.
+    WorkspaceView {
+        /// The name.
+        name: String,
+        /// `own`, `snapshot` or `attach`.
+        kind: String,
+        /// The directory; told to those who may approve.
+        path: Option<String>,
+        /// Patterns of files a snapshot takes along.
+        include: Vec<String>,
+        /// RFC 3339, UTC.
+        created_at: String,
+        /// When it was removed.
         removed_at: Option<String>,
     }
 }

@@ -1,8 +1,10 @@
 //! A person's yes and no.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Answer, Command, Decision, Facts, StepFacts, Verdict, event};
+use super::assurance::{self, demanded};
+use super::workspaces::nobody_else_writes;
+use super::{Answer, Command, Decided, Decision, Facts, StepFacts, Verdict, event};
 use crate::digest::Digest;
 use crate::event::{DecisionFact, Fact, How, NewEvent, Profile};
 use crate::id::{RunId, StepId};
@@ -10,6 +12,7 @@ use crate::permit::Covers;
 use crate::principal::PrincipalId;
 use crate::refusal::Refusal;
 use crate::session::{Cause, Progress, Session, SessionStatus, Stage, Step};
+use crate::toolbox::Effect;
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: u64 = 4_000;
@@ -30,8 +33,8 @@ pub(super) fn approve_plan(
         Stage::NeedsReplan(..) => return Err(Refusal::NeedsReplan { session: session.id().clone(), version }),
         Stage::Drafting | Stage::Stopped(_) => return Err(closed(session)),
     }
-    demanded(session, command, None, verdict, facts)?;
-    let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
+    let rule = demanded(session, command, None, verdict, facts)?;
+    let decision = DecisionFact { rule, ..decision_fact(session, command, verdict, digest, facts) };
     let fact = Fact::PlanApproved { version, decision };
     let approved = decision_event(fact, format!("plan v{version} approved"), command, verdict);
     Ok(Decision::accept(decided(version, None, verdict), vec![approved]))
@@ -42,6 +45,7 @@ pub(super) fn reject_plan(
     command: &Command,
     version: u32,
     verdict: &Verdict,
+    facts: &Facts,
 ) -> Result<Decision, Refusal> {
     let digest = newest_plan(session, version, verdict)?;
     reason(verdict)?;
@@ -60,7 +64,7 @@ pub(super) fn reject_plan(
     if let Some((run, step)) = session.running() {
         return Err(Refusal::RunInProgress { session: session.id().clone(), step: step.clone(), run });
     }
-    let fact = Fact::PlanRejected { version, decision: decision_fact(command, verdict, digest) };
+    let fact = Fact::PlanRejected { version, decision: decision_fact(session, command, verdict, digest, facts) };
     let rejected = decision_event(fact, format!("plan v{version} rejected"), command, verdict);
     Ok(Decision::accept(decided(version, None, verdict), vec![rejected]))
 }
@@ -88,8 +92,11 @@ pub(super) fn approve_step(
             return Err(decided_already(session, Some(step), version, by));
         }
     }
-    demanded(session, command, Some(step), verdict, facts)?;
-    let decision = DecisionFact { rule: facts.demands.words(), ..decision_fact(command, verdict, digest) };
+    let rule = demanded(session, command, Some(step), verdict, facts)?;
+    if entry.planned.effect == Effect::Writes {
+        nobody_else_writes(session, facts)?;
+    }
+    let decision = DecisionFact { rule, ..decision_fact(session, command, verdict, digest, facts) };
     let fact = Fact::StepApproved { version, step: step.clone(), covers, decision };
     let approved = decision_event(fact, format!("step {step} approved"), command, verdict);
     Ok(Decision::accept(decided(version, Some(step), verdict), vec![approved]))
@@ -111,7 +118,11 @@ pub(super) fn reject_step(
     reason(verdict)?;
     not_started(session, entry)?;
     let digest = shown_digest(session, entry, verdict, facts)?;
-    let fact = Fact::StepRejected { version, step: step.clone(), decision: decision_fact(command, verdict, digest) };
+    let fact = Fact::StepRejected {
+        version,
+        step: step.clone(),
+        decision: decision_fact(session, command, verdict, digest, facts),
+    };
     let rejected = decision_event(fact, format!("step {step} rejected"), command, verdict);
     Ok(Decision::accept(decided(version, Some(step), verdict), vec![rejected]))
 }
@@ -130,31 +141,26 @@ pub(super) fn skip_step(
     }
     not_started(session, entry)?;
     let digest = shown_digest(session, entry, verdict, facts)?;
-    let fact = Fact::StepSkipped { version, step: step.clone(), decision: decision_fact(command, verdict, digest) };
-    let mut events = vec![decision_event(fact, format!("step {step} skipped"), command, verdict)];
-    if super::ending::would_be_done(session, step) {
+    let skipped = |step: &StepId, digest: Digest| {
+        let decision = decision_fact(session, command, verdict, digest, facts);
+        let fact = Fact::StepSkipped { version, step: step.clone(), decision };
+        (fact, format!("step {step} skipped"), decision_payload(command, verdict))
+    };
+    let (fact, summary, payload) = skipped(step, digest);
+    let mut events = vec![event(fact, None, summary, &payload)];
+    let mut decided = vec![Decided { version, step: Some(step.clone()), depends_on: None }];
+    for (step, because) in super::leaving::left_out_with(session, step) {
+        let digest = session.template_digest(&step).expect("it stands in the newest plan");
+        let (fact, summary, mut payload) = skipped(&step, digest);
+        payload["depends_on"] = json!(because);
+        events.push(event(fact, None, summary, &payload));
+        decided.push(Decided { version, step: Some(step), depends_on: Some(because) });
+    }
+    let gone: Vec<&StepId> = decided.iter().filter_map(|decided| decided.step.as_ref()).collect();
+    if super::ending::would_be_done(session, &gone) {
         events.push(super::ending::session_succeeded(version));
     }
-    Ok(Decision::accept(decided(version, Some(step), verdict), events))
-}
-
-/// What the owner demands of a yes beyond the right to say it.
-fn demanded(
-    session: &Session,
-    command: &Command,
-    step: Option<&StepId>,
-    verdict: &Verdict,
-    facts: &Facts,
-) -> Result<(), Refusal> {
-    let Some(plan) = session.current() else { return Err(closed(session)) };
-    let (id, version, step) = (session.id().clone(), plan.version, step.cloned());
-    if !facts.demands.self_approval && plan.proposer == command.caller.principal {
-        return Err(Refusal::SelfApproval { session: id, version, step, proposer: plan.proposer.clone() });
-    }
-    if !facts.demands.unattended && verdict.how == Some(How::Flag) {
-        return Err(Refusal::AssuranceTooLow { session: id, version, step });
-    }
-    Ok(())
+    Ok(Decision::accept(Answer::Decided { decision_id: verdict.decision_id.clone(), decided }, events))
 }
 
 /// The newest plan's digest, when `version` names it and the client showed it.
@@ -293,10 +299,10 @@ pub(super) fn resolved(session: &Session, entry: &Step, facts: &Facts) -> Result
     }
 }
 
-/// The facts, when they still speak of the newest plan.
+/// The facts of a step, when they still speak of the newest plan.
 pub(super) fn gathered_for<'f>(session: &Session, entry: &Step, facts: &'f Facts) -> Result<&'f StepFacts, Refusal> {
     let current = session.current().map(|plan| (plan.version, plan.digest));
-    match &facts.step {
+    match facts.steps.get(&entry.planned.id) {
         Some(gathered) if current == Some((gathered.version, gathered.plan)) => Ok(gathered),
         Some(_) | None => {
             let template = session.template_digest(&entry.planned.id).expect("the step was found in the newest plan");
@@ -368,15 +374,22 @@ fn reason(verdict: &Verdict) -> Result<(), Refusal> {
 }
 
 fn decided(version: u32, step: Option<&StepId>, verdict: &Verdict) -> Answer {
-    Answer::Decided { version, step: step.cloned(), decision_id: verdict.decision_id.clone() }
+    let decided = vec![Decided { version, step: step.cloned(), depends_on: None }];
+    Answer::Decided { decision_id: verdict.decision_id.clone(), decided }
 }
 
-fn decision_fact(command: &Command, verdict: &Verdict, digest: Digest) -> DecisionFact {
+fn decision_fact(
+    session: &Session,
+    command: &Command,
+    verdict: &Verdict,
+    digest: Digest,
+    facts: &Facts,
+) -> DecisionFact {
     DecisionFact {
         digest,
         decision_id: verdict.decision_id.clone(),
         how: verdict.how.unwrap_or(How::Api),
-        assurance: command.caller.assurance,
+        assurance: assurance::of(session, facts),
         surface: command.claim.source.clone(),
         locale: verdict.locale.clone(),
         view_digest: verdict.view_digest,
@@ -388,12 +401,15 @@ fn decision_fact(command: &Command, verdict: &Verdict, digest: Digest) -> Decisi
 }
 
 fn decision_event(fact: Fact, summary: String, command: &Command, verdict: &Verdict) -> NewEvent {
-    let payload = json!({
+    event(fact, None, summary, &decision_payload(command, verdict))
+}
+
+fn decision_payload(command: &Command, verdict: &Verdict) -> Value {
+    json!({
         "approved_by": command.claim.user_id.as_deref().unwrap_or(command.caller.principal.as_str()),
         "principal": command.caller.principal,
         "source": command.claim.source,
         "reason": verdict.reason,
         "decision_id": verdict.decision_id,
-    });
-    event(fact, None, summary, &payload)
+    })
 }

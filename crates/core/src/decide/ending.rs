@@ -84,7 +84,7 @@ fn succeeded(
     events.push(event(executed, Some(run), format!("step {step} executed"), &payload));
     let saved = json!({"step_id": step, "kind": success.artifact.kind, "path": success.artifact.path, "sha256": success.artifact.sha256});
     events.push(event(artifact, Some(run), format!("artifact of step {step} saved"), &saved));
-    if would_be_done(session, step) {
+    if would_be_done(session, &[step]) {
         events.push(session_succeeded(version));
     }
     events
@@ -168,18 +168,13 @@ pub(super) fn stop(session: &Session) -> Decision {
     }
 }
 
-/// Whether the session succeeds with this step: the plan is at work, and every other step has succeeded or was
+/// Whether the session succeeds with these steps: the plan is at work, and every other step has succeeded or was
 /// skipped.
-pub(super) fn would_be_done(session: &Session, step: &StepId) -> bool {
+pub(super) fn would_be_done(session: &Session, steps: &[&StepId]) -> bool {
     let Stage::Working(plan, _) = session.stage() else { return false };
-    let Some(place) = plan.place(step) else { return false };
     let done = |entry: &Step| matches!(entry.progress, Progress::Succeeded(_) | Progress::Skipped(_));
-    // Everything before `next` is done; what follows the next step is looked at only at the end of a plan.
-    if place == plan.next {
-        plan.steps[place + 1..].iter().all(done)
-    } else {
-        plan.steps[plan.next..].iter().all(|entry| entry.planned.id == *step || done(entry))
-    }
+    // Everything before `next` is done already.
+    plan.steps[plan.next..].iter().all(|entry| done(entry) || steps.contains(&&entry.planned.id))
 }
 
 pub(super) fn session_succeeded(version: u32) -> NewEvent {

@@ -1,19 +1,23 @@
 //! Making sessions and taking in plans.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::approval::closed;
-use super::{Answer, CreateSession, Decision, Facts, HomeFacts, ImportPlan, event};
+use super::{Answer, CreateSession, Decision, Facts, HomeFacts, ImportPlan, event, fitting};
 use crate::digest::Digest;
 use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact, WorkspaceIdentity};
-use crate::id::SessionId;
+use crate::id::{SessionId, StepId};
 use crate::isolation::BoxSpec;
 use crate::plan::PlannedStep;
+use crate::reference::PREVIEW_INPUT;
 use crate::refusal::Refusal;
 use crate::session::{Session, Stage, inputs_digest};
+use crate::toolbox::Effect;
 
 /// Longest goal, in characters.
 const GOAL_CHARS_MAX: u64 = 4_000;
+/// Most names of a list that `session_created` has of what was copied.
+const COPIED_NAMES_MAX: usize = 100;
 /// Longest `ref` and `origin`, in characters.
 const LABEL_CHARS_MAX: u64 = 200;
 
@@ -33,7 +37,7 @@ pub(super) fn create_session(
     bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
     bounded("the origin", create.origin.as_deref(), LABEL_CHARS_MAX)?;
     let fact = Fact::SessionCreated { mode: create.mode, profile: create.profile, workspace: create.workspace.clone() };
-    let payload = json!({
+    let mut payload = json!({
         "goal": create.goal,
         "mode": create.mode,
         "safety_profile": create.profile,
@@ -41,6 +45,18 @@ pub(super) fn create_session(
         "ref": create.ticket,
         "origin": create.origin,
     });
+    if let Some(copied) = &create.copied {
+        payload["copied"] = json!({
+            "entries": copied.entries,
+            "bytes": copied.bytes,
+            "left_out": named(&copied.left_out),
+            "left_out_count": copied.left_out_count,
+            "uncommitted": named(&copied.uncommitted),
+            "uncommitted_count": copied.uncommitted_count,
+            "lfs_pointers": named(&copied.lfs_pointers),
+        });
+        payload = fitting(payload, &["copied"]);
+    }
     let created = event(fact, None, "session created".to_owned(), &payload);
     Ok(Decision::accept(Answer::SessionCreated { session: create.id.clone() }, vec![created]))
 }
@@ -56,6 +72,11 @@ fn nobody_else_is_on(home: &SessionId, facts: &Facts) -> Result<(), Refusal> {
         Some((session, step, run)) => Err(Refusal::RunInProgress { session, step, run }),
         None => Ok(()),
     }
+}
+
+/// The first of a list: the manifest has more.
+fn named<T>(all: &[T]) -> &[T] {
+    &all[..all.len().min(COPIED_NAMES_MAX)]
 }
 
 fn bounded(what: &str, text: Option<&str>, limit: u64) -> Result<(), Refusal> {
@@ -124,6 +145,30 @@ fn step_fact(step: &PlannedStep) -> StepFact {
         content: Digest::of_json("calt step content v1", &step.canonical()),
         inputs: inputs_digest(&step.inputs),
         has_references: !step.references.is_empty(),
+        refers_to: refers_to(step),
+        change: change(step),
         box_digest: step.box_spec.as_ref().map(BoxSpec::digest),
     }
+}
+
+/// The steps whose output a step uses, each once.
+fn refers_to(step: &PlannedStep) -> Vec<StepId> {
+    let mut steps = Vec::new();
+    for reference in &step.references {
+        if !steps.contains(&reference.step) {
+            steps.push(reference.step.clone());
+        }
+    }
+    steps
+}
+
+/// What a preview shows and an apply writes, told by their inputs: all but how it is shown or done.
+fn change(step: &PlannedStep) -> Option<Digest> {
+    match step.effect {
+        Effect::Previews | Effect::Writes => {}
+        Effect::Reads | Effect::Spawns => return None,
+    }
+    let mut inputs = step.inputs.as_object()?.clone();
+    inputs.retain(|name, value| !["mode", PREVIEW_INPUT].contains(&name.as_str()) && !value.is_null());
+    Some(Digest::of_json("calt change v1", &Value::Object(inputs)))
 }

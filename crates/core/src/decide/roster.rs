@@ -1,18 +1,20 @@
-//! Decisions about people and credentials, and what the daemon says of itself.
+//! Decisions about people, credentials and workspaces, and what the daemon says of itself.
 
 use serde_json::json;
 
-use super::{Answer, Decision, Facts, Redaction, event, people, redaction, require};
+use super::{Answer, Decision, Facts, Redaction, assurance, event, people, pins, redaction, require, workspaces};
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::digest::Digest;
 use crate::event::Fact;
 use crate::id::SessionId;
 use crate::merkle::Frontier;
+use crate::pin::Purpose;
 use crate::policy::Act;
 use crate::principal::{Caller, Claim, PrincipalId, Role};
 use crate::refusal::Refusal;
 use crate::roster::Roster;
 use crate::time::Timestamp;
+use crate::workspace::{DirectoryFact, WorkspaceKind};
 
 /// Something wanted of the roster.
 #[derive(Clone, Debug)]
@@ -62,6 +64,54 @@ pub enum RosterAction {
         /// Its public name.
         token: String,
     },
+    /// The daemon's own place: set a person's PIN, whose hash lies in a file already.
+    SetPin {
+        /// Whose.
+        person: PrincipalId,
+        /// SHA-256 of the file.
+        hash_file: Digest,
+        /// Who has just typed a PIN of their own, and it was right.
+        shown_by: Option<PrincipalId>,
+    },
+    /// The daemon's own place: remove a person's PIN.
+    RemovePin {
+        /// Whose.
+        person: PrincipalId,
+        /// Who has just typed a PIN of their own, and it was right.
+        shown_by: Option<PrincipalId>,
+    },
+    /// Somebody typed a PIN, and it was compared.
+    TryPin {
+        /// Whose PIN it should be.
+        person: PrincipalId,
+        /// What it was typed for.
+        purpose: Purpose,
+        /// Whether it is the right one.
+        is_right: bool,
+    },
+    /// Give a workspace a name.
+    AddWorkspace {
+        /// The name.
+        name: String,
+        /// What it is.
+        kind: WorkspaceKind,
+        /// The directory, as it was found.
+        directory: Option<DirectoryFact>,
+        /// Patterns of files that a snapshot takes along though git does not know them.
+        include: Vec<String>,
+    },
+    /// Take a workspace's name away.
+    RemoveWorkspace {
+        /// The name.
+        name: String,
+    },
+    /// The daemon: an attached directory is on a device of another number.
+    WorkspaceRemounted {
+        /// Its name.
+        name: String,
+        /// The device's number now.
+        device: u64,
+    },
     /// The daemon: it has started.
     DaemonStarted {
         /// calt's version.
@@ -98,6 +148,15 @@ pub enum RosterAction {
         /// Its newest event that goes along.
         last_seq: u64,
     },
+    /// Somebody takes what a session wrote, with nothing masked.
+    ReleaseContent {
+        /// The session.
+        session: SessionId,
+        /// SHA-256 of the bytes that go out.
+        sha256: Digest,
+        /// How many those are.
+        bytes: u64,
+    },
     /// The daemon's own place: it was filled from a backup.
     Restored {
         /// Events the backup held.
@@ -130,7 +189,9 @@ pub fn decide_roster(roster: &Roster, command: &RosterCommand, facts: &Facts) ->
 }
 
 fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<Decision, Refusal> {
-    require(&command.caller, act_of(&command.action))?;
+    let act = act_of(&command.action, command.caller.role);
+    require(&command.caller, act)?;
+    assurance::held_for_roster(roster, &command.caller, act, facts)?;
     match &command.action {
         RosterAction::CreateToken { token, hash, principal, role, expires_at } => {
             create_token(roster, (token, *hash), principal, *role, *expires_at, facts)
@@ -140,6 +201,18 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
         }
         RosterAction::RemovePerson { person } => people::remove(roster, &command.caller, person),
         RosterAction::RevokeToken { token } => revoke_token(roster, token),
+        RosterAction::SetPin { person, hash_file, shown_by } => {
+            pins::set(roster, person, *hash_file, shown_by.as_ref())
+        }
+        RosterAction::RemovePin { person, shown_by } => pins::remove(roster, person, shown_by.as_ref()),
+        RosterAction::TryPin { person, purpose, is_right } => {
+            pins::tried(roster, &command.caller, (person, purpose, *is_right), facts)
+        }
+        RosterAction::AddWorkspace { name, kind, directory, include } => {
+            workspaces::add(roster, (name, *kind), directory.as_ref(), include)
+        }
+        RosterAction::RemoveWorkspace { name } => workspaces::remove(roster, name, facts),
+        RosterAction::WorkspaceRemounted { name, device } => workspaces::remounted(roster, name, *device),
         RosterAction::DaemonStarted { version, binary_sha256, config_sha256 } => {
             let fact = Fact::DaemonStarted {
                 version: version.clone(),
@@ -163,6 +236,10 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             let fact = Fact::RecordExported { session: session.clone(), last_seq: *last_seq };
             Ok(recorded(fact, format!("record of {session} exported up to its event {last_seq}")))
         }
+        RosterAction::ReleaseContent { session, sha256, bytes } => {
+            let fact = Fact::ContentReleased { session: session.clone(), sha256: *sha256, bytes: *bytes };
+            Ok(recorded(fact, format!("what {session} wrote was given out unmasked to {}", command.caller.principal)))
+        }
         RosterAction::RedactPayload(wanted) => redaction::of_daemon(wanted),
         RosterAction::Restored { events, root, made_at, files, workspaces } => {
             let (events, files) = (*events, *files);
@@ -177,20 +254,27 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
 }
 
 /// People and credentials are the owner's; what the daemon says of itself only it may say.
-const fn act_of(action: &RosterAction) -> Act {
+const fn act_of(action: &RosterAction, role: Role) -> Act {
     match action {
         RosterAction::AddPerson { .. }
         | RosterAction::RemovePerson { .. }
         | RosterAction::CreateToken { .. }
         | RosterAction::RevokeToken { .. }
+        | RosterAction::AddWorkspace { .. }
+        | RosterAction::RemoveWorkspace { .. }
         | RosterAction::RedactPayload(_) => Act::Administer,
         RosterAction::DaemonStarted { .. }
         | RosterAction::AccessRefused { .. }
+        | RosterAction::WorkspaceRemounted { .. }
         | RosterAction::SignCheckpoint { .. }
+        | RosterAction::SetPin { .. }
+        | RosterAction::RemovePin { .. }
         | RosterAction::Restored { .. }
         | RosterAction::AcceptLoss { .. } => Act::EndRuns,
+        RosterAction::TryPin { .. } => pins::act_of(role),
         // What goes into the file is what a reader can read, but each time adds to the log.
         RosterAction::ExportRecord { .. } => Act::ExportRecord,
+        RosterAction::ReleaseContent { .. } => Act::ReleaseContent,
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::approval::{closed, find_step, gathered_for, resolved};
+use super::workspaces::nobody_else_writes;
 use super::{Answer, Command, Decision, Facts, StepFacts, event, fitting};
 use crate::digest::Digest;
 use crate::event::{Fact, FileChange, Mode, NewEvent, Profile, files_digest, targets_digest};
@@ -117,6 +118,10 @@ impl Candidate<'_> {
         if !self.facts.tier.holds(planned.effect, session.profile()) {
             let refusal = Refusal::IsolationUnavailable { session: id, step, tier: self.facts.tier };
             return Err(Rejected { refusal, reason: "isolation_unavailable" });
+        }
+        if planned.effect == Effect::Writes {
+            let busy = |refusal| Rejected { refusal, reason: "workspace_busy" };
+            nobody_else_writes(session, self.facts).map_err(busy)?;
         }
         Ok(sealed)
     }

@@ -23,12 +23,20 @@ pub const EVENT_TYPES: &[&str] = &[
     "person_removed",
     "token_created",
     "token_revoked",
+    "workspace_added",
+    "workspace_removed",
+    "workspace_remounted",
     "access_refused",
     "checkpoint_signed",
     "record_exported",
     "restored",
+    "content_released",
     "loss_accepted",
     "payload_redacted",
+    "pin_set",
+    "pin_removed",
+    "pin_accepted",
+    "pin_refused",
 ];
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Cause, Corrupt, Current, OlderStep, PlanGrant, Progress, Session, Stage, Step};
 use crate::digest::Digest;
 use crate::event::{Envelope, Fact, Mode, PreviewFact, Profile, StepFact, files_digest};
-use crate::id::{RunId, StepId};
+use crate::id::{EventId, RunId, StepId};
 use crate::permit::{Covers, Gate, Grant};
 use crate::principal::PrincipalId;
 use crate::toolbox::{Effect, Risk};
@@ -32,6 +32,7 @@ impl Session {
             workspace: workspace.clone(),
             created_by: first.principal.clone(),
             seq: 1,
+            writes_since: None,
             stage: Stage::Drafting,
             previews: HashMap::new(),
             preview_targets: HashSet::new(),
@@ -75,7 +76,7 @@ impl Session {
             Fact::PlanRejected { version, decision } => self.plan_rejected(*version, decision.digest, &event.principal),
             Fact::StepApproved { version, step, covers, decision } => {
                 let grant = Grant { digest: decision.digest, covers: *covers, by: event.principal.clone() };
-                self.step_approved(*version, step, grant)
+                self.step_approved(event.id, *version, step, grant)
             }
             Fact::StepRejected { version, step, .. } => self.step_rejected(*version, step, &event.principal),
             Fact::StepSkipped { version, step, .. } => self.step_skipped(*version, step, &event.principal),
@@ -102,11 +103,19 @@ impl Session {
             | Fact::PersonRemoved { .. }
             | Fact::TokenCreated { .. }
             | Fact::TokenRevoked { .. }
+            | Fact::WorkspaceAdded { .. }
+            | Fact::WorkspaceRemoved { .. }
+            | Fact::WorkspaceRemounted { .. }
             | Fact::AccessRefused { .. }
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::Restored { .. }
-            | Fact::LossAccepted { .. } => Err("the event belongs to no session"),
+            | Fact::ContentReleased { .. }
+            | Fact::LossAccepted { .. }
+            | Fact::PinSet { .. }
+            | Fact::PinRemoved { .. }
+            | Fact::PinAccepted { .. }
+            | Fact::PinRefused { .. } => Err("the event belongs to no session"),
         }
     }
 
@@ -187,7 +196,7 @@ impl Session {
         }
     }
 
-    fn step_approved(&mut self, version: u32, step: &StepId, grant: Grant) -> Followed {
+    fn step_approved(&mut self, at: EventId, version: u32, step: &StepId, grant: Grant) -> Followed {
         let (profile, template) = (self.profile, self.template_digest(step));
         let step = self.waiting_step(version, step)?;
         if !matches!(step.progress, Progress::Pending) {
@@ -201,6 +210,9 @@ impl Session {
             return Err("the approval names another digest than the step has");
         }
         step.progress = Progress::Approved(grant);
+        if step.planned.effect == Effect::Writes {
+            self.writes_since.get_or_insert(at);
+        }
         Ok(())
     }
 
@@ -328,6 +340,7 @@ impl Session {
             Stage::Stopped(_) => return Err("the session is stopped already"),
         };
         self.stage = Stage::Stopped(plan);
+        self.writes_since = None;
         Ok(())
     }
 
@@ -335,6 +348,7 @@ impl Session {
         match std::mem::replace(&mut self.stage, Stage::Drafting) {
             Stage::Working(plan, grant) if plan.version == version && plan.is_done() => {
                 self.stage = Stage::Succeeded(plan, grant);
+                self.writes_since = None;
                 Ok(())
             }
             Stage::Working(..)

@@ -9,7 +9,7 @@ use calt_core::session::{SessionStatus, StepStatus};
 use calt_core::{Action, Refusal};
 
 use crate::world::{
-    Who, World, apply, apply_after, failed, id, import, interrupt, look, no, plan, preview, shell, start, step_of, yes,
+    Who, World, apply, apply_after, failed, id, import, interrupt, look, no, plan, preview, shell, start, steps_of, yes,
 };
 
 fn at_work(steps: &[serde_json::Value]) -> World {
@@ -25,7 +25,7 @@ fn of_eight_executes_one_starts() {
     world.approve(Who::Ann, "a").done();
     // All eight were gathered before any was decided.
     let action = start("a", false);
-    let facts = world.facts(step_of(&action));
+    let facts = world.facts(&steps_of(&action));
     let codes: Vec<_> = (0..8).map(|_| world.act_on(Who::Robot, action.clone(), &facts).code()).collect();
     assert_eq!(codes, [&["ok"][..], &["run_in_progress"; 7][..]].concat());
     world.finish().done();
@@ -154,7 +154,7 @@ fn in_dev_facts_of_another_plan_approve_nothing() {
     let steps = [preview("show", "a.txt", "two\n"), apply_after("write", "a.txt", "two\n", "show")];
     world.import(plan(1, &steps)).done();
     let action = Action::ApproveStep { step: id("write"), verdict: yes(None) };
-    let facts = world.facts(step_of(&action));
+    let facts = world.facts(&steps_of(&action));
     world.import(plan(2, &steps)).done();
     world.approve_plan(Who::Ann).done();
     assert_eq!(world.act_on(Who::Ann, action, &facts).code(), "digest_changed");
@@ -216,7 +216,7 @@ fn a_run_that_is_no_preview_leaves_none() {
     let mut world = at_work(&[look("a"), apply("write", "a.txt", "two\n")]);
     world.approve(Who::Ann, "a").done();
     world.approve(Who::Ann, "write").done();
-    let would_write = world.facts(Some(&id("write"))).step.unwrap().files;
+    let would_write = world.facts(&[id("write")]).steps.remove(&id("write")).unwrap().files;
     world.start(Who::Robot, "a").done();
     let calt_core::decide::RunEnd::Succeeded(mut success) = world.end_of_run(&Gate::NotNeeded) else { panic!() };
     Arc::make_mut(&mut success).preview = Some(would_write);

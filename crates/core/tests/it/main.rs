@@ -2,7 +2,9 @@
 
 mod fuzz;
 mod gate;
+mod lists;
 mod oracle;
+mod pins;
 mod plans;
 mod record;
 mod roles;

@@ -33,7 +33,7 @@ fn nobody_but_the_daemon_speaks_for_it_not_even_the_owner() {
         let action =
             RosterAction::DaemonStarted { version: "1".to_owned(), binary_sha256: digest, config_sha256: digest };
         let command = RosterCommand { caller: who.caller(), claim: Claim::default(), action };
-        let decision = decide_roster(&Roster::default(), &command, &World::empty().facts(None));
+        let decision = decide_roster(&Roster::default(), &command, &World::empty().facts(&[]));
         decision.outcome().as_ref().err().map(Refusal::code)
     };
     assert_eq!(says(Who::Daemon), None);

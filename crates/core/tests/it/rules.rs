@@ -1,6 +1,8 @@
 //! Random people do random things; after each, every promise holds.
 
-use calt_core::decide::Verdict;
+use std::collections::HashMap;
+
+use calt_core::decide::{Item, Said, StepFacts, Verdict};
 use calt_core::event::{Fact, Mode, Profile};
 use calt_core::isolation::{BoxSpec, Tier};
 use calt_core::permit::Covers;
@@ -11,7 +13,7 @@ use serde_json::Value;
 
 use crate::world::{
     Came, Who, World, apply, apply_after, failed, id, import, interrupt, look, no, plan, preview, risky, shell, start,
-    step_of, yes,
+    steps_of, yes,
 };
 
 const STEPS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -48,6 +50,15 @@ enum Deed {
     ApproveStep(Who, usize, Shown, Gathered),
     RejectStep(Who, usize),
     SkipStep(Who, usize),
+    /// The plan, or not, and these steps.
+    DecideAll {
+        who: Who,
+        said: Said,
+        plan: bool,
+        steps: Vec<usize>,
+        shown: Shown,
+        gathered: Gathered,
+    },
     Start {
         who: Who,
         step: usize,
@@ -80,6 +91,10 @@ fn shown() -> impl Strategy<Value = Shown> {
     prop_oneof![4 => Just(Shown::Nothing), 3 => Just(Shown::Resolved), 2 => Just(Shown::Template), 1 => Just(Shown::Wrong)]
 }
 
+fn said() -> impl Strategy<Value = Said> {
+    prop_oneof![6 => Just(Said::Approve), 1 => Just(Said::Reject), 2 => Just(Said::Skip)]
+}
+
 fn gathered() -> impl Strategy<Value = Gathered> {
     prop_oneof![
         8 => Just(Gathered::Fresh),
@@ -102,6 +117,9 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(who, step, shown, gathered)| Deed::ApproveStep(who, step, shown, gathered)),
         1 => (who(), step.clone()).prop_map(|(who, step)| Deed::RejectStep(who, step)),
         2 => (who(), step.clone()).prop_map(|(who, step)| Deed::SkipStep(who, step)),
+        8 => (who(), said(), any::<bool>(), prop::collection::vec(step.clone(), 0..4), shown(), gathered()).prop_map(
+            |(who, said, plan, steps, shown, gathered)| Deed::DecideAll { who, said, plan, steps, shown, gathered }
+        ),
         8 => (who(), step, any::<bool>(), prop_oneof![4 => Just(1_usize), 1 => Just(8)], gathered())
             .prop_map(|(who, step, confirm, times, gathered)| Deed::Start { who, step, confirm, times, gathered }),
         6 => Just(Deed::Finish),
@@ -129,24 +147,35 @@ fn shape(shape: usize, version: u32) -> Plan {
     plan(version, &steps)
 }
 
+/// The same item as a decision of its own.
+fn alone(said: Said, item: &Item, verdict: &Verdict) -> Action {
+    let (version, verdict) = (item.version, Verdict { digest: Some(item.digest), ..verdict.clone() });
+    match (said, item.step.clone()) {
+        (Said::Approve, None) => Action::ApprovePlan { version, verdict },
+        (_, None) => Action::RejectPlan { version, verdict },
+        (Said::Approve, Some(step)) => Action::ApproveStep { step, verdict },
+        (Said::Reject, Some(step)) => Action::RejectStep { step, verdict },
+        (Said::Skip, Some(step)) => Action::SkipStep { step, verdict },
+    }
+}
+
 /// The world, with the facts of each step as they were before the newest plan came.
 struct Run {
     world: World,
-    old: Vec<Facts>,
+    old: HashMap<StepId, StepFacts>,
 }
 
 impl Run {
-    fn facts(&self, step: &StepId, gathered: Gathered) -> Facts {
-        let mut facts = self.world.facts(Some(step));
+    fn facts(&self, steps: &[StepId], gathered: Gathered) -> Facts {
+        let mut facts = self.world.facts(steps);
         match gathered {
             Gathered::Fresh => {}
-            Gathered::Nothing => facts.step = None,
+            Gathered::Nothing => facts.steps.clear(),
             Gathered::BeforeTheLastImport => {
-                let place = STEPS.iter().position(|known| *known == step.as_str()).unwrap_or_default();
-                facts.step = self.old.get(place).and_then(|old| old.step.clone());
+                facts.steps.clone_from(&self.old);
             }
             Gathered::OfAnotherBox => {
-                if let Some(gathered) = &mut facts.step {
+                for gathered in facts.steps.values_mut() {
                     gathered.box_spec = Some(BoxSpec { name: "wide".to_owned(), ..BoxSpec::test() });
                 }
             }
@@ -192,9 +221,12 @@ impl Run {
             Deed::SkipStep(who, step) => {
                 (*who, Action::SkipStep { step: id(STEPS[*step]), verdict: yes(None) }, Gathered::Fresh)
             }
+            Deed::DecideAll { who, said, plan, steps, shown, gathered } => {
+                return vec![self.decides_all((*who, *said), (*plan, steps), *shown, *gathered)];
+            }
             Deed::Start { who, step, confirm, times, gathered } => {
                 // All of them were gathered before the first was decided.
-                let facts = self.facts(&id(STEPS[*step]), *gathered);
+                let facts = self.facts(&[id(STEPS[*step])], *gathered);
                 let action = start(STEPS[*step], *confirm);
                 return (0..*times).map(|_| self.world.act_on(*who, action.clone(), &facts)).collect();
             }
@@ -219,15 +251,62 @@ impl Run {
             }
         };
         let (who, action, gathered) = action;
-        let facts = match step_of(&action) {
-            Some(step) => self.facts(step, gathered),
-            None => self.world.facts(None),
-        };
+        let facts = self.facts(&steps_of(&action), gathered);
         vec![self.world.act_on(who, action, &facts)]
     }
 
+    /// Decides on a list, and compares with what comes of its items one after the other, on the same facts.
+    fn decides_all(
+        &mut self,
+        (who, said): (Who, Said),
+        (plan, steps): (bool, &[usize]),
+        shown: Shown,
+        gathered: Gathered,
+    ) -> Came {
+        let version = self.world.session().plan_version().unwrap_or(1);
+        let steps: Vec<StepId> = steps.iter().map(|step| id(STEPS[*step])).collect();
+        let digest = |step: Option<&StepId>| self.verdict(step, shown).digest.unwrap_or(Digest::of_bytes(b"none"));
+        let of_plan = plan.then(|| Item { version, step: None, digest: digest(None) });
+        let of_steps = steps.iter().map(|step| Item { version, step: Some(step.clone()), digest: digest(Some(step)) });
+        let items: Vec<Item> = of_plan.into_iter().chain(of_steps).collect();
+        let facts = self.facts(&steps, gathered);
+        let mut one_by_one = self.world.clone();
+        let verdict = if said == Said::Reject { no(None) } else { yes(None) };
+        let each: Vec<Came> =
+            items.iter().map(|item| one_by_one.act_on(who, alone(said, item, &verdict), &facts)).collect();
+        let action = Action::DecideAll { said, items: items.clone(), verdict };
+        let came = self.world.act_on(who, action, &facts);
+        if came.outcome.is_err() {
+            assert!(came.facts.is_empty(), "a refused list left {}", came.words());
+        }
+        if self.is_well_formed(said, &items) {
+            let refused = each.iter().find_map(|came| came.outcome.as_ref().err());
+            assert_eq!(came.outcome.as_ref().err(), refused, "{said:?} {items:?}");
+            if refused.is_none() {
+                let facts: Vec<Fact> = each.into_iter().flat_map(|came| came.facts).collect();
+                assert_eq!(came.facts, facts, "{said:?} {items:?}");
+                assert_eq!(self.world.session, one_by_one.session);
+            }
+        } else {
+            assert!(came.outcome.is_err(), "{said:?} {items:?}");
+        }
+        came
+    }
+
+    /// What a list must be whatever the session is like.
+    fn is_well_formed(&self, said: Said, items: &[Item]) -> bool {
+        let steps: Vec<&StepId> = items.iter().filter_map(|item| item.step.as_ref()).collect();
+        let twice = steps.iter().enumerate().any(|(place, step)| steps[..place].contains(step));
+        let risk = |step: &&&StepId| self.world.session().step(step).is_some_and(|step| step.risk == Risk::High);
+        let high_beside = said == Said::Approve && steps.len() > 1 && steps.iter().any(|step| risk(&step));
+        let has_plan = items.len() > steps.len();
+        let misused = (said == Said::Reject && items.len() > 1) || (said == Said::Skip && has_plan);
+        let names_the_newest = self.world.session().plan_version().is_some();
+        names_the_newest && !items.is_empty() && !twice && !high_beside && !misused
+    }
+
     fn imports(&mut self, plan: Plan) -> Came {
-        self.old = STEPS.iter().map(|step| self.world.facts(Some(&id(step)))).collect();
+        self.old = self.world.facts(&STEPS.map(id)).steps;
         self.world.import(plan)
     }
 
@@ -310,7 +389,7 @@ proptest! {
         deeds in prop::collection::vec(deed(), 1..60),
     ) {
         let profile = if strict { Profile::Strict } else { Profile::Dev };
-        let mut run = Run { world: World::new(profile, if dry_run { Mode::DryRun } else { Mode::Normal }), old: Vec::new() };
+        let mut run = Run { world: World::new(profile, if dry_run { Mode::DryRun } else { Mode::Normal }), old: HashMap::new() };
         run.world.tier = tier;
         for deed in &deeds {
             let before = run.world.session().clone();
@@ -336,7 +415,7 @@ proptest! {
 #[test]
 fn leading_on_runs_every_shape_of_plan_to_its_end() {
     for profile in [Profile::Strict, Profile::Dev] {
-        let mut run = Run { world: World::new(profile, Mode::Normal), old: Vec::new() };
+        let mut run = Run { world: World::new(profile, Mode::Normal), old: HashMap::new() };
         let mut words = Vec::new();
         for _ in 0..120 {
             run.world.texts.remove("b.txt");

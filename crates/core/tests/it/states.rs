@@ -1,5 +1,6 @@
 //! Every state a session can be in, and what each command does there: one table a state.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use calt_core::event::{Mode, Profile};
@@ -9,7 +10,7 @@ use insta::assert_snapshot;
 
 use crate::world::{
     Who, World, apply, apply_after, create, failed, id, import, interrupt, look, no, plan, preview, risky, shell,
-    start, step_of, succeeded, yes,
+    start, steps_of, succeeded, yes,
 };
 
 /// Three steps: `look` reads, `show` previews, `write` applies what `show` showed.
@@ -409,16 +410,16 @@ fn facts_of_another_plan_or_of_another_box_start_nothing() {
     ];
     for (name, world) in worlds {
         let action = start("step", false);
-        let facts = world.facts(step_of(&action));
+        let facts = world.facts(&steps_of(&action));
         let changed = |change: &dyn Fn(&mut calt_core::decide::StepFacts)| {
             let mut facts = facts.clone();
-            facts.step.as_mut().map(change).unwrap();
+            facts.steps.values_mut().for_each(change);
             facts
         };
         let wider = calt_core::isolation::BoxSpec::test();
         let cases: [(&str, Facts); 5] = [
             ("as gathered", facts.clone()),
-            ("none", Facts { step: None, ..facts.clone() }),
+            ("none", Facts { steps: HashMap::new(), ..facts.clone() }),
             ("of another version", changed(&|step| step.version = 2)),
             ("of another plan", changed(&|step| step.plan = Digest::of_bytes(b"other"))),
             ("of another box", changed(&|step| step.box_spec = Some(wider.clone()))),

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use calt_core::decide::{CreateSession, HomeFacts};
 use calt_core::event::{FileChange, Mode, Profile, WorkspaceIdentity};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::undo::{Scope, Standing, Undo, Wanted, Written};
 use calt_core::{Action, Command, Digest, Refusal, RunId, SessionId, StepId, decide};
 
@@ -155,12 +155,7 @@ fn a_pre_image_that_cannot_be_had_keeps_its_rename_back() {
 
 #[test]
 fn a_session_opens_on_anothers_workspace_only_when_it_is_alone_there() {
-    let caller = Caller {
-        principal: PrincipalId::owner(),
-        kind: PrincipalKind::Person,
-        role: Role::Owner,
-        assurance: Assurance::Token,
-    };
+    let caller = Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner };
     let create = CreateSession {
         id: session("new"),
         goal: None,
@@ -169,10 +164,11 @@ fn a_session_opens_on_anothers_workspace_only_when_it_is_alone_there() {
         workspace: WorkspaceIdentity::Of { session: session("home") },
         ticket: None,
         origin: None,
+        copied: None,
     };
     let command = Command { caller, claim: Claim::default(), action: Action::CreateSession(create) };
     let with = |home: Option<HomeFacts>| {
-        let mut facts = World::new(Profile::Strict, Mode::Normal).facts(None);
+        let mut facts = World::new(Profile::Strict, Mode::Normal).facts(&[]);
         facts.home = home;
         decide(None, &command, &facts).outcome().clone().map(|_| ())
     };

@@ -15,7 +15,7 @@ use calt_core::event::{
 use calt_core::id::{ArtifactId, EventId};
 use calt_core::isolation::Tier;
 use calt_core::permit::Gate;
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::reference::{self, RecordedOutput};
 use calt_core::session::inputs_digest;
 use calt_core::toolbox::Effect;
@@ -52,7 +52,7 @@ impl Who {
             Self::Daemon => return Caller::daemon(),
         };
         let principal = PrincipalId::parse(name).expect("a name of the tests has the form of one");
-        Caller { principal, kind, role, assurance: Assurance::Token }
+        Caller { principal, kind, role }
     }
 }
 
@@ -140,7 +140,7 @@ impl World {
 
     /// Acts with facts gathered just before.
     pub(crate) fn act(&mut self, who: Who, action: Action) -> Came {
-        let facts = self.facts(step_of(&action));
+        let facts = self.facts(&steps_of(&action));
         self.act_on(who, action, &facts)
     }
 
@@ -173,16 +173,18 @@ impl World {
         self.log.push(envelope);
     }
 
-    /// What the engine would gather for a step of the newest plan.
-    pub(crate) fn facts(&self, step: Option<&StepId>) -> Facts {
+    /// What the engine would gather for steps of the newest plan.
+    pub(crate) fn facts(&self, steps: &[StepId]) -> Facts {
         Facts {
             now: Timestamp::from_micros(1_700_000_000_000_000 + self.log.len() as i64),
             next_run: RunId(self.next_run),
             next_artifact: ArtifactId(self.next_run),
             tier: self.tier,
             demands: self.demands,
-            step: step.and_then(|step| self.gathered(step)),
+            steps: steps.iter().filter_map(|step| Some((step.clone(), self.gathered(step)?))).collect(),
+            pin: calt_core::pin::PinFacts::default(),
             home: None,
+            neighbours: Vec::new(),
         }
     }
 
@@ -335,13 +337,14 @@ impl World {
     }
 }
 
-/// The step an action is about, for which facts are gathered.
-pub(crate) fn step_of(action: &Action) -> Option<&StepId> {
+/// The steps an action is about, for which facts are gathered.
+pub(crate) fn steps_of(action: &Action) -> Vec<StepId> {
     match action {
         Action::ApproveStep { step, .. }
         | Action::RejectStep { step, .. }
         | Action::SkipStep { step, .. }
-        | Action::StartStep { step, .. } => Some(step),
+        | Action::StartStep { step, .. } => vec![step.clone()],
+        Action::DecideAll { items, .. } => items.iter().filter_map(|item| item.step.clone()).collect(),
         Action::CreateSession(_)
         | Action::ImportPlan(_)
         | Action::ApprovePlan { .. }
@@ -349,7 +352,7 @@ pub(crate) fn step_of(action: &Action) -> Option<&StepId> {
         | Action::FinishRun { .. }
         | Action::InterruptRun { .. }
         | Action::RedactPayload(_)
-        | Action::Stop => None,
+        | Action::Stop => Vec::new(),
     }
 }
 
@@ -387,6 +390,7 @@ pub(crate) fn create(profile: Profile, mode: Mode) -> Action {
         workspace: WorkspaceIdentity::Own,
         ticket: None,
         origin: None,
+        copied: None,
     })
 }
 

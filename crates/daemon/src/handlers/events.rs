@@ -8,6 +8,7 @@ use calt_api::views::{EventView, Page};
 use calt_engine::core::SessionId;
 use calt_engine::store::EventRow;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{At, Reader, cursor, page_size, read, session_id, session_missing};
 use crate::app::App;
@@ -106,9 +107,17 @@ pub(crate) fn event_view(row: EventRow) -> EventView {
         principal: row.principal.to_string(),
         message_id: row.message_id,
         created_at: row.created_at.to_string(),
-        facts: serde_json::from_str(&row.facts).unwrap_or_default(),
+        facts: without_path(serde_json::from_str(&row.facts).unwrap_or_default()),
         summary: row.summary,
         payload_text: row.payload_text,
         leaf_hash: row.leaf_hash.to_string(),
     }
+}
+
+/// Where a named directory lies is told by the list of workspaces, to those who may approve. Everybody reads events.
+fn without_path(mut facts: Value) -> Value {
+    if let Some(directory) = facts.get_mut("directory").and_then(Value::as_object_mut) {
+        directory.remove("path");
+    }
+    facts
 }

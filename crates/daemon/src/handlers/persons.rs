@@ -1,7 +1,7 @@
 //! People: added and removed by the owner.
 
 use axum::extract::State;
-use calt_api::views::{AddPerson, Page, PersonView, StopRequest};
+use calt_api::views::{AddPerson, AdministrationRequest, Page, PersonView};
 use calt_engine::NewPerson;
 use calt_engine::core::principal::{PrincipalId, Role};
 use calt_engine::core::roster::{Principal, Roster};
@@ -24,8 +24,8 @@ pub(crate) async fn add(
     let name = PrincipalId::parse(&body.name).ok_or_else(|| Refused::invalid("`name`", fits))?;
     let role = word("`role`", body.role, Role::Approver, ROLES)?;
     let new = NewPerson { name: name.clone(), role, display: body.display, discord: body.discord };
-    app.engine.add_person(by.claiming(body.source, body.user_id, body.message_id), new).await?;
-    one(&app, &name)
+    app.engine.add_person(by.unlocking(body.source, body.user_id, body.message_id, body.unlock), new).await?;
+    one(&app, &name).await
 }
 
 /// `GET /persons`.
@@ -35,7 +35,12 @@ pub(crate) async fn list(
     Params(query): Params<ListQuery>,
 ) -> Result<View<Page<PersonView>>, Refused> {
     let roster = app.engine.roster();
-    query.page(roster.principals().map(|known| shown(&roster, known))).map(View)
+    let page = query.page(roster.principals())?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for known in page.items {
+        items.push(shown(&app, &roster, known).await?);
+    }
+    Ok(View(Page { items, next_cursor: page.next_cursor }))
 }
 
 /// `POST /persons/{person}/remove`.
@@ -43,33 +48,42 @@ pub(crate) async fn remove(
     State(app): State<App>,
     Administrator(by): Administrator,
     At(person): At<String>,
-    OptionalJson(body): OptionalJson<StopRequest>,
+    OptionalJson(body): OptionalJson<AdministrationRequest>,
 ) -> Result<View<PersonView>, Refused> {
     let name = PrincipalId::parse(&person).ok_or_else(|| Refused::from(Refusal::PersonNotFound { person }))?;
-    app.engine.remove_person(by.claiming(body.source, body.user_id, body.message_id), name.clone()).await?;
-    one(&app, &name)
+    app.engine
+        .remove_person(by.unlocking(body.source, body.user_id, body.message_id, body.unlock), name.clone())
+        .await?;
+    one(&app, &name).await
 }
 
-fn one(app: &App, name: &PrincipalId) -> Result<View<PersonView>, Refused> {
+async fn one(app: &App, name: &PrincipalId) -> Result<View<PersonView>, Refused> {
     let roster = app.engine.roster();
-    let known = roster.principal(name).map(|known| shown(&roster, known));
-    known.map(View).ok_or_else(|| Refusal::PersonNotFound { person: name.to_string() }.into())
+    let missing = || Refusal::PersonNotFound { person: name.to_string() };
+    let known = roster.principal(name).ok_or_else(missing)?;
+    shown(app, &roster, known).await.map(View)
 }
 
-fn shown(roster: &Roster, known: &Principal) -> PersonView {
+async fn shown(app: &App, roster: &Roster, known: &Principal) -> Result<PersonView, Refused> {
+    let pin = match app.engine.pin_is_usable(&known.id).await? {
+        None => "none",
+        Some(true) => "set",
+        Some(false) => "unusable",
+    };
     let now = calt_engine::latest();
     let is_live = |end: Option<Timestamp>| end.is_none_or(|end| now < end);
     let tokens = roster
         .tokens()
         .filter(|token| token.principal == known.id && token.revoked_at.is_none() && is_live(token.expires_at));
-    PersonView {
+    Ok(PersonView {
         name: known.id.to_string(),
         kind: super::plans::plain(&known.kind),
         role: known.role.to_string(),
         display: known.display.clone(),
         discord: known.discord.clone(),
         tokens: tokens.count() as u64,
+        pin: pin.to_owned(),
         created_at: known.created_at.to_string(),
         removed_at: known.removed_at.map(|at| at.to_string()),
-    }
+    })
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use calt_api::views::{DecisionRequest, PlanCheckReply, PlanDecided, PlanProblemView, PlanView, StepView, StopRequest};
-use calt_engine::core::decide::Answer;
+use calt_engine::core::decide::{Answer, Decided};
 use calt_engine::core::event::How;
 use calt_engine::core::plan::schema::json_schema;
 use calt_engine::core::plan::{PlanProblem, PlannedStep};
@@ -101,7 +101,8 @@ async fn decide(
     let (by, words) = words(by, body)?;
     let answer = app.engine.decide_plan(by, &session, version, verdict, words).await?;
     let approved = verdict == PlanVerdict::Approve;
-    Ok(PlanDecided { session_id: session.to_string(), version, approved, decision_id: decision_id(answer)? })
+    let (decision_id, _) = decided(answer)?;
+    Ok(PlanDecided { session_id: session.to_string(), version, approved, decision_id })
 }
 
 /// Reads a decision's fields.
@@ -116,13 +117,13 @@ pub(super) fn words(by: By, body: DecisionRequest) -> Result<(Asker, DecisionWor
         view_cut: body.view_cut,
         shown_at: timestamp("`shown_at`", body.shown_at.as_deref())?,
     };
-    Ok((by.claiming(body.source, body.user_id.or(body.approved_by), body.message_id), words))
+    Ok((by.unlocking(body.source, body.user_id.or(body.approved_by), body.message_id, body.unlock), words))
 }
 
-/// The decision's id in the engine's answer.
-pub(super) fn decision_id(answer: Answer) -> Result<String, Refused> {
+/// The decision's id in the engine's answer, and what was decided.
+pub(super) fn decided(answer: Answer) -> Result<(String, Vec<Decided>), Refused> {
     match answer {
-        Answer::Decided { decision_id, .. } => Ok(decision_id),
+        Answer::Decided { decision_id, decided } => Ok((decision_id, decided)),
         other @ (Answer::SessionCreated { .. }
         | Answer::PlanImported { .. }
         | Answer::Started { .. }

@@ -53,7 +53,7 @@ pub(crate) async fn redact(
     Json(body): Json<RedactRequest>,
 ) -> Result<View<RedactedView>, Refused> {
     let event = EventId(event.parse().unwrap_or(0));
-    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let by = by.unlocking(body.source, body.user_id, body.message_id, body.unlock);
     let row = app.engine.redact(by, event, body.reason).await?;
     let session_id = row.session.map(|session| session.to_string());
     Ok(View(RedactedView { event_id: event.0, event_type: row.event_type, session_id, redacted: true }))

@@ -5,25 +5,31 @@ use calt_api::problem::next_of;
 use calt_api::views::{
     CreateSession, LeftAloneView, Page, SessionView, StopRequest, Stopped, TakenBackView, UndoReply, UndoRequest,
 };
-use calt_engine::NewSession;
 use calt_engine::core::event::{Mode, Profile};
+use calt_engine::core::policy::{self, Act};
+use calt_engine::core::principal::Role;
 use calt_engine::core::session::SessionStatus;
 use calt_engine::core::undo::{LeftAlone, TakenBack};
 use calt_engine::core::{EventId, RunId, SessionId};
 use calt_engine::store::{SessionList, SessionRow};
+use calt_engine::{NewSession, WorkspaceDetail};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{At, Maker, Planner, Reader, Stopper, cursor, page_size, read, session_id, session_missing, word};
+use super::{At, By, Maker, Planner, Reader, Stopper, cursor, page_size, read, session_id, session_missing, word};
 use crate::app::App;
 use crate::body::{OptionalJson, Params};
 use crate::reply::{Refused, View};
+
+/// What `include` says to have the sessions that `calt doctor` made among the others.
+const INCLUDE_PROBES: &str = "probes";
 
 /// What the query of the list of sessions may say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SessionsQuery {
     status: Option<String>,
+    include: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -39,12 +45,14 @@ pub(crate) async fn create(
         mode: word("`mode`", body.mode, Mode::Normal, "normal, dry_run")?,
         profile: word("`safety_profile`", body.safety_profile, Profile::Strict, "strict, dev")?,
         workspace: body.workspace,
+        uncommitted: body.uncommitted,
         ticket: body.r#ref,
         origin: body.origin,
     };
+    let role = by.0.role;
     let by = by.claiming(body.source, body.user_id, body.message_id);
     let made = app.engine.create_session(by, request).await?;
-    view(&app, &made).await.map(View)
+    view(&app, &made, role).await.map(View)
 }
 
 /// `GET /sessions`.
@@ -56,9 +64,14 @@ pub(crate) async fn list(
     if query.status.as_deref().is_some_and(|status| SessionStatus::ALL.iter().all(|known| known.as_str() != status)) {
         return Err(Refused::invalid("`status`", "it is not a status of a session"));
     }
+    let probes = match query.include.as_deref() {
+        None => false,
+        Some(INCLUDE_PROBES) => true,
+        Some(_) => return Err(Refused::invalid("`include`", "it is `probes` or left out")),
+    };
     let limit = page_size(query.limit);
-    let wanted =
-        SessionList { status: query.status, limit: Some(limit), cursor: cursor(query.cursor.as_deref())?.map(EventId) };
+    let cursor = cursor(query.cursor.as_deref())?.map(EventId);
+    let wanted = SessionList { status: query.status, probes, limit: Some(limit), cursor };
     let (rows, more) = read(&app, move |store| {
         let rows = store.sessions(&wanted)?;
         let last = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.created_event);
@@ -75,9 +88,10 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<App>,
     _: Reader,
+    By(caller): By,
     At(session): At<String>,
 ) -> Result<View<SessionView>, Refused> {
-    view(&app, &session_id(&session)?).await.map(View)
+    view(&app, &session_id(&session)?, caller.role).await.map(View)
 }
 
 /// `POST /sessions/{session}/stop`.
@@ -124,16 +138,43 @@ fn taken_back(file: TakenBack) -> TakenBackView {
     TakenBackView { path: file.path, from: file.from, action: action.to_owned(), run_id: file.run.0 }
 }
 
-fn left_alone(file: LeftAlone) -> LeftAloneView {
+pub(super) fn left_alone(file: LeftAlone) -> LeftAloneView {
     LeftAloneView { path: file.path, reason: file.reason }
 }
 
-async fn view(app: &App, session: &SessionId) -> Result<SessionView, Refused> {
+async fn view(app: &App, session: &SessionId, role: Role) -> Result<SessionView, Refused> {
     let id = session.clone();
     let row = read(app, move |store| store.session(&id)).await?;
     let row = row.ok_or_else(|| session_missing(session.as_str()))?;
     let state = app.engine.store().session_state(session).await?;
-    Ok(SessionView { next: state.and_then(|state| next_of(&state)), ..shown(row) })
+    let view = SessionView { next: state.and_then(|state| next_of(&state)), ..shown(row) };
+    let detail = app.engine.workspace_detail(session).await?;
+    Ok(SessionView { workspace: detailed(view.workspace, detail, role), ..view })
+}
+
+/// The workspace with what only one session says of it. Where it lies is told to those who may approve.
+fn detailed(mut workspace: Value, detail: WorkspaceDetail, role: Role) -> Value {
+    if let Some(path) = detail.path.filter(|_| policy::allows(role, Act::Decide)) {
+        workspace["path"] = json!(path);
+    }
+    if let Some(copied) = detail.copied {
+        let is_snapshot = workspace["kind"] == "snapshot";
+        for (name, value) in [
+            ("entries", json!(copied.entries)),
+            ("bytes", json!(copied.bytes)),
+            ("left_out", json!(copied.left_out)),
+            ("left_out_count", json!(copied.left_out_count)),
+            ("uncommitted", json!(copied.uncommitted)),
+            ("uncommitted_count", json!(copied.uncommitted_count)),
+            ("lfs_pointers", json!(copied.lfs_pointers)),
+        ] {
+            // A session that goes on in a snapshot of another says whose it is, and that one the rest.
+            if is_snapshot {
+                workspace[name] = value;
+            }
+        }
+    }
+    workspace
 }
 
 /// What a list says of a session. What would lead on costs a look at its events, so only one session says it.

@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
 use calt_api::endpoint::SHOW_RUN;
-use calt_api::views::{DecisionRequest, ExecuteReply, ExecuteRequest, StepDecided, StepDetailView};
+use calt_api::views::{AlsoSkipped, DecisionRequest, ExecuteReply, ExecuteRequest, StepDecided, StepDetailView};
 use calt_engine::core::permit::{Covers, Gate};
 use calt_engine::core::{RunId, SessionId, StepId};
 use calt_engine::store::{ApprovalRow, StepRow};
 use calt_engine::{RunOutcome, StepDetail, StepVerdict};
 use serde_json::json;
 
-use super::plans::{decision_id, plain, words};
+use super::plans::{decided, plain, words};
 use super::{At, By, Decider, Executor, Reader, read, runs, session_id, step_id};
 use crate::app::App;
 use crate::body::OptionalJson;
@@ -81,7 +81,7 @@ pub(crate) async fn execute(
 ) -> Result<Response<Body>, Refused> {
     let session = session_id(&session)?;
     let step = step_id(&session, &step)?;
-    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let by = by.unlocking(body.source, body.user_id, body.message_id, body.unlock);
     let run = app.engine.start_step(by, &session, &step, body.confirm_high_risk).await?;
     if prefers_an_early_answer(&headers) {
         return started(&app, run).await;
@@ -101,12 +101,17 @@ async fn decide(
     let step = step_id(&session, &step)?;
     let (by, words) = words(by, body)?;
     let answer = app.engine.decide_step(by, &session, &step, verdict, words).await?;
+    let (decision_id, decided) = decided(answer)?;
+    let with = decided.into_iter().filter_map(|decided| {
+        Some(AlsoSkipped { step_id: decided.step?.to_string(), depends_on: decided.depends_on?.to_string() })
+    });
     Ok(StepDecided {
         session_id: session.to_string(),
         step_id: step.to_string(),
         approved: verdict == StepVerdict::Approve,
         skipped: verdict == StepVerdict::Skip,
-        decision_id: decision_id(answer)?,
+        decision_id,
+        also_skipped: with.collect(),
     })
 }
 
@@ -210,6 +215,7 @@ fn shown(
         files: json!(detail.files),
         gate: gate.to_owned(),
         diff: detail.diff,
+        changed_since_preview: detail.changed_since_preview,
         remarks: json!(detail.remarks),
         approval: approval.map_or(serde_json::Value::Null, shown_approval),
         run_id: row.and_then(|row| row.run).map(|run| run.0),

@@ -1,7 +1,7 @@
 //! Tokens: made by the owner, shown once, taken back.
 
 use axum::extract::State;
-use calt_api::views::{CreateToken, Page, StopRequest, TokenCreated, TokenView};
+use calt_api::views::{AdministrationRequest, CreateToken, Page, TokenCreated, TokenView};
 use calt_engine::NewToken;
 use calt_engine::core::principal::{PrincipalId, Role};
 use calt_engine::core::roster::{Roster, Token};
@@ -43,7 +43,8 @@ pub(crate) async fn create(
     };
     let expires_at = timestamp("`expires_at`", body.expires_at.as_deref())?;
     let new = NewToken { principal: name.or(person), role, expires_at };
-    let made = app.engine.create_token(by.claiming(body.source, body.user_id, body.message_id), new).await?;
+    let made =
+        app.engine.create_token(by.unlocking(body.source, body.user_id, body.message_id, body.unlock), new).await?;
     Ok(View(TokenCreated {
         id: made.id,
         token: made.token,
@@ -68,9 +69,9 @@ pub(crate) async fn revoke(
     State(app): State<App>,
     Administrator(by): Administrator,
     At(token): At<String>,
-    OptionalJson(body): OptionalJson<StopRequest>,
+    OptionalJson(body): OptionalJson<AdministrationRequest>,
 ) -> Result<View<TokenView>, Refused> {
-    let by = by.claiming(body.source, body.user_id, body.message_id);
+    let by = by.unlocking(body.source, body.user_id, body.message_id, body.unlock);
     app.engine.revoke_token(by, token.clone()).await?;
     let roster = app.engine.roster();
     let known = roster.token(&token).map(|known| shown(&roster, known));

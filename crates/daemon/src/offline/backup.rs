@@ -27,6 +27,7 @@ pub(super) fn backup(settings: &Settings, file: &Path, without_workspaces: bool)
         "file": file.display().to_string(), "events": contents.events, "root": contents.root.to_string(),
         "made_at": contents.made_at.to_string(), "bytes": made.bytes, "files": contents.files,
         "file_bytes": contents.file_bytes, "workspaces": !without_workspaces, "left_out": made.left_out,
+        "attached": made.attached,
         "not_as_recorded": made.not_as_recorded,
     });
     let mut text = format!(
@@ -39,6 +40,9 @@ pub(super) fn backup(settings: &Settings, file: &Path, without_workspaces: bool)
     );
     if made.left_out > 0 {
         text.push_str(&format!("left out: {} sockets, pipes, devices or unreadable things\n", made.left_out));
+    }
+    if made.attached > 0 {
+        text.push_str(&format!("not in it: the attached directories of {} sessions, which are yours\n", made.attached));
     }
     for path in made.not_as_recorded.iter().take(NAMED_MAX) {
         text.push_str(&format!("missing or changed before this backup: {path}\n"));

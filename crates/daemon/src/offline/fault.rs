@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use calt_api::Code;
 use calt_api::visible::visible_line;
+use calt_api::{Code, Next, Problem};
+use calt_engine::core::Refusal;
 use calt_engine::store::{BackupError, OpenError, StoreError};
 use serde_json::{Value, json};
 
@@ -32,6 +33,10 @@ pub(super) enum OfflineFault {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("{what}")]
+    Pin { what: String, hint: String },
     #[error("{what} `{name}` cannot be used: {why}")]
     Given { what: &'static str, name: String, why: String },
 }
@@ -57,8 +62,26 @@ const DOCTOR: &str = "calt doctor";
 const FROM_A_BACKUP: &str = "calt record restore BACKUP --data-root NEW_DIRECTORY";
 
 impl OfflineFault {
-    pub(super) const fn exit(&self) -> u8 {
+    pub(super) fn exit(&self) -> u8 {
+        if let Self::Refused(refusal) = self {
+            return Problem::from(refusal).exit();
+        }
         self.consequence().exit
+    }
+
+    fn hint(&self) -> String {
+        if let Self::Pin { hint, .. } = self {
+            return hint.clone();
+        }
+        if let Self::Refused(refusal) = self {
+            return match Problem::from(refusal).next {
+                Some(Next::ListPersons) => "calt person list".to_owned(),
+                Some(Next::VerifyRecord) => "calt record verify".to_owned(),
+                Some(Next::SetPin { principal: Some(principal) }) => format!("calt pin set --for {principal}"),
+                Some(_) | None => "calt pin --help".to_owned(),
+            };
+        }
+        self.consequence().hint.to_owned()
     }
 
     const fn consequence(&self) -> Consequence {
@@ -71,6 +94,7 @@ impl OfflineFault {
             Self::Backup(error) => of_backup(error),
             Self::Open(error) => of_open(error),
             Self::Store(error) => of_store(error),
+            Self::Refused(_) | Self::Pin { .. } => Consequence::of(Code::InputInvalid, "calt pin --help"),
         }
     }
 
@@ -84,13 +108,15 @@ impl OfflineFault {
 
     /// `error: …` and `hint: …`.
     pub(super) fn render(&self) -> String {
-        format!("error: {}\nhint: {}\n", visible_line(&self.detail()), self.consequence().hint)
+        format!("error: {}\nhint: {}\n", visible_line(&self.detail()), visible_line(&self.hint()))
     }
 
     /// What standard output says of it under `--json`.
     pub(super) fn json(&self) -> Value {
-        let Consequence { exit, code, hint } = self.consequence();
-        json!({"code": code, "args": null, "next": null, "detail": self.detail(), "hint": hint, "exit": exit})
+        let code = if let Self::Refused(refusal) = self { refusal.code() } else { self.consequence().code };
+        json!({
+            "code": code, "args": null, "next": null, "detail": self.detail(), "hint": self.hint(), "exit": self.exit(),
+        })
     }
 }
 

@@ -16,6 +16,8 @@ use crate::settings::Settings;
 
 /// Longest file of checkpoints that is read, in bytes.
 const CHECKPOINTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Checkpoints that do not hold and are named in text; JSON has as many as any check keeps.
+const CHECKPOINTS_SHOWN: usize = 2;
 /// Longest line of an exported record, in bytes: an artifact of 64 MiB in base64, and some.
 const LINE_BYTES_MAX: u64 = 96 * 1024 * 1024;
 
@@ -176,8 +178,10 @@ fn counted(check: &Check) -> String {
         "tree" => ("leaf", "leaves"),
         "checkpoints" => ("signed", "signed"),
         "promises" => ("session", "sessions"),
+        "pins" => ("PIN", "PINs"),
         "artifacts" => ("file", "files"),
         "plans" => ("version", "versions"),
+        "manifests" => ("copy", "copies"),
         _ => ("row", "rows"),
     };
     format!("{} {}", check.looked_at, if check.looked_at == 1 { one } else { many })
@@ -192,12 +196,15 @@ fn shown(check: &Check) -> String {
         };
     }
     let mut text = String::new();
-    for finding in &check.findings {
+    // Each checkpoint after the first that does not hold says the same again.
+    let shown = if check.name == "checkpoints" { CHECKPOINTS_SHOWN } else { usize::MAX };
+    for finding in check.findings.iter().take(shown) {
         let place = finding.event.map(|event| format!("event {event}: ")).unwrap_or_default();
         text.push_str(&format!("FAIL  {}: {place}{}\n", check.name, visible_line(&finding.what)));
     }
-    if check.more > 0 {
-        text.push_str(&format!("FAIL  {}: and {} more\n", check.name, check.more));
+    let more = check.more + check.findings.len().saturating_sub(shown) as u64;
+    if more > 0 {
+        text.push_str(&format!("FAIL  {}: and {more} more\n", check.name));
     }
     text
 }
@@ -208,4 +215,22 @@ fn as_json(check: &Check) -> Value {
         "name": check.name, "looked_at": check.looked_at, "findings": findings.collect::<Vec<_>>(), "more": check.more,
         "skipped": check.skipped,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use calt_engine::store::Finding;
+
+    use super::*;
+
+    #[test]
+    fn many_checkpoints_that_do_not_hold_are_a_few_lines() {
+        let findings: Vec<_> = (0..20).map(|_| Finding { event: None, what: "x".to_owned() }).collect();
+        let check = |name| Check { name, looked_at: 30, findings: findings.clone(), more: 10, skipped: None };
+        assert_eq!(
+            shown(&check("checkpoints")),
+            "FAIL  checkpoints: x\nFAIL  checkpoints: x\nFAIL  checkpoints: and 28 more\n"
+        );
+        assert_eq!(shown(&check("events")).lines().count(), 21);
+    }
 }

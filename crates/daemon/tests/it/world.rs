@@ -67,6 +67,7 @@ impl World {
             python: None,
             demands: calt_engine::core::policy::Demands::default(),
             isolation: calt_engine::tools::Isolation::default(),
+            kept: Vec::new(),
             checkpoint_file: None,
             secrets: Vec::new(),
             config_sha256: Digest::of_bytes(b""),

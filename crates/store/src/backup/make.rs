@@ -47,12 +47,13 @@ pub fn backup(
     let copy = open_copy(&part.0)?;
     let (contents, left_out) = fill(&copy, &config.data_root, (workspaces, now), progress)?;
     let not_as_recorded = artifacts_not_as_recorded(&copy)?;
+    let attached = attached(&copy)?;
     let checked = check(&copy, &part.0, progress)?;
     debug_assert_eq!(checked, contents);
     copy.close().map_err(|(_, error)| error)?;
     let bytes = put_in_place(&part.0, target)?;
     std::mem::forget(part);
-    Ok(BackupMade { contents, bytes, left_out, not_as_recorded })
+    Ok(BackupMade { contents, bytes, left_out, attached, not_as_recorded })
 }
 
 /// The unfinished file; it goes when the backup fails.
@@ -138,6 +139,13 @@ fn fill(
     let left_out = writing.left_out;
     transaction.commit()?;
     Ok((contents, left_out))
+}
+
+fn attached(copy: &Connection) -> Result<u64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM events
+               WHERE seq = 1 AND json_extract(facts, '$.workspace.kind') = 'attach'";
+    let count: i64 = copy.query_row(sql, [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 fn sessions(copy: &Connection) -> Result<Vec<SessionId>, StoreError> {

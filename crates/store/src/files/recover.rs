@@ -19,7 +19,6 @@ const ARTIFACTS_LOOKED_AT: u32 = 2_000;
 
 /// Moves session directories the log knows nothing of to `<data-root>/orphaned/`, and names them.
 pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Result<Vec<String>, StoreError> {
-    remove_unfinished(files);
     let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(files.sessions())? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -47,9 +46,17 @@ pub(crate) fn orphans_set_aside(connection: &Connection, files: &Files) -> Resul
     }
     orphans.sort_unstable();
     for name in &orphans {
+        // A copy of something that is still there is of no use to anybody.
+        if let Some(session) = SessionId::parse(name)
+            && files.remove_unfinished_copy(&session)?
+        {
+            continue;
+        }
         set_aside(files, name)?;
         pass(Moment::OrphanSetAside);
     }
+    // The notes of copies were needed until here.
+    remove_unfinished(files);
     Ok(orphans)
 }
 

@@ -1,7 +1,7 @@
 //! The inbox: what waits, oldest first, over all sessions.
 
 use calt_core::id::{EventId, SessionId, StepId};
-use calt_core::session::WaitsFor;
+use calt_core::session::{PROBE_ORIGIN, WaitsFor};
 use calt_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -54,7 +54,7 @@ pub struct Inbox {
 }
 
 impl Store {
-    /// What waits, oldest first.
+    /// What waits, oldest first. A probe of `calt doctor` waits for nobody; one whose plan was decided on is none.
     ///
     /// # Errors
     /// Fails only when the database cannot be read.
@@ -91,6 +91,7 @@ fn statement(is_of_one: bool) -> String {
          LEFT JOIN plans ON plans.session_id = sessions.id AND plans.version = sessions.plan_version
          LEFT JOIN steps ON steps.plan_id = plans.id AND steps.step_key = sessions.waits_step
          WHERE sessions.waits_for IS NOT NULL AND sessions.waits_since > ?1 {of_one}
+           AND (sessions.origin IS NOT '{PROBE_ORIGIN}' OR sessions.waits_for <> 'plan_approval')
          ORDER BY sessions.waits_since LIMIT ?2"
     )
 }

@@ -5,6 +5,8 @@ use calt_core::event::{Envelope, Fact, FileChange, Finding, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use calt_core::merkle::Frontier;
 use calt_core::reference::RecordedOutput;
+use calt_core::session::PROBE_ORIGIN;
+use calt_core::time::Timestamp;
 use calt_core::undo::Written;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde_json::Value;
@@ -36,16 +38,19 @@ impl Store {
     pub fn sessions(&self, wanted: &SessionList) -> Result<Vec<SessionRow>, StoreError> {
         let (before, limit) = (wanted.cursor.map_or(i64::MAX, |cursor| cursor.0), rows(wanted.limit));
         let columns = SessionRow::COLUMNS;
+        let shown = if wanted.probes { "TRUE".to_owned() } else { format!("NOT {}", is_probe()) };
         self.ask(|connection| {
             if let Some(status) = &wanted.status {
                 let sql = format!(
-                    "SELECT {columns} FROM sessions WHERE status = ?1 AND created_event < ?2
+                    "SELECT {columns} FROM sessions WHERE status = ?1 AND created_event < ?2 AND {shown}
                      ORDER BY created_event DESC LIMIT ?3"
                 );
                 return many(connection, &sql, params![status, before, limit], SessionRow::read);
             }
-            let sql =
-                format!("SELECT {columns} FROM sessions WHERE created_event < ?1 ORDER BY created_event DESC LIMIT ?2");
+            let sql = format!(
+                "SELECT {columns} FROM sessions WHERE created_event < ?1 AND {shown}
+                 ORDER BY created_event DESC LIMIT ?2"
+            );
             many(connection, &sql, params![before, limit], SessionRow::read)
         })
     }
@@ -135,6 +140,23 @@ impl Store {
                    UNION SELECT id FROM sessions WHERE workspace = ?2 AND workspace <> '{\"kind\":\"own\"}'";
         let place = params![home.as_str(), of];
         self.ask(|connection| many(connection, sql, place, |row| parsed(row, 0, SessionId::parse)))
+    }
+
+    /// The sessions that work on an attached directory, or take back what was written there, oldest first; each with
+    /// the time of its newest event.
+    pub fn sessions_attached(&self, inode: u64, born_micros: i64) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
+        let sql = "WITH attached AS (
+                       SELECT id, created_event, updated_at FROM sessions
+                       WHERE workspace <> '{\"kind\":\"own\"}' AND json_extract(workspace, '$.inode') = ?1
+                         AND json_extract(workspace, '$.born_micros') = ?2)
+                   SELECT id, updated_at FROM
+                      (SELECT id, created_event, updated_at FROM attached
+                       UNION SELECT id, created_event, updated_at FROM sessions
+                             WHERE workspace <> '{\"kind\":\"own\"}'
+                               AND json_extract(workspace, '$.session') IN (SELECT id FROM attached))
+                   ORDER BY created_event";
+        let read = |row: &Row<'_>| Ok((parsed(row, 0, SessionId::parse)?, parsed(row, 1, Timestamp::parse)?));
+        self.ask(|connection| many(connection, sql, params![inode.to_string(), born_micros], read))
     }
 
     /// What the runs of a session wrote, as the log has it, oldest first.
@@ -301,6 +323,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether a session is a probe of `calt doctor`: it says so, nobody said yes to its plan, and nothing of it ran. Any
+/// client may say so, and what was decided or has run stays in sight.
+fn is_probe() -> String {
+    format!(
+        "(origin IS '{PROBE_ORIGIN}' AND status IN ('pending', 'awaiting_plan_approval', 'cancelled')
+          AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.session_id = sessions.id))"
+    )
 }
 
 fn unfinished(connection: &Connection, started_event: i64) -> Result<Option<UnfinishedRun>, StoreError> {

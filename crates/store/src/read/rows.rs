@@ -38,6 +38,8 @@ pub struct SessionRow {
 pub struct SessionList {
     /// Only sessions of this status.
     pub status: Option<String>,
+    /// Whether the probes of `calt doctor` are among them.
+    pub probes: bool,
     /// Rows on the page: 100 when absent, at most 500.
     pub limit: Option<u32>,
     /// Only sessions older than this: the `created_event` of the last row of the page before.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use calt_core::event::{Envelope, Fact};
+use calt_core::event::{Envelope, Fact, WorkspaceIdentity};
 use calt_core::id::SessionId;
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -10,6 +10,30 @@ use super::whole::Check;
 use crate::error::StoreError;
 use crate::files::{Files, output_again};
 use crate::{log, projection};
+
+/// The manifests of copies. `sessions` are the ids of the events that made a session each.
+pub(super) fn look_at_manifests(connection: &Connection, files: &Files, sessions: &[i64]) -> Result<Check, StoreError> {
+    let mut manifests = Check::new("manifests");
+    let mut copies = connection.prepare_cached(
+        "SELECT 1 FROM events WHERE id = ?1 AND json_extract(facts, '$.workspace.kind') = 'snapshot'",
+    )?;
+    for id in sessions {
+        if !copies.exists([id])? {
+            continue;
+        }
+        let Some(row) = log::event(connection, *id)? else { continue };
+        let Ok(event) = row.envelope() else { continue };
+        if let (Fact::SessionCreated { workspace: WorkspaceIdentity::Snapshot { manifest, .. }, .. }, Some(session)) =
+            (&event.fact, &event.session)
+        {
+            manifests.looked_at += 1;
+            if let Err(error) = files.read_manifest(session, *manifest) {
+                manifests.found(Some(*id), format!("the manifest of {session} is not what was recorded: {error}"));
+            }
+        }
+    }
+    Ok(manifests)
+}
 
 /// `named` are the ids of the events that name files.
 pub(super) fn look(connection: &Connection, files: &Files, named: &[i64]) -> Result<(Check, Check), StoreError> {

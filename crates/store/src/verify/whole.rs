@@ -5,7 +5,7 @@ use calt_core::digest::Digest;
 use calt_core::id::EventId;
 use rusqlite::Connection;
 
-use super::{files, index, leaves, looking, promises, replay};
+use super::{files, index, leaves, looking, pins, promises, replay};
 use crate::error::{OpenError, StoreError};
 use crate::files::Files;
 use crate::open::{StoreConfig, open_error};
@@ -106,9 +106,11 @@ pub fn verify(
         done(check);
     }
     done(promises::look(connection, &seen.sessions).map_err(database)?);
+    done(pins::look(connection, &files).map_err(database)?);
     let (artifacts, plans) = files::look(connection, &files, &seen.named).map_err(database)?;
     done(artifacts);
     done(plans);
+    done(files::look_at_manifests(connection, &files, &seen.sessions).map_err(database)?);
     done(index::look(connection).map_err(database)?);
     done(replay::look(&looking.uri, &files).map_err(database)?);
     Ok(Verification { events, root, checks })

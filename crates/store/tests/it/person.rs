@@ -12,7 +12,7 @@ use calt_core::event::{Mode, Profile, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, RunId, SessionId, StepId};
 use calt_core::isolation::Tier;
 use calt_core::plan::{Draft, Plan, PlannedStep};
-use calt_core::principal::{Assurance, Caller, Claim, PrincipalId, PrincipalKind, Role};
+use calt_core::principal::{Caller, Claim, PrincipalId, PrincipalKind, Role};
 use calt_core::time::Timestamp;
 use calt_core::toolbox::{Effect, Risk};
 use calt_store::{Committed, Durability, OpenReport, Store, StoreConfig, StoreError, output_bytes};
@@ -35,12 +35,7 @@ pub struct Person {
 }
 
 pub fn owner() -> Caller {
-    Caller {
-        principal: PrincipalId::owner(),
-        kind: PrincipalKind::Person,
-        role: Role::Owner,
-        assurance: Assurance::Token,
-    }
+    Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner }
 }
 
 pub fn facts() -> Facts {
@@ -50,8 +45,10 @@ pub fn facts() -> Facts {
         next_artifact: ArtifactId(0),
         tier: Tier::Full,
         demands: calt_core::policy::Demands::default(),
-        step: None,
+        steps: std::collections::HashMap::new(),
+        pin: calt_core::pin::PinFacts::default(),
         home: None,
+        neighbours: Vec::new(),
     }
 }
 
@@ -100,6 +97,7 @@ impl Person {
             workspace: WorkspaceIdentity::Own,
             ticket: Some("OPS-1".to_owned()),
             origin: None,
+            copied: None,
         })
     }
 
@@ -161,7 +159,7 @@ impl Person {
                 box_spec: None,
             }
         };
-        let facts = Facts { step: Some(gathered), ..facts() };
+        let facts = Facts { steps: std::collections::HashMap::from([(step_id(number), gathered)]), ..facts() };
         let action =
             Action::StartStep { step: step_id(number), confirm_high_risk: false, masked_inputs: json!({"path": "x"}) };
         self.act_with(owner(), action, facts).await.unwrap()

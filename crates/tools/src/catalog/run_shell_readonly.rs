@@ -122,7 +122,7 @@ impl Tool for RunShellReadonly {
         if let Some(refusal) = sandbox.refusal(shape) {
             return Err(ToolFailure::plain(FailureCode::IsolationUnavailable, refusal));
         }
-        let boxed = Boxed { shape, program, arguments: &allowed.arguments };
+        let boxed = Boxed { shape, program, arguments: &allowed.arguments, input: None };
         let spawned = sandbox
             .run(&boxed, used.workspace, &limits)
             .map_err(|reason| ToolFailure::plain(FailureCode::BoxFailed, format!("box_failed: {reason}")))?;

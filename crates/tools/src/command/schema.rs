@@ -127,16 +127,9 @@ fn find(words: &[String]) -> Result<Allowed, String> {
     Ok(Allowed { program: Program::Find, arguments })
 }
 
-fn git(words: &[String]) -> Result<Allowed, String> {
-    let Some((command, rest)) = words.split_first() else { return Err("`git` alone does nothing".to_owned()) };
-    let (schema, extra): (&Schema, &[&str]) = match command.as_str() {
-        "status" => (&GIT_STATUS, &[]),
-        "diff" => (&GIT_DIFF, &["--no-ext-diff", "--no-textconv"]),
-        other => return Err(format!("`git {other}` is not allowed; only git status and git diff are")),
-    };
-    let own = checked(&format!("git {command}"), schema, rest)?;
-    // Everything of a repository's configuration that would run a program is turned off. An external diff
-    // is turned off by its own option: an empty `diff.external` would make git fail.
+/// What comes before every command of git: everything of a repository's configuration that would run a program is
+/// turned off. An external diff is turned off by its own option: an empty `diff.external` would make git fail.
+pub(crate) fn git_without_programs() -> Vec<String> {
     let settings = [
         "core.fsmonitor=",
         "core.hooksPath=/dev/null",
@@ -148,6 +141,18 @@ fn git(words: &[String]) -> Result<Allowed, String> {
     for setting in settings {
         arguments.extend(["-c".to_owned(), setting.to_owned()]);
     }
+    arguments
+}
+
+fn git(words: &[String]) -> Result<Allowed, String> {
+    let Some((command, rest)) = words.split_first() else { return Err("`git` alone does nothing".to_owned()) };
+    let (schema, extra): (&Schema, &[&str]) = match command.as_str() {
+        "status" => (&GIT_STATUS, &[]),
+        "diff" => (&GIT_DIFF, &["--no-ext-diff", "--no-textconv"]),
+        other => return Err(format!("`git {other}` is not allowed; only git status and git diff are")),
+    };
+    let own = checked(&format!("git {command}"), schema, rest)?;
+    let mut arguments = git_without_programs();
     arguments.push(command.clone());
     arguments.extend(extra.iter().map(|word| (*word).to_owned()));
     arguments.extend(own);

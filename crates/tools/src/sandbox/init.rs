@@ -63,6 +63,7 @@ impl<T, E: std::fmt::Display> OfLayer<T> for Result<T, E> {
 
 /// The ends of a run's pipes, and its workspace.
 struct Ends {
+    stdin: OwnedFd,
     stdout: OwnedFd,
     stderr: OwnedFd,
     status: File,
@@ -76,6 +77,7 @@ impl Ends {
     fn of(descriptors: Vec<OwnedFd>) -> Option<Self> {
         let mut ends = descriptors.into_iter();
         Some(Self {
+            stdin: ends.next()?,
             stdout: ends.next()?,
             stderr: ends.next()?,
             status: ends.next()?.into(),
@@ -242,7 +244,8 @@ fn enclosed(spec: &Spec, ends: &Ends, processes: u64) -> Result<(), Broken> {
         set_parent_process_death_signal(Some(Signal::KILL)).of_layer("process tree")?;
     }
     let null = File::open("/dev/null").of_layer("descriptors")?;
-    for (end, number) in [(null.as_fd(), 0), (ends.stdout.as_fd(), 1), (ends.stderr.as_fd(), 2)] {
+    let stdin = if spec.has_input { ends.stdin.as_fd() } else { null.as_fd() };
+    for (end, number) in [(stdin, 0), (ends.stdout.as_fd(), 1), (ends.stderr.as_fd(), 2)] {
         sys::put_at(end, number).of_layer("descriptors")?;
     }
     sys::close_on_exec_from(3).of_layer("descriptors")?;

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,12 @@ pub(crate) struct Boxed<'c> {
     pub(crate) shape: &'c BoxSpec,
     pub(crate) program: &'c Path,
     pub(crate) arguments: &'c [String],
+    /// What it reads; nothing when there is none.
+    pub(crate) input: Option<BorrowedFd<'c>>,
 }
+
+/// Takes a command's standard output as it comes.
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(&[u8]) -> io::Result<()>;
 
 /// What a command did.
 #[derive(Debug)]
@@ -75,15 +80,17 @@ pub(super) fn run(
     command: &Boxed<'_>,
     workspace: &Workspace,
     limits: &Limits,
+    sink: Option<Sink<'_>>,
 ) -> Result<Spawned, String> {
     let started = Instant::now();
     let private = private(tier, user)?;
     let spec = Spec {
         program: command.program.to_owned(),
         arguments: command.arguments.to_vec(),
+        has_input: command.input.is_some(),
         ..bare(tier, user, command.shape, workspace, private.as_ref(), limits)?
     };
-    let mut run = Run::start(boxes, &spec, workspace)?;
+    let mut run = Run::start(boxes, &spec, workspace, command.input, sink)?;
     let ended_by = run.watch(limits).map_err(|error| format!("the run cannot be watched: {error}"))?;
     let exit_code = match (run.status(), ended_by) {
         (Some(Status::Exited(code)), _) => Some(code),
@@ -110,7 +117,7 @@ pub(super) fn probe(
 ) -> Result<Vec<String>, String> {
     let private = private(tier, user)?;
     let spec = Spec { probe: true, ..bare(tier, user, shape, workspace, private.as_ref(), limits)? };
-    let mut run = Run::start(boxes, &spec, workspace)?;
+    let mut run = Run::start(boxes, &spec, workspace, None, None)?;
     run.watch(limits).map_err(|error| format!("the probe cannot be watched: {error}"))?;
     match run.status() {
         Some(Status::Probed(works)) => Ok(works),
@@ -151,6 +158,7 @@ fn bare(
         from_root: user.daemon_is_root,
         program: PathBuf::new(),
         arguments: Vec::new(),
+        has_input: false,
         environment: environment(&home, &temporary),
         processes_there: if tier == Tier::Full { 0 } else { processes::of_user(user.as_command.uid) },
         cpu_seconds: left.as_secs() + CPU_SECONDS_OVER,
@@ -180,31 +188,43 @@ fn environment(home: &str, temporary: &str) -> Vec<(String, String)> {
 }
 
 /// A run in progress.
-struct Run {
+struct Run<'s> {
     /// Readable once its first process has ended.
     process: OwnedFd,
     pipes: [Option<File>; 2],
     kept: [Kept; 2],
+    /// Takes standard output in place of what is kept of it.
+    sink: Option<Sink<'s>>,
     status: File,
     said: Vec<u8>,
     /// Its end asks the run to end at once; also when this daemon dies.
     control: Option<File>,
 }
 
-impl Run {
-    fn start(boxes: &Boxes, spec: &Spec, workspace: &Workspace) -> Result<Self, String> {
+impl<'s> Run<'s> {
+    fn start(
+        boxes: &Boxes,
+        spec: &Spec,
+        workspace: &Workspace,
+        input: Option<BorrowedFd<'_>>,
+        sink: Option<Sink<'s>>,
+    ) -> Result<Self, String> {
+        let nothing = File::open("/dev/null").map_err(|error| format!("no standard input: {error}"))?;
         let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("no pipe: {error}"));
         let ((stdout, stdout_end), (stderr, stderr_end)) = (pipe()?, pipe()?);
         let ((status, status_end), (control_end, control)) = (pipe()?, pipe()?);
         for reading in [&stdout, &stderr, &status] {
             rustix::io::ioctl_fionbio(reading, true).map_err(|error| error.to_string())?;
         }
-        let ends = [stdout_end.as_fd(), stderr_end.as_fd(), status_end.as_fd(), control_end.as_fd(), workspace.root()];
+        let stdin = input.unwrap_or(nothing.as_fd());
+        let ends =
+            [stdin, stdout_end.as_fd(), stderr_end.as_fd(), status_end.as_fd(), control_end.as_fd(), workspace.root()];
         let process = boxes.start(spec, &ends)?;
         Ok(Self {
             process,
             pipes: [Some(stdout.into()), Some(stderr.into())],
             kept: [Kept::default(), Kept::default()],
+            sink,
             status: status.into(),
             said: Vec::new(),
             control: Some(control.into()),
@@ -289,10 +309,24 @@ impl Run {
 
     fn drain(&mut self) -> io::Result<()> {
         let mut chunk = vec![0_u8; CHUNK_BYTES];
-        for (pipe, kept) in self.pipes.iter_mut().zip(&mut self.kept) {
-            if !drain(pipe, &mut chunk, |bytes| kept.take(bytes))? {
-                *pipe = None;
-            }
+        let [stdout, stderr] = &mut self.pipes;
+        let [kept_of_stdout, kept_of_stderr] = &mut self.kept;
+        let goes_on = match &mut self.sink {
+            Some(sink) => drain(stdout, &mut chunk, sink)?,
+            None => drain(stdout, &mut chunk, |bytes| {
+                kept_of_stdout.take(bytes);
+                Ok(())
+            })?,
+        };
+        if !goes_on {
+            *stdout = None;
+        }
+        let goes_on = drain(stderr, &mut chunk, |bytes| {
+            kept_of_stderr.take(bytes);
+            Ok(())
+        })?;
+        if !goes_on {
+            *stderr = None;
         }
         Ok(())
     }
@@ -308,7 +342,7 @@ impl Run {
     }
 }
 
-impl Drop for Run {
+impl Drop for Run<'_> {
     fn drop(&mut self) {
         // Whatever went wrong on our side: nothing of the run goes on.
         let _ = self.end_now();
@@ -316,12 +350,12 @@ impl Drop for Run {
 }
 
 /// Reads what is there; false when the pipe has ended.
-fn drain(pipe: &mut Option<File>, chunk: &mut [u8], mut take: impl FnMut(&[u8])) -> io::Result<bool> {
+fn drain(pipe: &mut Option<File>, chunk: &mut [u8], mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
     let Some(file) = pipe else { return Ok(false) };
     for _ in 0..CHUNKS_AT_ONCE {
         match file.read(chunk) {
             Ok(0) => return Ok(false),
-            Ok(read) => take(&chunk[..read]),
+            Ok(read) => take(&chunk[..read])?,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -24,6 +24,8 @@ pub(crate) struct Spec {
     pub(crate) program: PathBuf,
     /// Its arguments, without its own name.
     pub(crate) arguments: Vec<String>,
+    /// Whether it reads what comes as standard input; else there is nothing to read.
+    pub(crate) has_input: bool,
     /// Its environment, whole.
     pub(crate) environment: Vec<(String, String)>,
     /// Processes of its user that the kernel counts together with its own.
@@ -60,6 +62,6 @@ pub(crate) enum Status {
 
 /// Asks the child to end the command with SIGTERM. The end of the pipe ends it with SIGKILL.
 pub(crate) const TERMINATE: u8 = b't';
-/// Most descriptors that come with a specification: standard output, standard error, status, control, workspace,
+/// Most descriptors that come with a specification: standard input, output and error, status, control, workspace,
 /// and for root what maps the workspace's owner.
-pub(crate) const DESCRIPTORS_MAX: usize = 6;
+pub(crate) const DESCRIPTORS_MAX: usize = 7;

@@ -75,7 +75,7 @@ fn run_in(
 ) -> Result<Spawned, String> {
     let limits = Limits { deadline: Instant::now() + Duration::from_secs(seconds), cancel: Cancel::new() };
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    let boxed = Boxed { shape, program: Path::new(program), arguments: &arguments };
+    let boxed = Boxed { shape, program: Path::new(program), arguments: &arguments, input: None };
     sandbox.run(&boxed, &place.workspace(), &limits)
 }
 
@@ -275,7 +275,12 @@ fn a_stop_from_outside_ends_a_command() {
     let ran = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
             let arguments = ["60".to_owned()];
-            let boxed = Boxed { shape: &BoxSpec::read_only(), program: Path::new("/bin/sleep"), arguments: &arguments };
+            let boxed = Boxed {
+                shape: &BoxSpec::read_only(),
+                program: Path::new("/bin/sleep"),
+                arguments: &arguments,
+                input: None,
+            };
             sandbox.run(&boxed, &place.workspace(), &limits)
         });
         cancel.trigger();
@@ -366,7 +371,7 @@ fn a_box_that_does_not_come_up_names_its_layer_and_runs_nothing() {
     std::fs::rename(place.path("workspace"), place.path("moved")).unwrap();
     std::fs::create_dir(place.path("workspace")).unwrap();
     let limits = Limits { deadline: Instant::now() + Duration::from_secs(20), cancel: Cancel::new() };
-    let boxed = Boxed { shape: &BoxSpec::read_only(), program: Path::new("/bin/pwd"), arguments: &[] };
+    let boxed = Boxed { shape: &BoxSpec::read_only(), program: Path::new("/bin/pwd"), arguments: &[], input: None };
     let ran = sandbox.run(&boxed, &workspace, &limits).unwrap();
     assert!(
         ran.stdout.text().0.ends_with("moved\n"),
@@ -432,8 +437,12 @@ fn a_helper_that_is_killed_leaves_no_command_behind() {
         std::thread::scope(|scope| {
             let running = scope.spawn(|| {
                 let arguments = ["-c".to_owned(), script];
-                let boxed =
-                    Boxed { shape: &BoxSpec::read_only(), program: Path::new("/bin/sh"), arguments: &arguments };
+                let boxed = Boxed {
+                    shape: &BoxSpec::read_only(),
+                    program: Path::new("/bin/sh"),
+                    arguments: &arguments,
+                    input: None,
+                };
                 sandbox.run(&boxed, &place.workspace(), &limits)
             });
             let until = Instant::now() + Duration::from_secs(20);

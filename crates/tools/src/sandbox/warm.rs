@@ -48,7 +48,7 @@ impl Boxes {
 
     /// Starts a run, and gives a descriptor of its first process: when that has ended, all of the run has.
     ///
-    /// The descriptors are, in this order: standard output, standard error, status, control, workspace.
+    /// The descriptors are, in this order: standard input, standard output, standard error, status, control, workspace.
     pub(crate) fn start(&self, spec: &Spec, descriptors: &[BorrowedFd<'_>]) -> Result<OwnedFd, String> {
         let text = serde_json::to_vec(spec).map_err(|error| error.to_string())?;
         if text.len() >= MESSAGE_BYTES_MAX {

@@ -114,6 +114,19 @@ fn failures_and_limits_of_discord_are_waited_out() {
 }
 
 #[test]
+fn a_lost_answer_posts_nothing_twice_and_loses_no_click() {
+    let guild = Guild::start();
+    guild.discord.lose_answers("/messages", 2);
+    let (session, card) = guild.proposed(&plan(1, &[look("a")]));
+    guild.discord.lose_answers("/callback", 1);
+    guild.ann().click(&card, "Approve");
+    guild.reaches(&session, "succeeded");
+    guild.says(&card, "🏁 Done");
+    assert_eq!(guild.discord.messages().len(), 1);
+    assert!(guild.discord.requests().iter().filter(|request| request.status == 502).count() >= 3);
+}
+
+#[test]
 fn many_cards_and_many_events_cause_no_storm() {
     let guild = Guild::start();
     // As strict as Discord: five messages or edits in a channel, then a pause; in a second instead of in five.

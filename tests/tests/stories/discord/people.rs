@@ -52,6 +52,23 @@ fn an_account_has_the_rights_of_its_person_and_no_more() {
 }
 
 #[test]
+fn where_the_owner_demands_a_pin_a_button_is_not_enough() {
+    let guild = Guild::asleep(World::with(&[("CALT__POLICY__ASSURANCE__MEDIUM", "pin")]), &[]);
+    guild.wake_bot();
+    let mut step = look("a");
+    step["risk"] = json!("medium");
+    let (session, card) = guild.proposed(&plan(1, &[step]));
+    let told = guild.ann().click(&card, "Approve").told();
+    assert!(told.content().contains("PIN") && told.content().contains("calt inbox"), "{}", told.content());
+    assert!(guild.events("plan_approved").is_empty());
+    assert_eq!(guild.discord.again(&card).labels().len(), 2, "the card still asks");
+    // A no needs no PIN of somebody who has none.
+    let form = guild.ann().click(&card, "Reject");
+    guild.ann().fills_in(&card, &form, "not from the phone");
+    guild.reaches(&session, "failed");
+}
+
+#[test]
 fn two_clicks_at_once_the_first_wins_and_the_other_is_told() {
     let guild = Guild::start();
     let (session, card) = guild.proposed(&plan(1, &[look("a"), look("b")]));

@@ -1,0 +1,210 @@
+//! `calt workspace`: add, list, remove; and what `--workspace NAME|DIR` means.
+
+use std::path::{Path, PathBuf};
+
+use calt_api::client::Client;
+use calt_api::endpoint;
+use serde_json::{Value, json};
+
+use super::run::spinner;
+use crate::arguments::{WorkspaceCommand, WorkspaceOption};
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::hint;
+use crate::render::{self, Sheet};
+
+/// Most names of a list that are shown.
+const NAMES_SHOWN_MAX: usize = 10;
+/// Digits of a commit that are enough to tell it.
+const COMMIT_DIGITS: usize = 12;
+
+pub(crate) async fn run(context: &Context, command: WorkspaceCommand) -> Result<(), Fault> {
+    let client = context.client().await?;
+    match command {
+        WorkspaceCommand::Add { name, directory, kind, include } => {
+            let path = directory.as_deref().map(whole_path).transpose()?;
+            let added = add(context, &client, &name, &kind, (path.as_deref(), &include)).await?;
+            context
+                .show(&added, |added| format!("{} is a workspace ({})\n", word(added, "name"), word(added, "kind")))?;
+            context.talk(&format!("hint: calt run PLAN --workspace {name}\n"));
+            Ok(())
+        }
+        WorkspaceCommand::List => {
+            let known = all(context, &client).await?;
+            let page = json!({"items": known, "next_cursor": null});
+            context.show(&page, |page| {
+                let columns = [("WORKSPACE", "name"), ("KIND", "kind"), ("DIRECTORY", "path")];
+                render::table(render::items(&page["items"]), &columns)
+            })?;
+            if known.is_empty() {
+                context.talk("No workspaces. Name one with: calt workspace add NAME DIR --kind snapshot\n");
+            }
+            Ok(())
+        }
+        WorkspaceCommand::Remove { name } => {
+            let body = json!({"source": context.source()});
+            let removed: Value =
+                context.send_administration(&client, &endpoint::REMOVE_WORKSPACE, &[&name], &body).await?;
+            context.show(&removed, |_| format!("{name} is no workspace any more; its directory stays as it is\n"))
+        }
+    }
+}
+
+/// Makes a session on the workspace that is asked for, and says what was copied into it.
+pub(crate) async fn create_session(
+    context: &Context,
+    client: &Client,
+    mut body: Value,
+    wanted: &WorkspaceOption,
+) -> Result<Value, Fault> {
+    let Some(text) = &wanted.workspace else {
+        return Ok(client.send(&endpoint::CREATE_SESSION, &[], &body).await?);
+    };
+    let name = named(context, client, text).await?;
+    body["workspace"] = json!(name);
+    body["uncommitted"] = json!(wanted.uncommitted);
+    let waits = spinner(context, &format!("making workspace {name} ready"));
+    let made = client.send(&endpoint::CREATE_SESSION, &[], &body).await;
+    if let Some(waits) = waits {
+        waits.finish_and_clear();
+    }
+    let made: Value = made?;
+    context.talk(&copied(&made["workspace"]));
+    Ok(made)
+}
+
+/// The name of a workspace, or of the one a directory is; a git repository without a name gets one, as a snapshot.
+async fn named(context: &Context, client: &Client, wanted: &str) -> Result<String, Fault> {
+    let is_path = wanted.contains('/') || [".", ".."].contains(&wanted);
+    if !is_path {
+        return Ok(wanted.to_owned());
+    }
+    let directory = whole_path(Path::new(wanted))?;
+    let known = all(context, client).await?;
+    let at = |item: &&Value| item["path"].as_str().is_some_and(|path| Path::new(path) == directory);
+    let is_snapshot = |item: &&Value| item["kind"] == "snapshot";
+    let found = known.iter().filter(at).find(is_snapshot).or_else(|| known.iter().find(at));
+    if let Some(found) = found {
+        let (name, kind) = (word(found, "name"), word(found, "kind"));
+        context.talk(&format!("{} is workspace {name} ({kind})\n", directory.display()));
+        return Ok(name);
+    }
+    let shown = hint::quoted(&directory.display().to_string());
+    if !directory.join(".git").is_dir() {
+        return Err(Fault::Usage {
+            message: format!("{shown} is not a git repository, so it is not copied; say that sessions may work in it"),
+            hint: Some(format!("calt workspace add NAME {shown} --kind attach")),
+        });
+    }
+    let name = free_name(&directory, &known);
+    let added = add(context, client, &name, "snapshot", (Some(&directory), &[])).await?;
+    let name = word(&added, "name");
+    context.talk(&format!(
+        "{} is workspace {name} from now on (snapshot: each session works on a copy)\n",
+        directory.display()
+    ));
+    Ok(name)
+}
+
+async fn add(
+    context: &Context,
+    client: &Client,
+    name: &str,
+    kind: &str,
+    (path, include): (Option<&Path>, &[String]),
+) -> Result<Value, Fault> {
+    let path = match path.map(|path| path.to_str().ok_or(path)) {
+        None => None,
+        Some(Ok(text)) => Some(text),
+        Some(Err(path)) => return Err(Fault::usage(format!("the path {} is not UTF-8", path.display()))),
+    };
+    let body = json!({"name": name, "kind": kind, "path": path, "include": include, "source": context.source()});
+    context.send_administration(client, &endpoint::ADD_WORKSPACE, &[], &body).await
+}
+
+/// Every workspace that stands by name.
+async fn all(context: &Context, client: &Client) -> Result<Vec<Value>, Fault> {
+    let (mut known, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut query = vec![("limit", "500")];
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let page: Value = context.fetch(client, &endpoint::LIST_WORKSPACES, &[], &query).await?;
+        known.extend(render::items(&page["items"]).iter().filter(|item| item["removed_at"].is_null()).cloned());
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(known);
+        }
+    }
+}
+
+/// A path as the daemon takes it. The last name stays as it is: the daemon says so when it is a link.
+fn whole_path(path: &Path) -> Result<PathBuf, Fault> {
+    let fault = |error: std::io::Error| Fault::usage(format!("{}: {error}", path.display()));
+    let whole = std::path::absolute(path).map_err(fault)?;
+    match (whole.parent(), whole.file_name()) {
+        (Some(parent), Some(name)) => Ok(parent.canonicalize().map_err(fault)?.join(name)),
+        (_, _) => whole.canonicalize().map_err(fault),
+    }
+}
+
+/// A name made of the directory's that nobody has.
+fn free_name(directory: &Path, known: &[Value]) -> String {
+    let base = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let plain: String = base
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '-' })
+        .skip_while(|c| !c.is_ascii_alphanumeric())
+        .take(48)
+        .collect();
+    let plain = if plain.is_empty() { "workspace".to_owned() } else { plain };
+    let is_taken = |name: &str| known.iter().any(|item| item["name"] == name);
+    let numbered = (2..).map(|number| format!("{plain}-{number}"));
+    std::iter::once(plain.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(plain)
+}
+
+/// What was copied into a snapshot, and what was not; nothing of other kinds.
+pub(crate) fn copied(workspace: &Value) -> String {
+    if workspace["kind"] != "snapshot" || workspace["entries"].is_null() {
+        return String::new();
+    }
+    let commit: String = word(workspace, "commit").chars().take(COMMIT_DIGITS).collect();
+    let mut sheet = Sheet::default();
+    let files = render::word(&workspace["entries"]);
+    sheet.line(format_args!("workspace {}: {files} files as of commit {commit}", word(workspace, "name")));
+    let uncommitted = render::items(&workspace["uncommitted"]);
+    let (taken, behind): (Vec<_>, Vec<_>) = uncommitted.iter().partition(|change| change["taken"] == true);
+    let state = |change: &&Value| format!("{} ({})", word(change, "path"), word(change, "state"));
+    list(&mut sheet, "taken along as it stands, not committed", &taken, state);
+    list(&mut sheet, "not committed, so not in it (--uncommitted takes it along)", &behind, state);
+    let left_out: Vec<_> = render::items(&workspace["left_out"]).iter().collect();
+    list(&mut sheet, "left out", &left_out, |left| format!("{} ({})", word(left, "path"), word(left, "reason")));
+    let pointers: Vec<_> = render::items(&workspace["lfs_pointers"]).iter().collect();
+    list(&mut sheet, "a pointer of git LFS, not the file", &pointers, |path| render::word(path));
+    sheet.done()
+}
+
+fn list(sheet: &mut Sheet, what: &str, all: &[&Value], shown: impl Fn(&&Value) -> String) {
+    for one in all.iter().take(NAMES_SHOWN_MAX) {
+        sheet.line(format_args!("  {what}: {}", shown(one)));
+    }
+    if let Some(more @ 1..) = all.len().checked_sub(NAMES_SHOWN_MAX) {
+        sheet.line(format_args!("  {what}: … and {more} more (calt session show lists them with --json)"));
+    }
+}
+
+fn word(item: &Value, field: &str) -> String {
+    render::word(&item[field])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_gets_a_name_nobody_has() {
+        let known = [json!({"name": "web"}), json!({"name": "web-2"})];
+        assert_eq!(free_name(Path::new("/srv/web"), &known), "web-3");
+        assert_eq!(free_name(Path::new("/srv/my app!"), &known), "my-app-");
+        assert_eq!(free_name(Path::new("/srv/..."), &known), "workspace");
+    }
+}

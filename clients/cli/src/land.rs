@@ -1,0 +1,245 @@
+//! The person's own repository: git's plumbing, told to run nothing of the repository's, on an index of its own.
+//!
+//! Nothing here touches the working tree, the index, hooks or configuration: objects and one new name are all that
+//! is written.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::fault::Fault;
+use crate::words::t;
+
+/// Settings that make a plumbing command run a program, write beside the objects, or change bytes.
+const QUIET: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.splitIndex=false",
+    "core.untrackedCache=false",
+    "core.logAllRefUpdates=false",
+    "user.useConfigOnly=true",
+    "core.autocrlf=false",
+    "core.safecrlf=false",
+    "apply.ignoreWhitespace=no",
+    "i18n.commitEncoding=UTF-8",
+    "core.quotePath=false",
+];
+/// Variables that would lead git to another repository than the one that is meant.
+const ELSEWHERE: &[&str] = &[
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+];
+
+/// A repository of the person, with an index that is thrown away.
+pub(crate) struct Repository {
+    git_dir: PathBuf,
+    scratch: Scratch,
+}
+
+/// A private directory that goes when nobody needs it any more.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> std::io::Result<Self> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let mut number = 0_u32;
+        loop {
+            let path = std::env::temp_dir().join(format!("calt-land-{}-{number}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A commit's message and place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) id: String,
+    pub(crate) tree: String,
+    pub(crate) parents: Vec<String>,
+    pub(crate) message: String,
+}
+
+impl Repository {
+    /// The repository that holds a directory.
+    pub(crate) fn open(directory: &Path) -> Result<Self, Fault> {
+        let cannot = |error: std::io::Error| Fault::Machine {
+            message: t!("there is no place for a temporary index: {error}", error = error),
+        };
+        let scratch = Scratch::new().map_err(cannot)?;
+        let mut git = started(&scratch);
+        git.arg("-C").arg(directory).args(["rev-parse", "--absolute-git-dir"]);
+        let found = finished(git, b"")?;
+        if !found.status.success() {
+            return Err(Fault::Usage {
+                message: t!("`{directory}` is in no git repository", directory = directory.display()),
+                hint: Some("calt land SESSION --repo DIR".to_owned()),
+            });
+        }
+        let git_dir = found.stdout.strip_suffix(b"\n").unwrap_or(&found.stdout);
+        Ok(Self { git_dir: OsStr::from_bytes(git_dir).into(), scratch })
+    }
+
+    /// The id of a commit; `None` when the repository has none of this name.
+    pub(crate) fn commit_id(&self, name: &str) -> Result<Option<String>, Fault> {
+        let wanted = format!("{name}^{{commit}}");
+        let found = self.run(&["rev-parse", "--quiet", "--verify", "--end-of-options", &wanted], b"")?;
+        Ok(found.status.success().then(|| String::from_utf8_lossy(&found.stdout).trim().to_owned()))
+    }
+
+    /// Reads a commit.
+    pub(crate) fn commit(&self, id: &str) -> Result<Commit, Fault> {
+        let text = self.git(&["cat-file", "commit", id], b"")?;
+        let (head, message) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let of = |name: &'static str| head.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(Commit {
+            id: id.to_owned(),
+            tree: of("tree").next().unwrap_or_default().to_owned(),
+            parents: of("parent").map(str::to_owned).collect(),
+            message: message.to_owned(),
+        })
+    }
+
+    /// Who the person is for git, as `NAME <MAIL> SECONDS ZONE`.
+    pub(crate) fn author(&self) -> Result<String, Fault> {
+        let author = self.git(&["var", "GIT_AUTHOR_IDENT"], b"").map_err(|_| Fault::Usage {
+            message: t!("git does not know who you are"),
+            hint: Some("git config --global user.name NAME; git config --global user.email MAIL".to_owned()),
+        })?;
+        Ok(author.trim().to_owned())
+    }
+
+    /// The tree that a patch makes of a commit's.
+    pub(crate) fn patched(&self, base: &str, patch: &str) -> Result<String, Fault> {
+        self.git(&["read-tree", base], b"")?;
+        if !patch.is_empty() {
+            let words = ["apply", "--cached", "--binary", "--whitespace=nowarn", "-"];
+            self.git(&words, patch.as_bytes()).map_err(|fault| Fault::Usage {
+                message: t!("the patch does not fit commit {base}: {why}", base = base, why = fault.message_alone()),
+                hint: None,
+            })?;
+        }
+        Ok(self.git(&["write-tree"], b"")?.trim().to_owned())
+    }
+
+    /// The files of a tree: name and blob.
+    pub(crate) fn files(&self, tree: &str) -> Result<Vec<(String, String)>, Fault> {
+        let listed = self.git(&["ls-tree", "-r", "-z", "--full-tree", tree], b"")?;
+        let file = |entry: &str| {
+            let (about, name) = entry.split_once('\t')?;
+            Some((name.to_owned(), about.split(' ').nth(2)?.to_owned()))
+        };
+        Ok(listed.split_terminator('\0').filter_map(file).collect())
+    }
+
+    /// SHA-256 of a blob's bytes.
+    pub(crate) fn sha256(&self, blob: &str) -> Result<String, Fault> {
+        let output = self.run(&["cat-file", "blob", blob], b"")?;
+        succeeded("cat-file", output).map(|bytes| calt_api::sha256(&bytes))
+    }
+
+    /// Names of files in which two trees differ.
+    pub(crate) fn differing(&self, one: &str, other: &str) -> Result<Vec<String>, Fault> {
+        let words = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", one, other];
+        Ok(self.git(&words, b"")?.split_terminator('\0').map(str::to_owned).collect())
+    }
+
+    /// Makes a commit object; no name leads to it yet.
+    pub(crate) fn commit_tree(&self, tree: &str, parent: &str, message: &str) -> Result<String, Fault> {
+        let made = self.git(&["commit-tree", tree, "-p", parent, "-F", "-"], message.as_bytes())?;
+        Ok(made.trim().to_owned())
+    }
+
+    /// Whether this is a name a branch can have.
+    pub(crate) fn is_branch_name(&self, name: &str) -> Result<bool, Fault> {
+        Ok(self.run(&["check-ref-format", "--branch", name], b"")?.status.success())
+    }
+
+    /// Gives a commit a new name. A name that stands for something is never taken away from it.
+    pub(crate) fn name_anew(&self, name: &str, commit: &str) -> Result<(), Fault> {
+        // The old value of nothing: all zeros, as long as the id.
+        let nothing = "0".repeat(commit.len());
+        self.git(&["update-ref", "-m", "calt land", name, commit, &nothing], b"").map(drop)
+    }
+
+    fn git(&self, words: &[&str], input: &[u8]) -> Result<String, Fault> {
+        let output = self.run(words, input)?;
+        let bytes = succeeded(words.first().copied().unwrap_or_default(), output)?;
+        String::from_utf8(bytes).map_err(|_| Fault::usage(t!("git names something that is not UTF-8")))
+    }
+
+    fn run(&self, words: &[&str], input: &[u8]) -> Result<Output, Fault> {
+        let mut git = started(&self.scratch);
+        // Not from within the working tree: below a directory of it, git would leave out what lies beside.
+        git.arg("--git-dir").arg(&self.git_dir).arg("--work-tree").arg(&self.scratch.0).args(words);
+        finished(git, input)
+    }
+}
+
+/// git, told to run nothing and to write nothing but what it is asked for.
+#[allow(clippy::disallowed_methods, reason = "landing is what the person's own git does, started here alone")]
+fn started(scratch: &Scratch) -> Command {
+    let mut git = Command::new("git");
+    for variable in ELSEWHERE {
+        git.env_remove(variable);
+    }
+    for setting in QUIET {
+        git.args(["-c", setting]);
+    }
+    git.env("GIT_INDEX_FILE", scratch.0.join("index"))
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    git
+}
+
+fn finished(mut git: Command, input: &[u8]) -> Result<Output, Fault> {
+    let cannot = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return Fault::Usage { message: t!("git is not installed"), hint: Some("git --version".to_owned()) };
+        }
+        Fault::Machine { message: t!("git cannot be started: {error}", error = error) }
+    };
+    let mut child = git.spawn().map_err(cannot)?;
+    let (stdin, input) = (child.stdin.take(), input.to_owned());
+    // Written beside the reading: a long patch and a long answer must not wait for each other.
+    let writing = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+    let output = child.wait_with_output().map_err(cannot)?;
+    // A git that ended early says itself why.
+    let _ = writing.join();
+    Ok(output)
+}
+
+fn succeeded(word: impl AsRef<OsStr>, output: Output) -> Result<Vec<u8>, Fault> {
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    Err(Fault::usage(t!("git {word}: {said}", word = word.as_ref().display(), said = said)))
+}

@@ -1,0 +1,134 @@
+//! The one place where a PIN is asked for: when the daemon wants one and a terminal is there.
+
+use calt_api::client::{CallError, Client};
+use calt_api::endpoint::{self, Endpoint};
+use calt_api::views::UnlockRequest;
+use calt_api::{Code, Next, Problem};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::secret;
+use crate::words::{language, t};
+
+/// Typings of a PIN that are asked for in a row.
+const TYPINGS_MAX: usize = 3;
+
+/// When the answer to a call is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// When all is done.
+    Whole,
+    /// When the run has begun.
+    Early,
+}
+
+impl Context {
+    /// Sends a yes, a no or a skip; with the PIN where it is asked for. Every decision of the command line passes here.
+    pub(crate) async fn decide(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Value, Fault> {
+        self.send_with_pin(client, (endpoint, values), body, Answer::Whole).await
+    }
+
+    /// Starts a step; with the PIN where its risk is confirmed.
+    pub(crate) async fn send_execution(
+        &self,
+        client: &Client,
+        values: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Value, Fault> {
+        self.send_with_pin(client, (&endpoint::EXECUTE_STEP, values), body, Answer::Early).await
+    }
+
+    /// Sends an act of administration; each has a key of its own.
+    pub(crate) async fn send_administration(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Value, Fault> {
+        self.send_with_pin(client, (endpoint, values), body, Answer::Whole).await
+    }
+
+    async fn send_with_pin(
+        &self,
+        client: &Client,
+        (endpoint, values): (&Endpoint, &[&str]),
+        body: &impl Serialize,
+        answer: Answer,
+    ) -> Result<Value, Fault> {
+        let mut body = serde_json::to_value(body).map_err(|error| Fault::Bug(error.to_string()))?;
+        let known = values.first().and_then(|session| self.unlocked.borrow().get(*session).cloned());
+        let mut was_asked = false;
+        if let Some(key) = known {
+            body["unlock"] = Value::from(key);
+        }
+        loop {
+            let sent = match answer {
+                Answer::Whole => client.send(endpoint, values, &body).await,
+                Answer::Early => client.send_async(endpoint, values, &body).await,
+            };
+            let problem = match sent {
+                Err(CallError::Problem(problem)) if wants_pin(&problem) && !was_asked && secret::can_be_asked() => {
+                    problem
+                }
+                sent => return Ok(sent?),
+            };
+            let (session, version) = match &problem.next {
+                Some(Next::Unlock { session, version }) => (session.clone(), *version),
+                Some(_) | None => return Err(CallError::Problem(problem).into()),
+            };
+            body["unlock"] = Value::from(self.unlock(client, session, version).await?);
+            was_asked = true;
+        }
+    }
+
+    /// Asks for the PIN until it is right, a few times at most, and gives the key. The PIN itself is not kept.
+    async fn unlock(&self, client: &Client, session: Option<String>, version: Option<u32>) -> Result<String, Fault> {
+        let question = match (&session, version) {
+            (Some(session), Some(version)) => {
+                t!("Your PIN, to decide on plan v{version} of {session}: ", version = version, session = session)
+            }
+            (Some(_) | None, _) => t!("Your PIN, for this act of administration: "),
+        };
+        let mut typings = 0;
+        loop {
+            let typed = secret::ask(calt_api::visible::visible_line(&question).into_owned()).await?;
+            let pin = typed.ok_or_else(|| Fault::no_answer("calt doctor"))?;
+            let asked = UnlockRequest {
+                pin,
+                session_id: session.clone(),
+                plan_version: version,
+                source: Some(self.source().to_owned()),
+                ..UnlockRequest::default()
+            };
+            typings += 1;
+            match client.send::<Value>(&endpoint::UNLOCK, &[], &asked).await {
+                Ok(made) => {
+                    let key = made["unlock"].as_str().unwrap_or_default().to_owned();
+                    if let Some(session) = session {
+                        self.unlocked.borrow_mut().insert(session, key.clone());
+                    }
+                    return Ok(key);
+                }
+                Err(CallError::Problem(problem))
+                    if problem.code == Code::PinWrong.as_str() && typings < TYPINGS_MAX =>
+                {
+                    crate::ask::talk(&format!("{}\n", problem.said_in(language())));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn wants_pin(problem: &Problem) -> bool {
+    problem.code == Code::AssuranceTooLow.as_str() && matches!(problem.next, Some(Next::Unlock { .. }))
+}
