@@ -62,7 +62,8 @@ pub(crate) fn plan(language: Language, plan: &PlanView, steps: &[StepDetailView]
     let mut items = vec![ButtonItem { step_id: None, digest: plan.digest.clone() }];
     items.extend(covered.iter().map(|step| item(step)));
     let tier = steps.first().map_or("-", |step| step.tier.as_str()).to_owned();
-    let english = format!("Plan v{} · {} steps", plan.version, plan.steps.len());
+    let plural = if plan.steps.len() == 1 { "" } else { "s" };
+    let english = format!("Plan v{} · {} step{plural}", plan.version, plan.steps.len());
     let japanese = format!("プラン v{} · {} ステップ", plan.version, plan.steps.len());
     Look {
         title: crate::say::pick(language, &english, &japanese).to_owned(),
@@ -108,7 +109,8 @@ pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
         }
     }
     let writes = steps.iter().filter(|step| step.effect == "writes").count();
-    let english = format!("{} steps · {writes} write · +{added} −{removed}", steps.len());
+    let plural = if steps.len() == 1 { "" } else { "s" };
+    let english = format!("{} step{plural}, {writes} of them writing · +{added} −{removed}", steps.len());
     let japanese = format!("{} ステップ · 書き込み {writes} · +{added} −{removed}", steps.len());
     let digests: Vec<_> = steps.iter().map(|step| step.digest.as_str()).collect();
     let digest = if let [only] = digests.as_slice() {

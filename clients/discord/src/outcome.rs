@@ -121,7 +121,10 @@ pub(crate) fn progress(language: Language, session: &SessionView, plan: Option<&
         }
         ("succeeded", None) => {
             let skipped = count("skipped");
-            (format!("🏁 Done: {all} steps, {skipped} left out"), format!("🏁 完了: {all} ステップ、除外 {skipped}"))
+            (
+                format!("🏁 Done: {all} {}, {skipped} left out", if all == 1 { "step" } else { "steps" }),
+                format!("🏁 完了: {all} ステップ、除外 {skipped}"),
+            )
         }
         ("failed", None) => (
             format!("⚠️ {done} of {all} done; a new plan version leads on"),

@@ -67,8 +67,10 @@ pub(crate) async fn make(
             let first = asked.step.unwrap_or_default();
             let steps = details(bot, plan, Some(first)).await?;
             match look::together(&steps, first).as_slice() {
-                [] | [_] => steps.first().map(|step| look::step(language, step)).unwrap_or_default(),
-                several => look::steps(language, several),
+                [] => steps.first().map(|step| look::step(language, step)).unwrap_or_default(),
+                // What it writes is its diff; what else it is stood in the plan.
+                [only] if only.diff.is_none() => look::step(language, only),
+                some => look::steps(language, some),
             }
         }
         Kind::Step | Kind::Risk => {
