@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::diff;
 use crate::look::id;
 use crate::render::{self, Place, Sheet};
+use crate::words::t;
 
 /// Most files that a plain yes writes; for more their number is typed.
 pub(crate) const FILES_BY_YES_MAX: usize = 5;
@@ -43,15 +44,22 @@ pub(crate) fn shown(applies: &[&Value]) -> String {
     let diffs: Vec<&str> = applies.iter().filter_map(|detail| detail["diff"].as_str()).collect();
     let (added, removed) = diffs.iter().map(|diff| diff::count(diff)).fold((0, 0), |(a, r), (b, s)| (a + b, r + s));
     let files = files_written(applies.iter().copied());
-    let word = if files == 1 { "file" } else { "files" };
     let mut sheet = Sheet::default();
-    sheet.line(format_args!("\n{files} {word}, +{added} −{removed}\n"));
+    sheet.add(&if files == 1 {
+        t!("\n1 file, +{added} −{removed}\n\n", added = added, removed = removed)
+    } else {
+        t!("\n{files} files, +{added} −{removed}\n\n", files = files, added = added, removed = removed)
+    });
     for detail in applies {
         sheet.add(&render::apply(detail));
     }
     for (path, times) in written_again(applies) {
         let path = calt_api::visible::visible_line(path);
-        sheet.line(format_args!("   ! {path} is written {times} times; its diffs stand below in their order"));
+        sheet.line(t!(
+            "   ! {path} is written {times} times; its diffs stand below in their order",
+            path = path,
+            times = times
+        ));
     }
     if applies.len() > 1 {
         sheet.line("");
@@ -79,7 +87,7 @@ pub(crate) fn steps(details: &[Value]) -> String {
         text.push('\n');
         text.push_str(&render::step(detail));
         if writes(detail) {
-            text.push_str("   ! no preview of exactly these files is recorded: the run will refuse\n");
+            text.push_str(&t!("   ! no preview of exactly these files is recorded: the run will refuse\n"));
         }
     }
     text.push_str(&shown(&previewed));
@@ -91,7 +99,9 @@ pub(crate) fn steps(details: &[Value]) -> String {
 pub(crate) fn isolation(covered: &[Value]) -> String {
     let tier = covered.iter().find(|detail| detail["effect"] == "spawns").and_then(|detail| detail["tier"].as_str());
     match tier {
-        Some(tier) => format!("\nCommands run with isolation {}.\n", calt_api::visible::visible_line(tier)),
+        Some(tier) => {
+            t!("\nCommands run with isolation {tier}.\n", tier = calt_api::visible::visible_line(tier))
+        }
         None => String::new(),
     }
 }

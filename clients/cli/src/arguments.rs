@@ -144,10 +144,14 @@ pub(crate) enum Command {
     Daemon(DaemonArguments),
     /// Run the Discord bot in the foreground, with a relay's token (docs/discord.md)
     Discord(DiscordArguments),
-    /// Print completions for a shell
+    /// Print completions for a shell, or write the man pages
     Completions {
         /// The shell
-        shell: clap_complete::Shell,
+        #[arg(required_unless_present = "man")]
+        shell: Option<clap_complete::Shell>,
+        /// Write one man page a command into this directory
+        #[arg(long, value_name = "DIR", conflicts_with = "shell")]
+        man: Option<PathBuf>,
     },
 }
 

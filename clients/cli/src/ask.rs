@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
 use crate::applies::FILES_BY_YES_MAX;
 use crate::fault::Fault;
+use crate::words::t;
 
 /// What a person answered to a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,22 +79,23 @@ impl Terminal {
 
     /// Asks for a yes, n, d or s until one of them comes; `None` at the end of input.
     pub(crate) async fn look(self, question: &str, yes: Yes) -> Result<Option<Answer>, Fault> {
-        let (to_approve, otherwise) = match yes {
-            Yes::Word => ("[y]es".to_owned(), "Please answer y, n, d or s.\n".to_owned()),
+        let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
+        let (answers, otherwise) = match yes {
+            Yes::Word if is_enter_yes => {
+                (t!("[y]es, [n]o, [d]etails, [s]kip (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
+            }
+            Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip: "), t!("Please answer y, n, d or s.\n")),
             Yes::Number(files) => (
-                format!("type {files} to write {files} files"),
-                format!("To approve, type the number of files, {files}; otherwise n, d or s.\n"),
+                t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip: ", files = files),
+                t!("To approve, type the number of files, {files}; otherwise n, d or s.\n", files = files),
             ),
         };
-        let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
-        let by_enter = if is_enter_yes { " (Enter: yes)" } else { "" };
         loop {
-            let asked = format!("{question}\n{to_approve}, [n]o, [d]etails, [s]kip{by_enter}: ");
-            let Some(line) = self.line(&asked).await? else { return Ok(None) };
+            let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
-                "d" | "details" => return Ok(Some(Answer::Details)),
-                "s" | "skip" => return Ok(Some(Answer::Skip)),
+                "d" | "details" | "詳細" => return Ok(Some(Answer::Details)),
+                "s" | "skip" | "飛ばす" => return Ok(Some(Answer::Skip)),
                 "" if is_enter_yes => return Ok(Some(Answer::Yes)),
                 said if yes.is(said) => return Ok(Some(Answer::Yes)),
                 _ => talk(&otherwise),
@@ -105,12 +107,12 @@ impl Terminal {
     pub(crate) async fn agrees(self, question: &str, yes: Yes) -> Result<Option<bool>, Fault> {
         let Yes::Number(files) = yes else { return self.yes(question).await };
         loop {
-            let asked = format!("{question}\ntype {files} to write {files} files, [n]o: ");
-            let Some(line) = self.line(&asked).await? else { return Ok(None) };
+            let answers = t!("type {files} to write {files} files, [n]o: ", files = files);
+            let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "n" | "no" | "いいえ" => return Ok(Some(false)),
                 said if yes.is(said) => return Ok(Some(true)),
-                _ => talk(&format!("To approve, type the number of files, {files}; otherwise n.\n")),
+                _ => talk(&t!("To approve, type the number of files, {files}; otherwise n.\n", files = files)),
             }
         }
     }
@@ -118,11 +120,12 @@ impl Terminal {
     /// Asks for yes or no; `None` at the end of input.
     pub(crate) async fn yes(self, question: &str) -> Result<Option<bool>, Fault> {
         loop {
-            let Some(line) = self.line(&format!("{question}\n[y]es, [n]o: ")).await? else { return Ok(None) };
+            let answers = t!("[y]es, [n]o: ");
+            let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "y" | "yes" | "はい" => return Ok(Some(true)),
                 "n" | "no" | "いいえ" => return Ok(Some(false)),
-                _ => talk("Please answer y or n.\n"),
+                _ => talk(&t!("Please answer y or n.\n")),
             }
         }
     }
@@ -143,8 +146,8 @@ impl Terminal {
         talk(question);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || sender.send(self.read_line()));
-        let line = receiver.await.map_err(|_| Fault::Bug("the terminal could not be read".to_owned()))?;
-        let line = line.map_err(|error| Fault::usage(format!("the terminal cannot be read: {error}")))?;
+        let line = receiver.await.map_err(|_| Fault::Bug(t!("the terminal could not be read")))?;
+        let line = line.map_err(|error| Fault::usage(t!("the terminal cannot be read: {error}", error = error)))?;
         if line.is_none() {
             // The prompt's line is still open.
             talk("\n");

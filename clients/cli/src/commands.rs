@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod artifacts;
+mod completions;
 mod daemon;
 mod decision;
 mod doctor;
@@ -30,7 +31,8 @@ use std::path::Path;
 use crate::arguments::{Command, WizardCommand};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::{hint, render};
+use crate::hint;
+use crate::words::t;
 
 /// Largest plan document, in bytes; the daemon reads no larger body.
 const DOCUMENT_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -40,7 +42,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::Machine { message: format!("the runtime cannot be set up: {error}") })?;
+        .map_err(|error| Fault::Machine { message: t!("the runtime cannot be set up: {error}", error = error) })?;
     runtime.block_on(async {
         match command {
             Command::Run(arguments) => run::run(context, arguments).await,
@@ -67,11 +69,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Wizard(WizardCommand::Run) => wizard::run(context).await,
             Command::Discord(_) => Err(Fault::Bug("a bot was asked for and not handed over".to_owned())),
             Command::Daemon(arguments) => daemon::run(context, &arguments).await,
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut crate::definition(), "calt", &mut script);
-                render::out_bytes(&script)
-            }
+            Command::Completions { shell, man } => completions::run(context, shell, man.as_deref()),
         }
     })
 }
@@ -99,13 +97,13 @@ fn read_plan(path: &Path) -> Result<PlanText, Fault> {
         std::fs::File::open(path).and_then(|file| file.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes))
     };
     let unreadable = |reason: &str| Fault::Usage {
-        message: format!("plan `{name}` cannot be read: {reason}"),
+        message: t!("plan `{name}` cannot be read: {reason}", name = name, reason = reason),
         hint: Some("calt run --help".to_owned()),
     };
     match read {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let message = format!("plan `{name}` cannot be read: there is no such file");
+            let message = t!("plan `{name}` cannot be read: there is no such file", name = name);
             let directory = path.parent().filter(|directory| directory.is_dir());
             let hint = directory
                 .map_or_else(|| "ls".to_owned(), |it| format!("ls {}", hint::quoted(&it.display().to_string())));
@@ -113,18 +111,18 @@ fn read_plan(path: &Path) -> Result<PlanText, Fault> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
             let hint = format!("ls {}", hint::quoted(&name));
-            return Err(Fault::Usage { message: format!("plan `{name}` is a directory"), hint: Some(hint) });
+            return Err(Fault::Usage { message: t!("plan `{name}` is a directory", name = name), hint: Some(hint) });
         }
         Err(error) => return Err(unreadable(&error.to_string())),
     }
     if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
-        return Err(unreadable("it is larger than 2 MiB"));
+        return Err(unreadable(&t!("it is larger than 2 MiB")));
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(PlanText { name, text }),
         Err(error) => {
             let place = error.utf8_error().valid_up_to();
-            Err(unreadable(&format!("it is not text in UTF-8 (byte {} is none)", place + 1)))
+            Err(unreadable(&t!("it is not text in UTF-8 (byte {byte} is none)", byte = place + 1)))
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::fault::Fault;
+use crate::words::t;
 
 /// Most text of a diff in one step, in bytes: a text of a plan may have 512 KiB.
 const PATCH_BYTES_MAX: usize = 500 * 1024;
@@ -33,11 +34,11 @@ struct Left {
 pub(crate) fn plan(diff: &str, title: Option<&str>, tests: &[String]) -> Result<String, Fault> {
     let parts = parts(diff)?;
     if parts.is_empty() {
-        return Err(refused("there is no diff on standard input"));
+        return Err(refused(t!("there is no diff on standard input")));
     }
     let mut seen = BTreeSet::new();
     if let Some(twice) = parts.iter().find(|part| !seen.insert(part.name.as_str())) {
-        return Err(refused(&format!("the diff changes `{}` twice; make one diff of all commits", twice.name)));
+        return Err(refused(t!("the diff changes `{path}` twice; make one diff of all commits", path = twice.name)));
     }
     let title = title.map_or_else(|| own_title(&parts), str::to_owned);
     let groups = groups(&parts)?;
@@ -45,22 +46,22 @@ pub(crate) fn plan(diff: &str, title: Option<&str>, tests: &[String]) -> Result<
     let id = |place: usize| if groups.len() == 1 { "change".to_owned() } else { format!("change_{}", place + 1) };
     for (place, group) in groups.iter().enumerate() {
         let id = id(place);
-        step(&mut document, &format!("{id}_preview"), "See what would change", "apply_patch");
+        step(&mut document, &format!("{id}_preview"), &t!("See what would change"), "apply_patch");
         let _ = writeln!(document, "      patch: &{id} {}      mode: preview", scalar(group));
     }
     for place in 0..groups.len() {
         let id = id(place);
-        step(&mut document, &format!("{id}_apply"), "Change it", "apply_patch");
+        step(&mut document, &format!("{id}_apply"), &t!("Change it"), "apply_patch");
         let preview = format!("${{steps.{id}_preview.output}}");
         let _ = writeln!(document, "      patch: *{id}\n      mode: apply\n      preview: \"{preview}\"");
     }
     for (place, command) in tests.iter().enumerate() {
         let id = if place == 0 { "test".to_owned() } else { format!("test_{}", place + 1) };
-        step(&mut document, &id, "Run the tests", "run_shell_readonly");
+        step(&mut document, &id, &t!("Run the tests"), "run_shell_readonly");
         let _ = writeln!(document, "      command: {}", quoted(command));
     }
     if document.len() > PLAN_BYTES_MAX {
-        return Err(refused("the diff is larger than a plan may be (1 MiB)"));
+        return Err(refused(t!("the diff is larger than a plan may be (1 MiB)")));
     }
     Ok(document)
 }
@@ -90,7 +91,7 @@ fn parts(diff: &str) -> Result<Vec<Part>, Fault> {
     let mut lines = diff.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
         if left.old > 0 || left.new > 0 {
-            left = left.after(line).ok_or_else(|| refused("the diff ends or breaks off in the middle of a hunk"))?;
+            left = left.after(line).ok_or_else(broken_off)?;
             append(&mut parts, line);
             continue;
         }
@@ -109,22 +110,25 @@ fn parts(diff: &str) -> Result<Vec<Part>, Fault> {
                 part.name = name;
             }
         } else if bare.starts_with("@@ -") && !parts.is_empty() {
-            left = Left::of(bare).ok_or_else(|| refused(&format!("`{bare}` is no head of a hunk")))?;
+            left = Left::of(bare).ok_or_else(|| refused(t!("`{line}` is no head of a hunk", line = bare)))?;
             append(&mut parts, line);
             if let Some(part) = parts.last_mut() {
                 part.has_hunks = true;
             }
         } else if bare.starts_with("Binary files ") || bare == "GIT binary patch" {
             let name = parts.last().map_or(bare, |part| part.name.as_str());
-            return Err(refused(&format!("the diff of `{name}` is binary; calt writes text only")));
+            return Err(refused(t!("the diff of `{path}` is binary; calt writes text only", path = name)));
         } else if bare.starts_with("Only in ") {
-            return Err(refused(&format!("`{bare}`: the diff leaves a file out; make it with `diff -ruN` or git")));
+            return Err(refused(t!(
+                "`{line}`: the diff leaves a file out; make it with `diff -ruN` or git",
+                line = bare
+            )));
         } else if bare.starts_with('\\') || parts.last().is_some_and(|part| !part.has_hunks && is_head(bare)) {
             append(&mut parts, line);
         }
     }
     if left.old > 0 || left.new > 0 {
-        return Err(refused("the diff ends or breaks off in the middle of a hunk"));
+        return Err(broken_off());
     }
     Ok(parts)
 }
@@ -183,7 +187,7 @@ fn groups(parts: &[Part]) -> Result<Vec<String>, Fault> {
     let mut groups = vec![String::new()];
     for part in parts {
         if part.text.len() > PATCH_BYTES_MAX {
-            return Err(refused(&format!("the diff of `{}` is larger than 500 KiB", part.name)));
+            return Err(refused(t!("the diff of `{path}` is larger than 500 KiB", path = part.name)));
         }
         if groups.last().is_some_and(|group| group.len() + part.text.len() > PATCH_BYTES_MAX) {
             groups.push(String::new());
@@ -198,9 +202,9 @@ fn groups(parts: &[Part]) -> Result<Vec<String>, Fault> {
 fn own_title(parts: &[Part]) -> String {
     let name: String = parts[0].name.chars().take(NAME_CHARS_MAX).collect();
     match parts.len() {
-        1 => format!("Change {name}"),
-        2 => format!("Change {name} and 1 more file"),
-        count => format!("Change {name} and {} more files", count - 1),
+        1 => t!("Change {path}", path = name),
+        2 => t!("Change {path} and 1 more file", path = name),
+        count => t!("Change {path} and {more} more files", path = name, more = count - 1),
     }
 }
 
@@ -224,9 +228,13 @@ fn quoted(text: &str) -> String {
     calt_api::visible::escape_json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
-fn refused(message: &str) -> Fault {
+fn broken_off() -> Fault {
+    refused(t!("the diff ends or breaks off in the middle of a hunk"))
+}
+
+fn refused(message: String) -> Fault {
     let hint = "git diff | calt plan from-diff > plan.yaml".to_owned();
-    Fault::Usage { message: message.to_owned(), hint: Some(hint) }
+    Fault::Usage { message, hint: Some(hint) }
 }
 
 #[cfg(test)]

@@ -132,6 +132,18 @@ impl Fault {
             | Self::StillWaiting { .. }
             | Self::Bug(_) => String::new(),
         };
+        let message = self.said();
+        match self.hint() {
+            Some(hint) => {
+                let hint = calt_api::visible::visible_line(&hint);
+                before + &t!("error: {message}\nhint: {hint}\n", message = message, hint = hint)
+            }
+            None => before + &t!("error: {message}\n", message = message),
+        }
+    }
+
+    /// The sentence alone, in the person's language.
+    pub(crate) fn said(&self) -> String {
         let message = match self {
             Self::Problem(problem) => problem.said_in(language()),
             Self::Plan { .. }
@@ -148,14 +160,7 @@ impl Fault {
             | Self::Unread
             | Self::Printed(_) => self.message(),
         };
-        let message = calt_api::visible::visible_line(&message);
-        match self.hint() {
-            Some(hint) => {
-                let hint = calt_api::visible::visible_line(&hint);
-                before + &t!("error: {message}\nhint: {hint}\n", message = message, hint = hint)
-            }
-            None => before + &t!("error: {message}\n", message = message),
-        }
+        calt_api::visible::visible_line(&message).into_owned()
     }
 
     fn message(&self) -> String {
@@ -185,7 +190,8 @@ impl Fault {
         self.message()
     }
 
-    fn hint(&self) -> Option<String> {
+    /// The next command.
+    pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Problem(problem) => hint::of_problem(problem),
             Self::Plan { name, .. } => Some(format!("calt plan check {}", hint::quoted(name))),

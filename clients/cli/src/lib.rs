@@ -105,8 +105,9 @@ pub fn run(chat: ChatCheck) -> Handover {
         ask::talk(&fault.render());
     }
     if let Some(path) = place::when_not_installed().filter(|_| std::io::stderr().is_terminal()) {
-        context.talk(&format!(
-            "\n`calt` is not on your PATH; here it is {path}\nTo install it: cargo install --locked --path .\n"
+        context.talk(&words::t!(
+            "\n`calt` is not on your PATH; here it is {path}\nTo install it: cargo install --locked --path .\n",
+            path = path
         ));
     }
     Handover::Done(fault.map_or(ExitCode::SUCCESS, |fault| ExitCode::from(told(&context, &fault))))

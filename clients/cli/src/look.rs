@@ -12,6 +12,7 @@ use crate::ask::{Answer, Terminal, Yes};
 use crate::context::{Context, How};
 use crate::fault::Fault;
 use crate::render::{self, Sheet};
+use crate::words::t;
 
 /// How often a run in progress is looked at: soon at first, then less often, in milliseconds.
 const FIRST_WAIT_MILLIS: u64 = 2;
@@ -129,9 +130,13 @@ impl Run<'_> {
             choices.push(detail);
         }
         let question = match covered.as_slice() {
-            [] => "Approve this plan?".to_owned(),
-            [only] => format!("Approve this plan, and its step {}?", id(only)),
-            some => format!("Approve this plan, and {} of its steps, which write nothing ({})?", some.len(), ids(some)),
+            [] => t!("Approve this plan?"),
+            [only] => t!("Approve this plan, and its step {step}?", step = id(only)),
+            some => t!(
+                "Approve this plan, and {count} of its steps, which write nothing ({steps})?",
+                count = some.len(),
+                steps = ids(some)
+            ),
         };
         let shown = format!("{}{}", render::plan(plan), isolation(&covered));
         let look = Look { shown, question, covered, choices, plan: Some(item(self.version, None, plan)) };
@@ -166,9 +171,9 @@ impl Run<'_> {
         }
         let shown = applies::steps(&covered);
         let question = match covered.as_slice() {
-            [_] if is_high => format!("Step {name} is HIGH RISK. Approve and execute it?"),
-            [only] => format!("Approve step {}?", id(only)),
-            some => format!("Approve these {} steps ({})?", some.len(), ids(some)),
+            [_] if is_high => t!("Step {step} is HIGH RISK. Approve and execute it?", step = name),
+            [only] => t!("Approve step {step}?", step = id(only)),
+            some => t!("Approve these {count} steps ({steps})?", count = some.len(), steps = ids(some)),
         };
         let look = Look { shown, question, choices: covered.clone(), covered, plan: None };
         if is_high {
@@ -189,10 +194,10 @@ impl Run<'_> {
         self.stop_unless_high_risk_is_meant(name)?;
         let Consent::Person(terminal) = self.consent else { return Ok(()) };
         self.show(&applies::steps(std::slice::from_ref(step)));
-        match terminal.yes(&format!("\nStep {name} is HIGH RISK, and approved. Execute it?")).await? {
+        match terminal.yes(&t!("\nStep {step} is HIGH RISK, and approved. Execute it?", step = name)).await? {
             Some(true) => Ok(()),
             Some(false) => Err(Fault::Gate {
-                message: format!("step {name} was not executed; its approval stands"),
+                message: t!("step {step} was not executed; its approval stands", step = name),
                 hint: format!("calt step reject {} {name} --reason WHY", self.session),
             }),
             None => Err(Fault::no_answer(self.again())),
@@ -203,7 +208,7 @@ impl Run<'_> {
         match self.consent {
             Consent::Person(_) | Consent::FlagForHighRisk => Ok(()),
             Consent::Flag | Consent::Nobody => Err(Fault::Gate {
-                message: format!("step {step} is of high risk, and `--yes` alone does not answer for it"),
+                message: t!("step {step} is of high risk, and `--yes` alone does not answer for it", step = step),
                 hint: format!("{} --yes --confirm-high-risk", self.again()),
             }),
         }
@@ -227,10 +232,14 @@ impl Run<'_> {
                 return Ok(Verdict::Yes { how: How::Flag, left_out: Vec::new() });
             }
             Consent::Nobody => {
-                let waiting = if look.choices.len() == 1 { id(&look.choices[0]) } else { "the plan" };
+                let waiting = match look.choices.as_slice() {
+                    [only] => id(only).to_owned(),
+                    _ => t!("the plan"),
+                };
                 return Err(Fault::Gate {
-                    message: format!(
-                        "{waiting} waits for a yes, and there is no terminal to ask on; on one, the same without `--yes` asks"
+                    message: t!(
+                        "{waiting} waits for a yes, and there is no terminal to ask on; on one, the same without `--yes` asks",
+                        waiting = waiting
                     ),
                     hint: format!("{} --yes", self.again()),
                 });
@@ -239,7 +248,7 @@ impl Run<'_> {
         let mut left_out: Vec<String> = Vec::new();
         loop {
             let without =
-                if left_out.is_empty() { String::new() } else { format!(" Without {}.", left_out.join(", ")) };
+                if left_out.is_empty() { String::new() } else { t!(" Without {steps}.", steps = left_out.join(", ")) };
             let yes = Yes::to(applies::files_written(look.approved(&left_out)));
             let Some(answer) = terminal.look(&format!("\n{}{without}", look.question), yes).await? else {
                 return Err(Fault::no_answer(self.again()));
@@ -247,7 +256,7 @@ impl Run<'_> {
             match answer {
                 Answer::Yes => return Ok(Verdict::Yes { how: How::Prompt, left_out }),
                 Answer::No => {
-                    let reason = terminal.text("Why not? ").await?;
+                    let reason = terminal.text(&t!("Why not? ")).await?;
                     return reason
                         .map_or_else(|| Err(Fault::no_answer(self.again())), |reason| Ok(Verdict::No { reason }));
                 }
@@ -269,15 +278,15 @@ impl Run<'_> {
         let name = if let [only] = look.choices.as_slice() {
             id(only).to_owned()
         } else {
-            let asked = format!("Leave out which step ({})? ", ids(&look.choices));
+            let asked = t!("Leave out which step ({steps})? ", steps = ids(&look.choices));
             terminal.text(&asked).await?.ok_or_else(|| Fault::no_answer(self.again()))?
         };
         if !look.choices.iter().any(|choice| id(choice) == name) {
-            crate::ask::talk(&format!("{} is not one of them.\n", calt_api::visible::visible_line(&name)));
+            crate::ask::talk(&t!("{step} is not one of them.\n", step = calt_api::visible::visible_line(&name)));
         } else if left_out.contains(&name) {
-            crate::ask::talk(&format!("{name} is left out already.\n"));
+            crate::ask::talk(&t!("{step} is left out already.\n", step = name));
         } else {
-            crate::ask::talk(&format!("{name} will be left out.\n"));
+            crate::ask::talk(&t!("{step} will be left out.\n", step = name));
             left_out.push(name);
         }
         Ok(())
@@ -297,7 +306,7 @@ impl Run<'_> {
         if items.is_empty() {
             return Ok(());
         }
-        let reason = Some("left out at the look".to_owned());
+        let reason = Some(t!("left out at the look"));
         let said = Said { decision: "skip", items, how, shown: &look.shown, reason };
         self.send(said, decision_id).await.map(drop)
     }
@@ -307,7 +316,7 @@ impl Run<'_> {
         let decided = said.send(self.context, &self.client, &self.session, decision_id).await?;
         for item in render::items(&decided["items"]).iter().filter(|item| item["depends_on"].is_string()) {
             let [step, needed] = ["step_id", "depends_on"].map(|name| render::word(&item[name]));
-            self.show(&format!("{step} is left out with {needed}\n"));
+            self.show(&t!("{step} is left out with {needed}\n", step = step, needed = needed));
         }
         Ok(decided)
     }
@@ -318,41 +327,40 @@ impl Run<'_> {
         if !writing.is_empty() {
             let shown = applies::steps(&writing);
             self.show(&shown);
-            self.skip(&writing, How::Flag, &shown, "dry run: nothing is applied").await?;
+            self.skip(&writing, How::Flag, &shown, t!("dry run: nothing is applied")).await?;
         }
         Ok(remaining)
     }
 
-    async fn skip(&self, details: &[Value], how: How, shown: &str, reason: &str) -> Result<(), Fault> {
+    async fn skip(&self, details: &[Value], how: How, shown: &str, reason: String) -> Result<(), Fault> {
         let items = details.iter().map(|detail| item(self.version, Some(detail), detail)).collect();
-        let said = Said { decision: "skip", items, how, shown, reason: Some(reason.to_owned()) };
+        let said = Said { decision: "skip", items, how, shown, reason: Some(reason) };
         self.send(said, None).await.map(drop)
     }
 
     /// A step whose inputs refer to what is not there: it can only be left out.
     async fn unresolved(&self, step: &Value) -> Result<(), Fault> {
         let (name, reason) = (id(step), render::word(&step["unresolved"]));
-        let shown = format!("\n{}   ! not resolved: {reason}\n", render::step(step));
+        let shown = format!("\n{}{}", render::step(step), t!("   ! not resolved: {reason}\n", reason = reason));
         self.show(&shown);
         if self.applies_nothing {
-            return self
-                .skip(std::slice::from_ref(step), How::Flag, &shown, "dry run: what it refers to was left out")
-                .await;
+            let why = t!("dry run: what it refers to was left out");
+            return self.skip(std::slice::from_ref(step), How::Flag, &shown, why).await;
         }
         if let Consent::Person(terminal) = self.consent {
-            let asked = format!("\nStep {name} refers to what is not there, and cannot run. Leave it out and go on?");
+            let asked =
+                t!("\nStep {step} refers to what is not there, and cannot run. Leave it out and go on?", step = name);
             match terminal.yes(&asked).await? {
                 Some(true) => {
-                    return self
-                        .skip(std::slice::from_ref(step), How::Prompt, &shown, "what it refers to is not there")
-                        .await;
+                    let why = t!("what it refers to is not there");
+                    return self.skip(std::slice::from_ref(step), How::Prompt, &shown, why).await;
                 }
                 Some(false) => {}
                 None => return Err(Fault::no_answer(self.again())),
             }
         }
         Err(Fault::Gate {
-            message: format!("step {name} cannot be approved: {reason}"),
+            message: t!("step {step} cannot be approved: {reason}", step = name, reason = reason),
             hint: format!("calt step skip {} {name}", self.session),
         })
     }
@@ -365,9 +373,9 @@ impl Run<'_> {
 
     fn said_no(&self) -> Fault {
         Fault::Gate {
-            message: format!(
-                "you said no; your reason is in the record, and only a plan of version {} leads on",
-                self.version + 1
+            message: t!(
+                "you said no; your reason is in the record, and only a plan of version {version} leads on",
+                version = self.version + 1
             ),
             hint: format!("calt run PLAN --session {}", self.session),
         }

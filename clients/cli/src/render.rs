@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::found;
 use crate::table::{self, padded};
+use crate::words::{self, daemon, t};
 
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
@@ -74,7 +75,7 @@ pub(crate) fn out_bytes(bytes: &[u8]) -> Result<(), Fault> {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Fault::Unread;
         }
-        Fault::Machine { message: format!("standard output cannot be written: {error}") }
+        Fault::Machine { message: t!("standard output cannot be written: {error}", error = error) }
     })
 }
 
@@ -95,14 +96,15 @@ pub(crate) fn items(value: &Value) -> &[Value] {
 
 /// A table of the named fields of items.
 pub(crate) fn table(items: &[Value], fields: &[(&str, &str)]) -> String {
-    let titles: Vec<_> = fields.iter().map(|(title, _)| *title).collect();
+    let titles: Vec<_> = fields.iter().map(|(title, _)| words::said(title, &[])).collect();
+    let titles: Vec<_> = titles.iter().map(String::as_str).collect();
     let row = |item: &Value| fields.iter().map(|(_, field)| field_word(field, &item[*field])).collect();
     table::table(&titles, &items.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Named values, one a line.
 pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
-    let row = |(title, field): &(&str, &str)| vec![(*title).to_owned(), field_word(field, &value[*field])];
+    let row = |(title, field): &(&str, &str)| vec![words::said(title, &[]), field_word(field, &value[*field])];
     table::rows(&fields.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -121,17 +123,17 @@ pub(crate) fn time(value: &Value) -> String {
 /// A plan: its head, then every step with everything that will be used.
 pub(crate) fn plan(plan: &Value) -> String {
     let mut sheet = Sheet::default();
-    sheet.line(format_args!("Plan v{} — {}", word(&plan["version"]), title(plan)));
-    for (name, field) in [("goal", "session_goal"), ("ref", "ref"), ("digest", "digest")] {
+    sheet.line(t!("Plan v{version} — {title}", version = word(&plan["version"]), title = title(plan)));
+    for (name, field) in [(t!("goal"), "session_goal"), (t!("ref"), "ref"), (t!("digest"), "digest")] {
         if let Some(value) = plan[field].as_str() {
             sheet.line(format_args!("{name}: {}", visible_line(value)));
         }
     }
     if plan["approved"] == Value::Bool(true) {
-        sheet.line("approved: yes");
+        sheet.line(t!("approved: yes"));
     }
     if plan["superseded"] == Value::Bool(true) {
-        sheet.line("superseded: a newer version has taken its place");
+        sheet.line(t!("superseded: a newer version has taken its place"));
     }
     for (place, step) in items(&plan["steps"]).iter().enumerate() {
         sheet.add(&format!("\n{}. {}", place + 1, self::step(step)));
@@ -169,16 +171,16 @@ fn title(of: &Value) -> String {
 fn step_head(step: &Value) -> Sheet {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{} — {}", word(&step["id"]), title(step)));
-    let mut facts = vec![word(&step["tool"]), format!("{} risk", word(&step["risk"])), word(&step["status"])];
+    let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), word(&step["status"])];
     if let Some(seconds) = step["timeout_sec"].as_u64() {
-        facts.push(format!("at most {seconds} s"));
+        facts.push(t!("at most {seconds} s", seconds = seconds));
     }
     if let Some(name) = step["box"]["name"].as_str() {
-        facts.push(format!("box {}", visible_line(name)));
+        facts.push(t!("box {name}", name = visible_line(name)));
     }
     // How commands are isolated says nothing about a tool that starts none.
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
-        facts.push(format!("isolation {}", visible_line(tier)));
+        facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
     sheet.line(format_args!("   {}", facts.join(" · ")));
     sheet
@@ -186,28 +188,29 @@ fn step_head(step: &Value) -> Sheet {
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
     for path in items(&step["changed_since_preview"]) {
-        sheet.line(format_args!("   ! changed since the preview: {}", word(path)));
+        sheet.line(t!("   ! changed since the preview: {path}", path = word(path)));
     }
     if let Some(expected) = step["expected_observation"].as_str() {
-        field(sheet, "expects", &Value::from(expected));
+        field(sheet, &t!("expects"), &Value::from(expected));
     }
     if let Some(kind) = step["verify"]["type"].as_str() {
         let rule = format!("{kind} {}", step["verify"]["expr"].as_str().unwrap_or_default());
-        field(sheet, "verify", &Value::from(rule));
+        field(sheet, &t!("verify"), &Value::from(rule));
     }
-    for (title, name) in [("before", "preconditions"), ("after", "postconditions")] {
+    for (title, name) in [(t!("before"), "preconditions"), (t!("after"), "postconditions")] {
         for condition in items(&step[name]) {
-            field(sheet, title, condition);
+            field(sheet, &title, condition);
         }
     }
     if let Some(decision) = step["approval"]["decision"].as_str() {
         let [by, how, at] = ["principal", "how", "created_at"].map(|name| &step["approval"][name]);
         let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let said = format!("{decision} by {} ({}) at {}{reason}", word(by), word(how), time(at));
-        field(sheet, "decision", &Value::from(said));
+        let (by, how, at) = (word(by), word(how), time(at));
+        let said = t!("{decision} by {by} ({how}) at {at}", decision = decision, by = by, how = how, at = at) + &reason;
+        field(sheet, &t!("decision"), &Value::from(said));
     }
     for remark in items(&step["remarks"]) {
-        sheet.line(format_args!("   ! {}", word(&remark["message"])));
+        sheet.line(format_args!("   ! {}", daemon::remark(remark)));
     }
 }
 
@@ -251,7 +254,7 @@ pub(crate) fn indented(text: &str, before: &str) -> String {
         sheet.line(format_args!("{before}{line}"));
     }
     if !text.is_empty() && !text.ends_with('\n') {
-        sheet.line(format_args!("{before}(no newline at the end)"));
+        sheet.line(format_args!("{before}{}", t!("(no newline at the end)")));
     }
     sheet.done()
 }
@@ -293,7 +296,7 @@ pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
     let mut sheet = Sheet::default();
     for events in events.chunk_by(|one, next| of == EventsOf::OneSession || one["session_id"] == next["session_id"]) {
         if of == EventsOf::All {
-            sheet.line(events[0]["session_id"].as_str().map_or("(no session)".into(), visible_line));
+            sheet.line(events[0]["session_id"].as_str().map_or_else(|| t!("(no session)").into(), visible_line));
         }
         let row = |event: &Value| {
             let mut row = event_row(event, EventsOf::OneSession);
@@ -332,8 +335,8 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
     let what = found::excerpt(event).or_else(|| what_came_of(event));
     let what = what.map(|what| format!(": {what}")).unwrap_or_default();
     // What a run did is taken back by its number.
-    let run = event["run_id"].as_i64().map(|run| format!(" (run {run})")).unwrap_or_default();
-    row.push(format!("{}{what}{run}", found::field(event, "summary")));
+    let run = event["run_id"].as_i64().map(|run| t!(" (run {run})", run = run)).unwrap_or_default();
+    row.push(format!("{}{what}{run}", daemon::summary(event)));
     row
 }
 
@@ -341,16 +344,20 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
 pub(crate) fn what_came_of(event: &Value) -> Option<String> {
     let payload: Value =
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let reason = ["error", "reason"].iter().find_map(|name| payload[*name].as_str());
-    let reason = reason.map(|reason| visible_line(reason).into_owned());
+    let reason = ["error", "reason"].iter().map(|name| &payload[*name]).find(|reason| reason.is_string());
+    let reason = reason.map(|reason| daemon::failure(&payload["code"], reason));
     let written = items(&event["facts"]["applied"]).iter().map(written_file);
     let said: Vec<String> = reason.into_iter().chain(written).collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
 
 fn written_file(file: &Value) -> String {
-    let verb = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
-    format!("{verb} {}", word(&file["path"]))
+    let path = word(&file["path"]);
+    if file["new_exists"] == Value::Bool(false) {
+        t!("removed {path}", path = path)
+    } else {
+        t!("wrote {path}", path = path)
+    }
 }
 
 /// What a run gave, for a person.
@@ -360,7 +367,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
         sheet.add(&indented(&visible(text), "   │ "));
         sheet.add(&indented(&visible(output["stderr"].as_str().unwrap_or_default()), "   ! "));
         if output["truncated"] == Value::Bool(true) {
-            sheet.line("   (the output was longer; this part of it was kept)");
+            sheet.line(t!("   (the output was longer; this part of it was kept)"));
         }
     } else if output["applied"] == Value::Bool(true) {
         // The diff was shown at the look before it.
@@ -370,7 +377,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
     } else if let Some(text) = output["diff"].as_str() {
         sheet.add(&diff(text, place));
         if text.is_empty() {
-            sheet.line("   (nothing would change)");
+            sheet.line(t!("   (nothing would change)"));
         }
     } else if let Some(entries) = output["entries"].as_array() {
         for entry in entries {
@@ -378,7 +385,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
             sheet.line(format_args!("   │ {}{slash}", word(&entry["name"])));
         }
         if entries.is_empty() {
-            sheet.line("   (empty)");
+            sheet.line(t!("   (empty)"));
         }
     } else if !output.is_null() {
         sheet.line(format_args!("   {}", word(output)));
@@ -393,7 +400,7 @@ pub(crate) fn files_in(workspace: &Path) -> String {
         Some(below) => format!("~/{}", below.display()),
         None => workspace.display().to_string(),
     };
-    format!("the files are in\n{}\n", visible_line(&path))
+    t!("the files are in\n{path}\n", path = visible_line(&path))
 }
 
 /// Problems of a plan file, each with its place and the line it stands in.
@@ -402,12 +409,13 @@ pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> Str
     let mut sheet = Sheet::default();
     for problem in problems {
         let (line, column) = (number(&problem["line"]), number(&problem["column"]));
-        let (message, code) = (word(&problem["message"]), word(&problem["code"]));
+        let code = word(&problem["code"]);
+        let message = daemon::plan_problem(problem);
         sheet.line(format_args!("{}:{line}:{column}: {message} [{code}]", visible_line(file)));
         if let Some(content) = source.lines().nth(line - 1) {
             sheet.add(&excerpt(content, column - 1));
         }
-        sheet.line(format_args!("  fix: {}", word(&problem["fix"])));
+        sheet.line(t!("  fix: {fix}", fix = word(&problem["fix"])));
     }
     sheet.done()
 }

@@ -7,6 +7,7 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 
 use crate::ask::CONTROLLING;
 use crate::fault::Fault;
+use crate::words::t;
 
 /// Longest text that is taken, in bytes: a PIN of 128 characters has at most 512, and more of them before NFC.
 const TYPED_BYTES_MAX: usize = 4 * 1024;
@@ -34,8 +35,8 @@ pub(crate) fn can_be_asked() -> bool {
 /// Asks on a thread of its own, so that everything else goes on.
 pub(crate) async fn ask(question: String) -> Result<Option<String>, Fault> {
     let asked = tokio::task::spawn_blocking(move || typed(&question)).await;
-    let asked = asked.map_err(|_| Fault::Bug("the terminal could not be read".to_owned()))?;
-    asked.map_err(|error| Fault::usage(format!("the terminal cannot be read: {error}")))
+    let asked = asked.map_err(|_| Fault::Bug(t!("the terminal could not be read")))?;
+    asked.map_err(|error| Fault::usage(t!("the terminal cannot be read: {error}", error = error)))
 }
 
 /// The terminal with its echo off. Whatever happens here, it is as it was afterwards.

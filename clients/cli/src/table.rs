@@ -12,6 +12,8 @@ use calt_api::visible::columns;
 const GAP_COLUMNS: usize = 2;
 /// The least the last column can be read in.
 const LAST_COLUMNS_MIN: usize = 20;
+/// Wide characters that begin no line.
+const CLOSING: &str = "、。，．）」』】";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
 
@@ -126,8 +128,11 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
             piece.push(c);
             if columns(piece.trim_end()) > width && piece.chars().count() > 1 {
                 piece.pop();
+                // What ends a clause does not begin a line: it takes what stands before it along.
+                let along = CLOSING.contains(c) && piece.chars().count() > 1;
+                let before = if along { piece.pop() } else { None };
                 pieces.push(std::mem::take(&mut piece));
-                piece.push(c);
+                piece.extend(before.into_iter().chain([c]));
             }
         }
     }
@@ -163,6 +168,13 @@ mod tests {
         let rows = [row(&["session_01a213e5225f70ee", "会議の議事録を承認のうえで保存する"])];
         let shown = of_width(&[], &rows, Some(30));
         assert_eq!(shown, "session_01a213e5225f70ee\n    会議の議事録を承認のうえで\n    保存する\n");
+    }
+
+    #[test]
+    fn a_full_stop_begins_no_line() {
+        assert_eq!(wrapped("長い文です。次", 10), ["長い文で", "す。次"]);
+        assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
+        assert_eq!(wrapped("長。", 2), ["長", "。"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the command line says, in the language of the person: English stands in the code, its translation beside it.
 
+pub(crate) mod daemon;
 mod japanese;
 
 use std::ffi::OsString;
@@ -19,6 +20,14 @@ macro_rules! t {
     };
 }
 pub(crate) use t;
+
+/// Marks a heading or the name of a field that stands in a constant: where it is shown, [`said`] says it.
+macro_rules! label {
+    ($template:literal) => {
+        $template
+    };
+}
+pub(crate) use label;
 
 static LANGUAGE: LazyLock<Language> = LazyLock::new(|| match locale() {
     Some(locale) if !wants_data(&mut std::env::args_os().skip(1)) => Language::of_locale(&locale),
@@ -43,9 +52,9 @@ pub(crate) fn said(template: &str, values: &[(&str, &dyn Display)]) -> String {
 fn in_language(template: &str, language: Language) -> &str {
     let translations = match language {
         Language::English => return template,
-        Language::Japanese => japanese::SENTENCES,
+        Language::Japanese => japanese::sentences(),
     };
-    translations.iter().find(|(english, _)| *english == template).map_or(template, |(_, translated)| translated)
+    translations.into_iter().find(|(english, _)| *english == template).map_or(template, |(_, translated)| translated)
 }
 
 /// Puts values into the `{name}`s. What a value holds is never read as a template.
@@ -87,7 +96,7 @@ mod tests {
                 }
             }
         }
-        let call = Regex::new(r#"\bt!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+        let call = Regex::new(r#"\b(?:t|label)!\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
         let mut found = BTreeSet::new();
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &call, &mut found);
         found
@@ -99,18 +108,18 @@ mod tests {
 
     #[test]
     fn every_sentence_has_its_japanese_and_nothing_else_is_translated() {
-        let known: BTreeSet<String> = japanese::SENTENCES.iter().map(|(english, _)| (*english).to_owned()).collect();
+        let known: BTreeSet<String> = japanese::sentences().map(|(english, _)| (*english).to_owned()).collect();
         let said = templates();
         let missing: Vec<_> = said.difference(&known).collect();
         assert!(missing.is_empty(), "not translated: {missing:#?}");
         let unused: Vec<_> = known.difference(&said).collect();
         assert!(unused.is_empty(), "translated, and never said: {unused:#?}");
-        assert_eq!(known.len(), japanese::SENTENCES.len(), "a sentence is translated twice");
+        assert_eq!(known.len(), japanese::sentences().count(), "a sentence is translated twice");
     }
 
     #[test]
     fn a_translation_holds_the_same_values() {
-        for (english, translated) in japanese::SENTENCES {
+        for (english, translated) in japanese::sentences() {
             assert_eq!(names(english), names(translated), "{english}");
             let edge = |text: &str| (text.starts_with('\n'), text.ends_with('\n'), text.ends_with(' '));
             assert_eq!(edge(english), edge(translated), "{english}");

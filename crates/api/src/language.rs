@@ -2,6 +2,8 @@
 //!
 //! A problem's `detail` stays English: programs read it. What no template holds, a name or a reason, stays as it came.
 
+mod codes;
+
 use serde_json::Value;
 
 use crate::code::Code;

@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -42,6 +42,12 @@ impl GroundFault {
         let path = path.display().to_string();
         move |fault| Self::Disk { action, path, fault }
     }
+}
+
+/// The address by which a client of this machine reaches a daemon: one that listens on all has no name of its own.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let loopback = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+    if address.ip().is_unspecified() { SocketAddr::new(loopback, address.port()) } else { address }
 }
 
 /// What a lock file says of its holder, for the sentence a second daemon prints.
@@ -85,6 +91,7 @@ impl Ground {
 
     /// Says where the daemon listens: in the locks for a second daemon, in the discovery file for clients.
     pub(crate) fn announce(&self, address: SocketAddr, token: &str, started_at: Timestamp) -> Result<(), GroundFault> {
+        let address = from_here(address);
         self.write_holder(Some(address))?;
         let found = Discovery { address, pid: std::process::id(), token, started_at };
         let text = serde_json::to_string(&found).expect("four plain fields");
@@ -251,6 +258,19 @@ mod tests {
             root.display()
         );
         assert_eq!(fault, expected);
+    }
+
+    #[test]
+    fn a_daemon_that_listens_on_every_address_is_found_on_the_loopback() {
+        let addresses = [
+            ("0.0.0.0:8000", "127.0.0.1:8000"),
+            ("[::]:8000", "[::1]:8000"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ];
+        for (listens, found) in addresses {
+            assert_eq!(from_here(listens.parse().unwrap()).to_string(), found);
+        }
     }
 
     #[test]

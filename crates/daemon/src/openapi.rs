@@ -469,7 +469,7 @@ where
     complete(Page::<T>::schema())
 }
 
-#[allow(clippy::too_many_lines, reason = "a list: one line a shape")]
+#[allow(clippy::too_many_lines, reason = "a list: one line a view")]
 fn schemas() -> ComponentsBuilder {
     let (mut requests, mut replies) = (Vec::new(), Vec::new());
     macro_rules! views {

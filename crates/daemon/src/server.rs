@@ -2,32 +2,30 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::idle::{Answer, Idlers, Rest};
 use crate::limits::{
-    ACCEPT_REST, BACKLOG_CONNECTIONS, CONNECTIONS_MAX, FAREWELL_BYTES_MAX, FAREWELL_TIME_MAX, HEAD_BYTES_MAX,
-    HEADERS_MAX, HEADERS_TIME_MAX, SHUTDOWN_TIME_MAX, WRITE_STALL_TIME_MAX,
+    ACCEPT_REST, BACKLOG_CONNECTIONS, CONNECTIONS_MAX, EVICTED_TIME_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX,
+    SHUTDOWN_TIME_MAX,
 };
+use crate::stall::{StallGuard, Watched};
 
 /// Binds the address. A port just left by a daemon that ended can be taken at once.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -83,12 +81,24 @@ impl Drop for Connected {
 
 /// Serves until `ending` is cancelled; then open requests have a while to finish, and what is left is cut off.
 pub(crate) async fn serve(listener: TcpListener, router: Router, activity: Arc<Activity>, ending: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    serve_at_once(CONNECTIONS_MAX, listener, router, activity, ending).await;
+}
+
+/// The same with so many connections at once.
+async fn serve_at_once(
+    most: usize,
+    listener: TcpListener,
+    router: Router,
+    activity: Arc<Activity>,
+    ending: CancellationToken,
+) {
+    let (slots, idlers) = (Arc::new(Semaphore::new(most)), Arc::new(Idlers::default()));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let http = protocol();
-    while let Some((stream, slot)) = next_connection(&listener, &slots, &ending).await {
-        let served = Served { slot, connected: activity.opened(), ending: ending.clone(), cut: cut.clone() };
+    while let Some((stream, slot)) = next_connection(&listener, &slots, &idlers, &ending).await {
+        let (ending, cut) = (ending.clone(), cut.clone());
+        let served = Served { slot, connected: activity.opened(), rest: idlers.accepted(), ending, cut };
         connections.spawn(serve_connection(http.clone(), stream, router.clone(), served));
     }
     drop(listener);
@@ -113,25 +123,40 @@ fn protocol() -> http1::Builder {
     http
 }
 
+/// The next connection with a slot of its own. Where there is none, whoever has kept one waiting longest without a
+/// request makes room: somebody who opens connections and says nothing keeps nobody out.
 async fn next_connection(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
+    idlers: &Idlers,
     ending: &CancellationToken,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let stream = next_stream(listener, ending).await?;
+    let mut asked_to_leave = false;
+    loop {
+        let slot = Arc::clone(slots).acquire_owned();
+        tokio::select! {
+            biased;
+            () = ending.cancelled() => return None,
+            // The semaphore is never closed.
+            slot = slot => return slot.ok().map(|slot| (stream, slot)),
+            // One goes for one that comes.
+            () = idlers.evict_the_oldest(), if !asked_to_leave => asked_to_leave = true,
+        }
+    }
+}
+
+async fn next_stream(listener: &TcpListener, ending: &CancellationToken) -> Option<TcpStream> {
     loop {
         let accepted = tokio::select! {
             biased;
             () = ending.cancelled() => return None,
-            // The slot comes first: without one, new connections wait in the kernel's queue.
-            accepted = async {
-                let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-                listener.accept().await.map(|(stream, _)| (stream, slot))
-            } => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, slot)) => {
+            Ok((stream, _)) => {
                 let _ = stream.set_nodelay(true);
-                return Some((stream, slot));
+                return Some(stream);
             }
             Err(fault) if is_the_peers(&fault) => {}
             Err(fault) => {
@@ -153,12 +178,13 @@ fn is_the_peers(fault: &io::Error) -> bool {
 struct Served {
     slot: OwnedSemaphorePermit,
     connected: Connected,
+    rest: Arc<Rest>,
     ending: CancellationToken,
     cut: CancellationToken,
 }
 
 async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Router, served: Served) {
-    let Served { slot, connected, ending, cut } = served;
+    let Served { slot, connected, rest, ending, cut } = served;
     let slot = Arc::new(slot);
     let unread = Arc::new(AtomicBool::new(false));
     let io = TokioIo::new(StallGuard::new(stream, Arc::clone(&unread)));
@@ -166,15 +192,17 @@ async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Route
     let service = service_fn(|request: Request<Incoming>| {
         let is_read = request.method() == Method::GET;
         unread.store(!request.body().is_end_stream(), Ordering::Release);
+        let busy = rest.asked();
         let answer = router.call(request.map(|body| Watched { body, unread: Arc::clone(&unread) }));
+        let answer = answer.map(|Ok(answer)| answer.map(|body| Answer { body, _busy: busy }));
         if is_read {
-            return Either::Left(answer.map(|Ok(answer)| Ok(answer)));
+            return Either::Left(answer.map(Ok));
         }
         // What was asked is done even when the client hangs up at once: a task of its own, not the connection's.
         // It holds the connection's slot, so that hanging up does not make room for more.
         let slot = Arc::clone(&slot);
         Either::Right(tokio::spawn(async move {
-            let Ok(answer) = answer.await;
+            let answer = answer.await;
             drop(slot);
             answer
         }))
@@ -189,136 +217,27 @@ async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Route
                 () = cut.cancelled() => Ok(()),
             }
         }
+        () = rest.leave().cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = nothing_comes(&rest) => Ok(()),
+                () = cut.cancelled() => Ok(()),
+            }
+        }
     };
+    rest.gone();
     if let Err(fault) = outcome {
         tracing::debug!("a connection ended: {fault}");
     }
     drop((slot, connected));
 }
 
-/// A stream whose peer must take what is written to it, sooner or later; and one that is not closed in the
-/// face of a peer who still sends: the system would answer with a reset, and the refusal would be lost with it.
-struct StallGuard {
-    stream: TcpStream,
-    stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether a request's body has not come to its end.
-    unread: Arc<AtomicBool>,
-    farewell: Option<Farewell>,
-}
-
-/// A request's body that says when it was read to its end.
-struct Watched {
-    body: Incoming,
-    unread: Arc<AtomicBool>,
-}
-
-impl Body for Watched {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.unread.store(false, Ordering::Release);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// The end of a connection whose request was not read: what still comes is taken and thrown away, for a while.
-struct Farewell {
-    bytes_left: usize,
-    ends: Pin<Box<Sleep>>,
-}
-
-impl StallGuard {
-    const fn new(stream: TcpStream, unread: Arc<AtomicBool>) -> Self {
-        Self { stream, stalled: None, unread, farewell: None }
-    }
-
-    /// Waits until the peer has seen our end and closed its own, within both limits.
-    fn poll_farewell(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let farewell = self.farewell.get_or_insert_with(|| Farewell {
-            bytes_left: FAREWELL_BYTES_MAX,
-            ends: Box::pin(tokio::time::sleep(FAREWELL_TIME_MAX)),
-        });
-        let mut scratch = [0; 16 * 1024];
-        loop {
-            if farewell.bytes_left == 0 || farewell.ends.as_mut().poll(context).is_ready() {
-                return Poll::Ready(());
-            }
-            let mut buffer = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {
-                    farewell.bytes_left = farewell.bytes_left.saturating_sub(buffer.filled().len());
-                }
-                Ok(()) | Err(_) => return Poll::Ready(()),
-            }
-        }
-    }
-
-    /// Passes on what a write gave; a write that stays pending for too long fails.
-    fn watch<T>(&mut self, wrote: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if wrote.is_ready() {
-            self.stalled = None;
-            return wrote;
-        }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL_TIME_MAX)));
-        ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for StallGuard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for StallGuard {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(wrote, context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.watch(wrote, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
-        if self.unread.load(Ordering::Acquire) {
-            ready!(self.poll_farewell(context));
-        }
-        Poll::Ready(Ok(()))
+/// Ends when a connection that was asked to leave had its time; never while it answers a request that came meanwhile.
+async fn nothing_comes(rest: &Rest) {
+    tokio::time::sleep(EVICTED_TIME_MAX).await;
+    while rest.is_busy() {
+        tokio::time::sleep(EVICTED_TIME_MAX).await;
     }
 }
 
@@ -330,6 +249,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::limits::WRITE_STALL_TIME_MAX;
 
     /// A listening server; it ends with the token.
     fn serving(router: Router) -> (SocketAddr, CancellationToken) {
@@ -349,6 +269,83 @@ mod tests {
     }
 
     // The clock is paused: it jumps to the next limit whenever everybody waits.
+
+    /// A server with so many slots.
+    fn with_slots(most: usize, router: Router) -> (SocketAddr, CancellationToken) {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (address, ending) = (listener.local_addr().unwrap(), CancellationToken::new());
+        tokio::spawn(serve_at_once(most, listener, router, Activity::new(), ending.clone()));
+        (address, ending)
+    }
+
+    async fn connected(address: SocketAddr, says: &str) -> TcpStream {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(says.as_bytes()).await.unwrap();
+        client
+    }
+
+    const ASKS: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    /// One answer of a connection that stays open.
+    async fn answered(client: &mut TcpStream) -> String {
+        let mut text = Vec::new();
+        while !text.ends_with(b"here") {
+            text.push(client.read_u8().await.unwrap());
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_longest_without_a_request_makes_room() {
+        let (address, _ending) = with_slots(3, Router::new().fallback(any(|| async { "here" })));
+        let mut kept_alive = connected(address, ASKS).await;
+        answered(&mut kept_alive).await;
+        let mut half_a_head = connected(address, "GET / HTTP/1.1\r\n").await;
+        let mut silent = connected(address, "").await;
+        kept_alive.write_all(ASKS.as_bytes()).await.unwrap();
+        answered(&mut kept_alive).await;
+        let began = tokio::time::Instant::now();
+        let (mut rest, mut came) = (Vec::new(), Vec::new());
+        for gone in [&mut half_a_head, &mut silent] {
+            let mut next = connected(address, ASKS).await;
+            let answer = answered(&mut next).await;
+            came.push(next);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+            assert!(began.elapsed() < HEADERS_TIME_MAX, "{:?}", began.elapsed());
+            let _ = gone.read_to_end(&mut rest).await;
+            // The one that asked last is the last to go.
+            kept_alive.write_all(ASKS.as_bytes()).await.unwrap();
+            answered(&mut kept_alive).await;
+        }
+        assert!(began.elapsed() < HEADERS_TIME_MAX, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_being_answered_is_never_asked_to_leave() {
+        let (finish, finished) = tokio::sync::watch::channel(false);
+        let slow = move || {
+            let mut finished = finished.clone();
+            let last = async move {
+                let _ = finished.wait_for(|finished| *finished).await;
+                Ok::<_, Infallible>("here")
+            };
+            let first = futures_util::stream::iter([Ok::<_, Infallible>("it is ")]);
+            let body =
+                axum::body::Body::from_stream(futures_util::StreamExt::chain(first, futures_util::stream::once(last)));
+            async move { body }
+        };
+        let (address, _ending) = with_slots(1, Router::new().fallback(any(slow)));
+        let mut streaming = connected(address, ASKS).await;
+        assert!(streaming.read_u8().await.is_ok());
+        let mut waiting = connected(address, ASKS).await;
+        let early = tokio::time::timeout(Duration::from_hours(1), waiting.read_u8()).await;
+        assert!(early.is_err(), "there is no slot for it");
+        finish.send(true).unwrap();
+        let mut whole = Vec::new();
+        streaming.read_to_end(&mut whole).await.unwrap();
+        assert!(String::from_utf8_lossy(&whole).contains("here"), "what was on its way arrives, and then the end");
+        assert!(waiting.read_u8().await.is_ok(), "now there is one");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_ends_its_head_is_cut_off() {
@@ -407,6 +404,24 @@ mod tests {
             let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\nab");
             let answer = answer_to(address, request.as_bytes()).await;
             assert!(answer.starts_with("HTTP/1.1 400 "), "{headers}: {answer}");
+        }
+    }
+
+    /// Whoever stands between may go by the other length: what it takes for a request of its own is none here.
+    #[tokio::test]
+    async fn nothing_behind_a_body_with_a_length_and_pieces_is_a_request() {
+        let (address, _ending) =
+            serving(Router::new().fallback(any(|body: String| async move { format!("<{body}>") })));
+        for headers in [
+            "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        ] {
+            let request = format!(
+                "POST / HTTP/1.1\r\nHost: x\r\n{headers}\r\n2\r\nab\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"
+            );
+            let answer = answer_to(address, request.as_bytes()).await;
+            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
+            assert!(answer.contains("<ab>") || answer.starts_with("HTTP/1.1 400 "), "{headers}: {answer}");
         }
     }
 

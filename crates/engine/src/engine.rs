@@ -16,7 +16,7 @@ use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
 use calt_core::{Action, ArtifactId, Command, Digest, EventId, Facts, Plan, Refusal, RunId, SessionId};
 use calt_store::{Committed, OpenError, OpenReport, Store, StoreConfig, StoreError, ToolRow};
-use calt_tools::{Isolation, LayerVerdict, Toolkit};
+use calt_tools::{CopyProgress, Isolation, LayerVerdict, Toolkit};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -146,6 +146,8 @@ pub(crate) struct Inner {
     pub(crate) snapshots: Semaphore,
     /// Ends the snapshots that are being taken.
     pub(crate) end_snapshots: calt_tools::Cancel,
+    /// Copies that are being made, each with its workspace's name.
+    pub(crate) copies: std::sync::Mutex<Vec<(String, Arc<CopyProgress>)>>,
     plans: Mutex<PlanCache>,
 }
 
@@ -191,6 +193,7 @@ impl Engine {
                 ground_taking: Semaphore::new(1),
                 snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
                 end_snapshots: calt_tools::Cancel::new(),
+                copies: std::sync::Mutex::default(),
                 plans: Mutex::new(PlanCache::default()),
             }),
         };

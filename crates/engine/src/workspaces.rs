@@ -1,6 +1,7 @@
 //! Workspaces by name: added and removed by the owner, and made ready for a session.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use calt_core::decide::{CreateSession, RosterAction};
@@ -10,7 +11,8 @@ use calt_core::workspace::{DirectoryFact, NamedWorkspace, WorkspaceKind, is_name
 use calt_core::{Digest, Refusal, SessionId};
 use calt_store::StoreError;
 use calt_tools::{
-    DirectoryFault, Limits, SnapshotWish, Workspace, check_repository, find_directory, open_directory, take_snapshot,
+    CopyProgress, DirectoryFault, Limits, SnapshotWish, Workspace, check_repository, find_directory, open_directory,
+    take_snapshot,
 };
 
 use crate::engine::{Asker, Engine, Fault, blocking, io_fault};
@@ -173,6 +175,12 @@ impl Engine {
         }
     }
 
+    /// How far the copy of a workspace has come that was begun first: files, and of how many.
+    pub fn copying(&self, name: &str) -> Option<(u64, u64)> {
+        let copies = self.inner.copies.lock().expect("no holder of this lock panics");
+        copies.iter().find(|(of, _)| of == name).map(|(_, progress)| progress.files())
+    }
+
     /// Takes a snapshot into a new session's directory. Gives what the session is made with.
     pub(crate) async fn make_snapshot(
         &self,
@@ -185,6 +193,8 @@ impl Engine {
         let (store, id) = (self.store().clone(), create.id.clone());
         blocking(move || store.files().begin_copy(&id)).await?.map_err(StoreError::from)?;
         self.make_directories(&create.id, true).await?;
+        let copying = Copying::begin(self, &workspace.name);
+        let progress = Arc::clone(&copying.progress);
         let (engine, into, id, name) =
             (self.clone(), self.workspace_dir(&create.id), create.id.clone(), workspace.name.clone());
         let (identity, head) = blocking(move || -> Result<_, Fault> {
@@ -193,7 +203,7 @@ impl Engine {
             let into = Workspace::open(&into).map_err(|error| io_fault("cannot open workspace", &into, &error))?;
             let deadline = Instant::now() + Duration::from_secs(SNAPSHOT_SECONDS_MAX);
             let limits = Limits { deadline, cancel: engine.inner.end_snapshots.clone() };
-            let wish = SnapshotWish { include: workspace.include, uncommitted };
+            let wish = SnapshotWish { include: workspace.include, uncommitted, progress };
             let taken = take_snapshot(engine.toolkit(), &repository, &into, &wish, &limits)
                 .map_err(|reason| Refusal::WorkspaceUnusable { name: workspace.name, reason })?;
             engine.store().files().write_manifest(&id, &taken.manifest).map_err(StoreError::from)?;
@@ -213,6 +223,29 @@ impl Engine {
         head.uncommitted.iter_mut().for_each(|change| mask(&mut change.path));
         head.lfs_pointers.iter_mut().for_each(mask);
         head
+    }
+}
+
+/// A copy that is being made: told until it has ended, however it does.
+struct Copying<'e> {
+    engine: &'e Engine,
+    progress: Arc<CopyProgress>,
+}
+
+impl<'e> Copying<'e> {
+    fn begin(engine: &'e Engine, name: &str) -> Self {
+        let progress = Arc::<CopyProgress>::default();
+        let mut copies = engine.inner.copies.lock().expect("no holder of this lock panics");
+        copies.push((name.to_owned(), Arc::clone(&progress)));
+        drop(copies);
+        Self { engine, progress }
+    }
+}
+
+impl Drop for Copying<'_> {
+    fn drop(&mut self) {
+        let mut copies = self.engine.inner.copies.lock().expect("no holder of this lock panics");
+        copies.retain(|(_, progress)| !Arc::ptr_eq(progress, &self.progress));
     }
 }
 

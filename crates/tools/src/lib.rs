@@ -11,6 +11,8 @@ mod command;
 mod diff;
 mod directory;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod git_patch;
 mod limits;
 mod patch;
@@ -36,6 +38,6 @@ pub use sandbox::{
     HELPER_WORD, Isolation, LayerReport, LayerVerdict, SYSTEM_DIRECTORIES, SandboxReport, serve_as_helper,
 };
 pub use since::{Mask, SESSION_PATCH_BYTES_MAX, Since, SinceFile};
-pub use snapshot::{SnapshotWish, Taken, check_repository, take_snapshot};
+pub use snapshot::{CopyProgress, SnapshotWish, Taken, check_repository, take_snapshot};
 pub use toolkit::{Interpreter, ProgramReport, Toolkit};
 pub use workspace::{Workspace, matches_glob};

@@ -8,6 +8,8 @@ mod git;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use calt_core::manifest::{self, Entry, From, Head, LISTED_MAX, Uncommitted};
@@ -33,6 +35,30 @@ pub struct SnapshotWish {
     pub include: Vec<String>,
     /// Everything that is not committed, as it stands there.
     pub uncommitted: bool,
+    /// How far it has come, for who waits.
+    pub progress: Arc<CopyProgress>,
+}
+
+/// How far a copy has come.
+#[derive(Debug, Default)]
+pub struct CopyProgress {
+    files: AtomicU64,
+    of: AtomicU64,
+}
+
+impl CopyProgress {
+    /// Files that are copied, and how many there are to copy; both 0 until that is known.
+    pub fn files(&self) -> (u64, u64) {
+        (self.files.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed))
+    }
+
+    fn expect(&self, files: usize) {
+        self.of.store(files as u64, Ordering::Relaxed);
+    }
+
+    fn advance(&self) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A snapshot that was taken.
@@ -96,7 +122,8 @@ pub fn take_snapshot(
     let changes = git.changes()?;
     let taken: HashMap<&[u8], &Change> =
         changes.iter().filter(|change| wants(wish, change)).map(|change| (change.path.as_slice(), change)).collect();
-    let mut copy = Copy::new(into);
+    wish.progress.expect(tree.len());
+    let mut copy = Copy::new(into, &wish.progress);
     from_commit(&git, &tree, &taken, &mut copy)?;
     let words = |error: io::Error| error.to_string();
     for change in taken.values().filter(|change| change.state != "deleted") {

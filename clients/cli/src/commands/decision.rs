@@ -3,6 +3,7 @@
 use crate::ask::{StandardInput, Terminal, Yes};
 use crate::context::How;
 use crate::fault::Fault;
+use crate::words::t;
 
 /// A question, with the commands that lead on from its other answers.
 pub(super) struct Asking<'a> {
@@ -28,8 +29,7 @@ pub(super) async fn consent_to(asking: Asking<'_>, shown: &str, yes: bool) -> Re
     }
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Gate {
-            message: "a yes is needed, and there is no terminal to ask on; on one, the same without `--yes` asks"
-                .to_owned(),
+            message: t!("a yes is needed, and there is no terminal to ask on; on one, the same without `--yes` asks"),
             hint: format!("{} --yes", asking.again),
         });
     };
@@ -37,7 +37,7 @@ pub(super) async fn consent_to(asking: Asking<'_>, shown: &str, yes: bool) -> Re
     match terminal.agrees(&format!("\n{}", asking.question), Yes::to(asking.files)).await? {
         Some(true) => Ok(How::Prompt),
         Some(false) => {
-            Err(Fault::Gate { message: "you did not say yes; nothing was decided".to_owned(), hint: asking.instead })
+            Err(Fault::Gate { message: t!("you did not say yes; nothing was decided"), hint: asking.instead })
         }
         None => Err(Fault::no_answer(asking.again)),
     }
@@ -50,12 +50,12 @@ pub(super) async fn reason(shown: &str, reason: Option<String>, again: &str) -> 
     }
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Usage {
-            message: "a no needs its reason, and there is no terminal to ask on".to_owned(),
+            message: t!("a no needs its reason, and there is no terminal to ask on"),
             hint: Some(format!("{again} --reason WHY")),
         });
     };
     crate::ask::talk(shown);
-    match terminal.text("\nWhy not? ").await? {
+    match terminal.text(&t!("\nWhy not? ")).await? {
         Some(reason) => Ok((How::Prompt, reason)),
         None => Err(Fault::no_answer(again)),
     }

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render::{self, Place};
+use crate::words::{language, t};
 use report::{Area, Report};
 
 /// Where the daemon keeps the owner's token, below the data root.
@@ -28,7 +29,7 @@ const SET_PIN: &str = "calt daemon stop && calt pin set";
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let mut report = Report::default();
     if rustix::process::geteuid().is_root() {
-        report.warn(Area::Machine, "calt runs as root", "run it as a user of its own");
+        report.warn(Area::Machine, t!("calt runs as root"), t!("run it as a user of its own"));
     }
     match context.data_root() {
         Ok(root) => about_data_root(&mut report, context, &root),
@@ -63,25 +64,27 @@ fn about_discord(report: &mut Report, context: &Context) {
 fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::path::PathBuf>) {
     let path = shown(&root.value);
     match std::fs::metadata(&root.value) {
-        Err(_) => report.pass(Area::Configuration, format!("the data root {path} will be made by the first run")),
+        Err(_) => {
+            report.pass(Area::Configuration, t!("the data root {path} will be made by the first run", path = path));
+        }
         Ok(found) if !found.is_dir() => {
             report.fail(
                 Area::Configuration,
-                format!("the data root {path} is no directory"),
+                t!("the data root {path} is no directory", path = path),
                 "export CALT_DATA_ROOT=DIR",
             );
         }
         Ok(found) if found.permissions().mode() & 0o077 != 0 => {
             let fix = format!("chmod 700 {}", crate::hint::quoted(&root.value.display().to_string()));
-            report.warn(Area::Configuration, format!("the data root {path} can be read by others"), fix);
+            report.warn(Area::Configuration, t!("the data root {path} can be read by others", path = path), fix);
         }
-        Ok(_) => report.pass(Area::Configuration, format!("the data root {path} is yours alone")),
+        Ok(_) => report.pass(Area::Configuration, t!("the data root {path} is yours alone", path = path)),
     }
     if context.base_url().is_none() {
         let runs = autostart::find(&root.value).is_some();
-        report.pass(Area::Daemon, if runs { "a daemon runs" } else { "no daemon ran; one is started now" });
+        report.pass(Area::Daemon, if runs { t!("a daemon runs") } else { t!("no daemon ran; one is started now") });
     }
-    report.setting("data root", path, &root.from);
+    report.setting(&t!("data root"), path, &root.from);
 }
 
 /// Who could say yes in whose name, as things are now.
@@ -100,20 +103,24 @@ async fn about_decisions(report: &mut Report, context: &Context, client: &Client
     for name in whose("unusable") {
         report.fail(
             Area::Decisions,
-            format!("the hash of {name}'s PIN is not the one that was recorded: no PIN of theirs opens anything"),
+            t!(
+                "the hash of {name}'s PIN is not the one that was recorded: no PIN of theirs opens anything",
+                name = name
+            ),
             "calt record verify",
         );
     }
     let without = whose("none");
     if whose("set").len() == persons.len() && !persons.is_empty() {
-        return report.pass(Area::Decisions, "everybody who decides has a PIN: no program approves with a token alone");
+        return report
+            .pass(Area::Decisions, t!("everybody who decides has a PIN: no program approves with a token alone"));
     }
     about_own_programs(report, context, persons.is_empty() || without.iter().any(|name| name == OWNER));
     for name in without {
         let fix = if name == OWNER { SET_PIN.to_owned() } else { format!("{SET_PIN} --for {name}") };
         report.warn(
             Area::Decisions,
-            format!("{name} has no PIN: whoever holds a token of theirs decides in their name"),
+            t!("{name} has no PIN: whoever holds a token of theirs decides in their name", name = name),
             fix,
         );
     }
@@ -125,15 +132,18 @@ fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bo
     if let Some(token) = token.filter(|token| owner_has_none && std::fs::File::open(token).is_ok()) {
         report.warn(
             Area::Decisions,
-            format!("every program of this user could approve now: it can read the owner's token in {}", shown(&token)),
-            format!("{SET_PIN}; or run agents as another user, with a token of role agent"),
+            t!(
+                "every program of this user could approve now: it can read the owner's token in {path}",
+                path = shown(&token)
+            ),
+            t!("{command}; or run agents as another user, with a token of role agent", command = SET_PIN),
         );
     }
     if owner_has_none && context.token().is_some_and(|token| token.from == "environment") {
         report.warn(
             Area::Decisions,
-            "every program with this environment could speak as the token in CALT_DAEMON_TOKEN",
-            format!("{SET_PIN}; or unset CALT_DAEMON_TOKEN where agents run"),
+            t!("every program with this environment could speak as the token in CALT_DAEMON_TOKEN"),
+            t!("{command}; or unset CALT_DAEMON_TOKEN where agents run", command = SET_PIN),
         );
     }
 }
@@ -141,17 +151,19 @@ fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bo
 /// What the command line itself was told.
 fn about_options(report: &mut Report, context: &Context) {
     match context.base_url() {
-        Some(base) => report.setting("base URL", base.value.clone(), &base.from),
-        None => report.setting("base URL", "(the daemon of the data root)", "default"),
+        Some(base) => report.setting(&t!("base URL"), base.value.clone(), &base.from),
+        None => report.setting(&t!("base URL"), t!("(the daemon of the data root)"), "default"),
     }
     match context.token() {
-        Some(token) => report.setting("token", "(set)", &token.from),
-        None => report.setting("token", "(the owner's, of the data root)", "default"),
+        Some(token) => report.setting(&t!("token"), t!("(set)"), &token.from),
+        None => report.setting(&t!("token"), t!("(the owner's, of the data root)"), "default"),
     }
     match place::configuration_file() {
-        Some(file) if file.is_file() => report.setting("configuration file", shown(&file), "default"),
-        Some(file) => report.setting("configuration file", format!("(none at {})", shown(&file)), "default"),
-        None => report.setting("configuration file", "(none)", "default"),
+        Some(file) if file.is_file() => report.setting(&t!("configuration file"), shown(&file), "default"),
+        Some(file) => {
+            report.setting(&t!("configuration file"), t!("(none at {path})", path = shown(&file)), "default");
+        }
+        None => report.setting(&t!("configuration file"), t!("(none)"), "default"),
     }
 }
 
@@ -161,8 +173,8 @@ async fn about_daemon(report: &mut Report, context: &Context, client: &Client) -
         Err(error) => {
             let fault = Fault::from(error);
             let fix = match context.token().map(|token| token.from.as_str()) {
-                Some("environment") => "unset CALT_DAEMON_TOKEN, or set one that this daemon knows".to_owned(),
-                Some(_) => "leave out --token, or give one that this daemon knows".to_owned(),
+                Some("environment") => t!("unset CALT_DAEMON_TOKEN, or set one that this daemon knows"),
+                Some(_) => t!("leave out --token, or give one that this daemon knows"),
                 None => hint_of(&fault),
             };
             report.fail(Area::Daemon, format!("{}: {}", client.base(), first_line(&fault)), fix);
@@ -174,7 +186,7 @@ async fn about_daemon(report: &mut Report, context: &Context, client: &Client) -
     let mut database = None;
     for setting in render::items(&sandbox["settings"]) {
         let text = |name: &str| render::word(&setting[name]);
-        let value = if setting["value"] == "" { "(none)".to_owned() } else { text("value") };
+        let value = if setting["value"] == "" { t!("(none)") } else { text("value") };
         report.setting(&format!("daemon: {}", text("name")), value, &text("from"));
         if setting["name"] == "storage.db_path" {
             database = setting["value"].as_str();
@@ -188,21 +200,32 @@ async fn about_version(report: &mut Report, context: &Context, client: &Client) 
     let own = env!("CARGO_PKG_VERSION");
     let health: Value = context.fetch(client, &endpoint::HEALTH, &[], &[]).await.unwrap_or_default();
     let theirs = render::word(&health["version"]);
-    let answers = format!("the daemon answers at {}, and takes the token", client.base());
     if theirs == own {
-        report.pass(Area::Daemon, format!("{answers}; version {own}"));
+        let what = t!(
+            "the daemon answers at {address}, and takes the token; version {version}",
+            address = client.base(),
+            version = own
+        );
+        report.pass(Area::Daemon, what);
     } else {
-        let fix = "calt daemon stop; the next command starts one of this version";
-        report.warn(Area::Daemon, format!("{answers}; it is version {theirs}, and this is {own}"), fix);
+        let what = t!(
+            "the daemon answers at {address}, and takes the token; it is version {theirs}, and this is {own}",
+            address = client.base(),
+            theirs = theirs,
+            own = own
+        );
+        report.warn(Area::Daemon, what, t!("calt daemon stop; the next command starts one of this version"));
     }
 }
 
 fn about_isolation(report: &mut Report, sandbox: &Value) {
-    let isolation = format!("isolation {}: {}", render::word(&sandbox["tier"]), render::word(&sandbox["meaning"]));
+    let tier = render::word(&sandbox["tier"]);
+    let meaning = language().isolation(&tier).map_or_else(|| render::word(&sandbox["meaning"]), str::to_owned);
+    let isolation = t!("isolation {tier}: {meaning}", tier = tier, meaning = meaning);
     if sandbox["tier"] == "full" {
         report.pass(Area::Isolation, isolation);
     } else {
-        let fix = "see the lines below; approve only commands whose whole effect you can see";
+        let fix = t!("see the lines below; approve only commands whose whole effect you can see");
         report.warn(Area::Isolation, isolation, fix);
     }
     for layer in render::items(&sandbox["layers"]) {
@@ -212,12 +235,12 @@ fn about_isolation(report: &mut Report, sandbox: &Value) {
         render::items(&sandbox["programs"]).iter().partition(|program| program["path"].is_string());
     if !found.is_empty() {
         let found: Vec<_> = found.iter().map(|program| render::word(&program["path"])).collect();
-        report.pass(Area::Isolation, format!("programs for commands: {}", found.join(", ")));
+        report.pass(Area::Isolation, t!("programs for commands: {paths}", paths = found.join(", ")));
     }
     for program in missing {
         report.warn(
             Area::Isolation,
-            format!("{} is missing; steps that use it will fail", render::word(&program["name"])),
+            t!("{program} is missing; steps that use it will fail", program = render::word(&program["name"])),
             format!("apt-get install {}", render::word(&program["package"])),
         );
     }
@@ -228,11 +251,9 @@ fn shown(path: &Path) -> String {
 }
 
 fn first_line(fault: &Fault) -> String {
-    let text = fault.render();
-    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    fault.said().lines().next().unwrap_or_default().to_owned()
 }
 
 fn hint_of(fault: &Fault) -> String {
-    let text = fault.render();
-    text.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("calt daemon").to_owned()
+    fault.hint().unwrap_or_else(|| "calt daemon".to_owned())
 }

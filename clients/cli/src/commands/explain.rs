@@ -14,6 +14,7 @@ use crate::hint;
 use crate::look::{id, steps};
 use crate::render::{self, Sheet};
 use crate::table::{paragraph, rows};
+use crate::words::{daemon, t};
 
 /// Lines of a failed run's output that are shown, the last ones.
 const LAST_LINES: usize = 10;
@@ -53,7 +54,7 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
         let mut sheet = Sheet::default();
         sheet.line(format_args!("{session}: {}", found.standing()));
         if let Some(goal) = found.session["goal"].as_str().filter(|goal| !goal.is_empty()) {
-            sheet.add(&paragraph(&format!("goal: {}", calt_api::visible::visible_line(goal))));
+            sheet.add(&paragraph(&t!("goal: {goal}", goal = calt_api::visible::visible_line(goal))));
         }
         sheet.add(&paragraph(&why));
         for line in &last_lines {
@@ -112,7 +113,7 @@ impl Found {
             said.push("needs_replan".to_owned());
         }
         if self.session["mode"] == "dry_run" {
-            said.push("dry run: nothing is applied".to_owned());
+            said.push(t!("dry run: nothing is applied"));
         }
         said.join(", ")
     }
@@ -120,15 +121,15 @@ impl Found {
     /// Why it stands there: what waits since when, or the last thing that mattered.
     fn why(&self) -> String {
         match self.status() {
-            "pending" => "It has no plan yet.".to_owned(),
+            "pending" => t!("It has no plan yet."),
             "awaiting_plan_approval" | "awaiting_step_approval" => self.waiting(),
             "running" => self.running(),
-            "succeeded" => "Every step succeeded or was left out.".to_owned(),
+            "succeeded" => t!("Every step succeeded or was left out."),
             "failed" => self.last(&["step_failed", "step_interrupted", "step_rejected", "plan_rejected"]).map_or_else(
-                || "A step failed.".to_owned(),
-                |why| format!("Because: {why}. Only a new plan version leads on."),
+                || t!("A step failed."),
+                |why| t!("Because: {why}. Only a new plan version leads on.", why = why),
             ),
-            "cancelled" => self.last(&["session_stopped"]).unwrap_or_else(|| "It was stopped.".to_owned()),
+            "cancelled" => self.last(&["session_stopped"]).unwrap_or_else(|| t!("It was stopped.")),
             other => other.to_owned(),
         }
     }
@@ -136,27 +137,35 @@ impl Found {
     fn waiting(&self) -> String {
         if self.waits.is_null() {
             return match serde_json::from_value(self.session["next"].clone()) {
-                Ok(Next::ExecuteStep { step, .. }) => format!("Step {step} is approved and waits to be executed."),
-                _ => "It waits for a yes or a no.".to_owned(),
+                Ok(Next::ExecuteStep { step, .. }) => {
+                    t!("Step {step} is approved and waits to be executed.", step = step)
+                }
+                _ => t!("It waits for a yes or a no."),
             };
         }
         let (what, since) = (inbox::what(&self.waits), render::time(&self.waits["since"]));
         let roles: Vec<_> = render::items(&self.waits["roles"]).iter().map(render::word).collect();
-        format!("Since {since} it waits for {}: {what}.", roles.join(" or "))
+        t!("Since {since} it waits for {roles}: {what}.", since = since, roles = roles.join(&t!(" or ")), what = what)
     }
 
     fn running(&self) -> String {
         let Some((place, step)) = steps(&self.plan).enumerate().find(|(_, step)| step["status"] == "running") else {
-            return "A step is running.".to_owned();
+            return t!("A step is running.");
         };
         let started = self.newest.iter().find(|event| event["event_type"] == "step_started");
         let since = started.map(|event| &event["created_at"]);
         let elapsed = since.and_then(Value::as_str).and_then(|at| at.parse::<jiff::Timestamp>().ok()).map(|at| {
             let seconds = jiff::Timestamp::now().duration_since(at).as_secs().max(0);
-            format!(", since {} ({seconds} s)", render::time(&Value::from(at.to_string())))
+            t!(", since {since} ({seconds} s)", since = render::time(&Value::from(at.to_string())), seconds = seconds)
         });
         let of = render::items(&self.plan["steps"]).len();
-        format!("Step {} is running: {} of {of}{}.", id(step), place + 1, elapsed.unwrap_or_default())
+        t!(
+            "Step {step} is running: {number} of {count}{elapsed}.",
+            step = id(step),
+            number = place + 1,
+            count = of,
+            elapsed = elapsed.unwrap_or_default()
+        )
     }
 
     /// The newest event of these types, in words.
@@ -166,9 +175,9 @@ impl Found {
         // The daemon tells how a run ended; it decided nothing.
         let by = match render::word(&event["principal"]).as_str() {
             "daemon" => String::new(),
-            somebody => format!(" by {somebody}"),
+            somebody => t!(" by {somebody}", somebody = somebody),
         };
-        Some(format!("{}{by}{reason}", render::word(&event["summary"])))
+        Some(format!("{}{by}{reason}", daemon::summary(event)))
     }
 
     /// What the run that failed said at last.
@@ -240,20 +249,22 @@ impl Found {
     /// The next command, and the other ways there are.
     fn ways(&self, session: &str, next: Option<&str>, undo: Option<&str>) -> String {
         let mut sheet = Sheet::default();
-        let none = "nothing; a stopped session stays stopped";
-        sheet.line(format_args!("next: {}", next.unwrap_or(none)));
-        let again = match self.status() {
-            "cancelled" => Some(("a new session", "calt run PLAN".to_owned())),
+        sheet.line(match next {
+            Some(next) => t!("next: {command}", command = next),
+            None => t!("next: nothing; a stopped session stays stopped"),
+        });
+        let (run, stop) = (format!("calt run --session {session}"), format!("calt session stop {session}"));
+        match self.status() {
+            "cancelled" => sheet.line(t!("a new session: {command}", command = hint::here("calt run PLAN"))),
             // The one step and the whole way: who came to decide wants to see it through.
-            status if status.starts_with("awaiting_") => Some(("all of it", format!("calt run --session {session}"))),
-            "running" => Some(("to end it", format!("calt session stop {session}"))),
-            _ => None,
-        };
-        if let Some((what, command)) = again {
-            sheet.line(format_args!("{what}: {}", hint::here(&command)));
+            status if status.starts_with("awaiting_") => {
+                sheet.line(t!("all of it: {command}", command = hint::here(&run)));
+            }
+            "running" => sheet.line(t!("to end it: {command}", command = hint::here(&stop))),
+            _ => {}
         }
         if let Some(undo) = undo {
-            sheet.line(format_args!("to take back what was written: {undo}"));
+            sheet.line(t!("to take back what was written: {command}", command = undo));
         }
         sheet.done()
     }
@@ -264,16 +275,20 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
     let mut sheet = Sheet::default();
     for file in on_disk {
         let (change, path, run) = (&file["change"], render::word(&file["path"]), render::word(&file["run_id"]));
-        sheet.line(if change == "unclear" {
-            format!("unclear: run {run} was cut off, and {path} is neither as before nor as planned")
-        } else {
-            format!("{} {path} (run {run})", render::word(change))
+        sheet.line(match change.as_str() {
+            Some("unclear") => t!(
+                "unclear: run {run} was cut off, and {path} is neither as before nor as planned",
+                run = run,
+                path = path
+            ),
+            Some("removed") => t!("removed {path} (run {run})", path = path, run = run),
+            Some(_) | None => t!("wrote {path} (run {run})", path = path, run = run),
         });
     }
     for file in missing {
         let (path, step, status) = (&file["path"], &file["step_id"], &file["status"]);
         let (path, step, status) = (render::word(path), render::word(step), render::word(status));
-        sheet.line(format_args!("not written: {path} (step {step} is {status})"));
+        sheet.line(t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status));
     }
     sheet.done()
 }

@@ -1,12 +1,21 @@
 //! `calt guide`: how calt works, on one screen.
 
+use calt_api::Language;
 use serde_json::json;
 
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::words::language;
 
 /// One screen of 80 by 24, with lines left for the command and the prompt.
-const TEXT: &str = "\
+const fn text(language: Language) -> &'static str {
+    match language {
+        Language::English => ENGLISH,
+        Language::Japanese => JAPANESE,
+    }
+}
+
+const ENGLISH: &str = "\
 calt: plan -> approve -> execute -> record
 
   A program proposes a plan: ordered steps, each one use of one tool. Nothing
@@ -30,8 +39,33 @@ More: calt help COMMAND; --json gives data. An agent gets a token of its own,
 which can never approve: calt token create --role agent
 ";
 
+const JAPANESE: &str = "\
+calt: プラン -> 承認 -> 実行 -> 記録
+
+  プログラムがプランを提案します。プランは順に並んだステップで、各ステップは
+  一つのツールを一度使います。人がプランとステップを承認するまで何も動かず、
+  動くのは見たものそのものです。書き込みは先にプレビューします。失敗すると
+  すべて止まり、先へ進めるのは新しい版のプランだけです。すべて記録に残ります。
+
+はじめに
+  calt quickstart              小さなプランと、拒否される例。一分で終わります
+  calt wizard run              質問に答えて進めます。Enter だけなら無害です
+  calt doctor                  整っているもの、足りないもの、その直し方
+それから
+  calt run PLAN.yaml           見て、承認し、実行し、記録を読みます
+  calt run --session SESSION   続きを行います
+  calt explain SESSION         今の状態、その理由、次のコマンド
+  calt inbox                   あなたを待つもの（全部は `calt session list`）
+  calt logs search WORD        何が起きたか。英語でも日本語でも検索できます
+  calt undo SESSION            書き込んだものを元へ戻します
+
+ほかには calt help COMMAND。--json を付けるとデータになります。エージェントには
+承認のできない専用のトークンを: calt token create --role agent
+";
+
 pub(crate) fn run(context: &Context) -> Result<(), Fault> {
-    context.show(&json!({"guide": TEXT}), |_| TEXT.to_owned())
+    let text = text(language());
+    context.show(&json!({"guide": text}), |_| text.to_owned())
 }
 
 #[cfg(test)]
@@ -40,7 +74,20 @@ mod tests {
 
     #[test]
     fn the_guide_and_the_prompt_below_it_fit_a_screen_of_80_by_24() {
-        assert!(TEXT.lines().count() <= 22, "{}", TEXT.lines().count());
-        assert!(TEXT.lines().all(|line| line.is_ascii() && line.len() < 80), "{TEXT}");
+        for text in [ENGLISH, JAPANESE].map(str::lines) {
+            assert!(text.clone().count() <= 22, "{}", text.count());
+            for line in text {
+                assert!(calt_api::visible::columns(line) < 80, "{line}");
+            }
+        }
+        assert!(ENGLISH.is_ascii());
+    }
+
+    #[test]
+    fn the_guide_names_the_same_commands_in_both_languages() {
+        let commands = |text: &'static str| -> Vec<&str> {
+            text.lines().filter(|line| line.starts_with("  calt ")).filter_map(|line| line.get(..31)).collect()
+        };
+        assert_eq!(commands(ENGLISH), commands(JAPANESE));
     }
 }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::found::marked;
 use crate::render::{self, EventsOf, Place};
+use crate::words::t;
 use progress::Progress;
 
 pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), Fault> {
@@ -38,7 +39,7 @@ pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), F
             let of = whose(narrow.session.as_deref());
             context.show(&found, |found| marked(&render::events(render::items(&found["items"]), of), Place::Data))?;
             if render::items(&found["items"]).is_empty() {
-                context.talk("Nothing found.\n");
+                context.talk(&t!("Nothing found.\n"));
             }
             if let Some(notice) = found["notice"].as_str() {
                 context.talk(&format!("{}\n", calt_api::visible::visible_line(notice)));

@@ -7,7 +7,7 @@ use crate::arguments::PersonCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::t;
+use crate::words::{label, t};
 
 pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -28,14 +28,14 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
                 render::table(
                     render::items(&page["items"]),
                     &[
-                        ("NAME", "name"),
-                        ("KIND", "kind"),
-                        ("ROLE", "role"),
-                        ("DISPLAY", "display"),
-                        ("DISCORD", "discord"),
-                        ("TOKENS", "tokens"),
-                        ("PIN", "pin"),
-                        ("REMOVED", "removed_at"),
+                        (label!("NAME"), "name"),
+                        (label!("KIND"), "kind"),
+                        (label!("ROLE"), "role"),
+                        (label!("DISPLAY"), "display"),
+                        (label!("DISCORD"), "discord"),
+                        (label!("TOKENS"), "tokens"),
+                        (label!("PIN"), "pin"),
+                        (label!("REMOVED"), "removed_at"),
                     ],
                 )
             })

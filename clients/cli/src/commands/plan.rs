@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{self, Said};
 use crate::render::{self, Sheet};
+use crate::words::{daemon, t};
 
 pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), Fault> {
     match command {
@@ -23,7 +24,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let client = context.client().await?;
             let checked = check_text(context, &client, &text, None).await?;
             context.show(&checked, shown_check)?;
-            context.talk("\nThe plan can be imported.\n");
+            context.talk(&t!("\nThe plan can be imported.\n"));
             Ok(())
         }
         PlanCommand::FromDiff { test, title } => {
@@ -32,7 +33,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             context.show(&json!({ "plan": document }), |_| document.clone())?;
             // In a pipe the next command stands behind it already.
             if std::io::stdout().is_terminal() {
-                context.talk("hint: git diff | calt plan from-diff | calt plan check -\n");
+                context.talk(&t!("hint: {command}\n", command = "git diff | calt plan from-diff | calt plan check -"));
             }
             Ok(())
         }
@@ -74,8 +75,12 @@ async fn approve_with_steps(context: &Context, session: &str, version: Option<u3
     }
     let shown = format!("{}{}", render::plan(&plan), applies::isolation(&covered));
     let question = match covered.as_slice() {
-        [] => format!("Approve plan v{version}? None of its steps can be approved with it."),
-        some => format!("Approve plan v{version}, and its steps that write nothing ({})?", applies::ids(some)),
+        [] => t!("Approve plan v{version}? None of its steps can be approved with it.", version = version),
+        some => t!(
+            "Approve plan v{version}, and its steps that write nothing ({steps})?",
+            version = version,
+            steps = applies::ids(some)
+        ),
     };
     let again = format!("calt plan approve {session} {version} --with-steps");
     let instead = format!("calt plan reject {session} {version} --reason WHY");
@@ -86,13 +91,13 @@ async fn approve_with_steps(context: &Context, session: &str, version: Option<u3
     let said = Said { decision: "approve", items, how, shown: &shown, reason: None };
     let decided = said.send(context, &client, session, None).await?;
     context.show(&decided, |_| {
-        let mut text = format!("plan v{version} of {session} approved\n");
+        let mut text = t!("plan v{version} of {session} approved\n", version = version, session = session);
         for detail in &covered {
-            text.push_str(&format!("step {} of {session} approved\n", look::id(detail)));
+            text.push_str(&t!("step {step} of {session} approved\n", step = look::id(detail), session = session));
         }
         text
     })?;
-    context.talk(&format!("hint: calt run --session {session}\n"));
+    context.talk(&t!("hint: {command}\n", command = format_args!("calt run --session {session}")));
     Ok(())
 }
 
@@ -106,12 +111,12 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
     let version = number(&plan["version"]);
     let shown = render::plan(&plan);
     let again = format!("calt plan approve {session} {version}");
-    let question = format!("Approve plan v{version}?");
+    let question = t!("Approve plan v{version}?", version = version);
     let how = decision::consent(&shown, &question, yes, &again).await?;
     let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     let decided =
         context.decide(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &json!(body)).await?;
-    context.show(&decided, |_| format!("plan v{version} of {session} approved\n"))?;
+    context.show(&decided, |_| t!("plan v{version} of {session} approved\n", version = version, session = session))?;
     context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
@@ -126,7 +131,7 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     body.reason = Some(reason);
     let decided =
         context.decide(&client, &endpoint::REJECT_PLAN, &[session, &version.to_string()], &json!(body)).await?;
-    context.show(&decided, |_| format!("plan v{version} of {session} rejected\n"))?;
+    context.show(&decided, |_| t!("plan v{version} of {session} rejected\n", version = version, session = session))?;
     context.hint(&format!("calt run PLAN --session {session}"));
     Ok(())
 }
@@ -135,9 +140,9 @@ fn shown_check(checked: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.add(&render::plan(checked));
     for missing in render::items(&checked["missing"]) {
-        sheet.line(format_args!("\nmissing here: {}", render::word(&missing["message"])));
+        sheet.line(t!("\nmissing here: {what}", what = daemon::remark(missing)));
     }
-    sheet.line(format_args!("\nisolation here: {}", render::word(&checked["tier"])));
+    sheet.line(t!("\nisolation here: {tier}", tier = render::word(&checked["tier"])));
     sheet.done()
 }
 
@@ -147,7 +152,7 @@ async fn show(context: &Context, client: &Client, session: &str, version: Option
     } else {
         let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
         let newest = shown["plan_version"].as_u64().ok_or_else(|| Fault::Usage {
-            message: format!("session {session} has no plan yet"),
+            message: t!("session {session} has no plan yet", session = session),
             hint: Some(format!("calt plan import {session} PLAN")),
         })?;
         newest.to_string()

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use calt_api::client::Client;
-use calt_api::{Code, Next, endpoint};
+use calt_api::{Code, Language, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{self, Consent, Run, id, steps};
 use crate::render::{self, EventsOf, Place, Sheet};
+use crate::words::{daemon, language, t};
 
 /// How often the spinner turns.
 const SPINNER_TURN: Duration = Duration::from_millis(80);
@@ -53,14 +54,16 @@ pub(crate) async fn run(context: &Context, arguments: RunArguments) -> Result<()
     let consent = consent(arguments.yes, arguments.confirm_high_risk, input);
     let (applies_nothing, profile, workspace) = (arguments.dry_run, arguments.profile, arguments.workspace);
     if arguments.session.is_some() && workspace.workspace.is_some() {
-        return Err(Fault::usage("a session has its workspace from the beginning: --workspace goes with a new one"));
+        return Err(Fault::usage(t!(
+            "a session has its workspace from the beginning: --workspace goes with a new one"
+        )));
     }
     let new = NewSession { applies_nothing, profile, workspace };
     match (plan, arguments.session) {
         (Some(plan), None) => run_plan(context, &plan, Into::New(new), consent).await,
         (Some(plan), Some(session)) => run_plan(context, &plan, Into::Session(session), consent).await,
         (None, Some(session)) => go_on(context, session, consent).await,
-        (None, None) => Err(Fault::usage("name a plan, or a session to go on with")),
+        (None, None) => Err(Fault::usage(t!("name a plan, or a session to go on with"))),
     }
 }
 
@@ -96,15 +99,23 @@ pub(crate) async fn go_on(context: &Context, session: String, consent: Consent) 
     let refused = |message: String, hint: String| Err(Fault::Gate { message, hint });
     match shown["status"].as_str().unwrap_or_default() {
         "pending" => {
-            return refused(format!("session {session} has no plan yet"), format!("calt run PLAN --session {session}"));
-        }
-        "failed" => {
             return refused(
-                format!("session {session} needs a new plan version before anything more runs"),
+                t!("session {session} has no plan yet", session = session),
                 format!("calt run PLAN --session {session}"),
             );
         }
-        "cancelled" => return refused(format!("session {session} was stopped for good"), "calt run PLAN".to_owned()),
+        "failed" => {
+            return refused(
+                t!("session {session} needs a new plan version before anything more runs", session = session),
+                format!("calt run PLAN --session {session}"),
+            );
+        }
+        "cancelled" => {
+            return refused(
+                t!("session {session} was stopped for good", session = session),
+                "calt run PLAN".to_owned(),
+            );
+        }
         _ => {}
     }
     let (version, applies_nothing) = (number(&shown["plan_version"]), shown["mode"] == "dry_run");
@@ -132,7 +143,7 @@ fn number(version: &Value) -> u32 {
 
 /// Sees a run through, prints its record, and says what stopped it.
 async fn begin(run: Run<'_>) -> Result<(), Fault> {
-    run.context.talk(&format!("session {}\n\n", run.session));
+    run.context.talk(&t!("session {session}\n\n", session = run.session));
     let done = tokio::select! {
         biased;
         done = see_through(&run) => done,
@@ -177,11 +188,12 @@ pub(crate) async fn interrupted() {
 fn given_up(run: &Run<'_>) -> Fault {
     run.context.talk("\n");
     let message = match &*run.executing.borrow() {
-        Some(step) => format!(
-            "interrupted; step {step} goes on in the daemon, and nothing after it (`calt session stop {}` ends it)",
-            run.session
+        Some(step) => t!(
+            "interrupted; step {step} goes on in the daemon, and nothing after it (`calt session stop {session}` ends it)",
+            step = step,
+            session = run.session
         ),
-        None => "interrupted; no step runs until somebody goes on".to_owned(),
+        None => t!("interrupted; no step runs until somebody goes on"),
     };
     Fault::Interrupted { message, hint: run.again() }
 }
@@ -194,7 +206,7 @@ async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
     }
     let names: Vec<String> = steps(&plan).map(|step| id(step).to_owned()).collect();
     for (place, name) in names.iter().enumerate() {
-        let label = format!("step {} of {}: {name}", place + 1, names.len());
+        let label = t!("step {number} of {count}: {step}", number = place + 1, count = names.len(), step = name);
         let mut step = run.detail(name).await?;
         let was_approved = step["status"] == "approved" && plan["approved"] == Value::Bool(true);
         if step["status"] == "pending" {
@@ -209,11 +221,11 @@ async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
                 follow(run, &label, name, run.execute(&step)).await?;
             }
             Some("running") => follow(run, &label, name, look::wait(&run.client, &step["run_id"])).await?,
-            Some("skipped") => run.context.talk(&format!("{label} left out\n")),
+            Some("skipped") => run.context.talk(&t!("{label} left out\n", label = label)),
             Some("succeeded") => {}
             Some(_) | None => {
                 return Err(Fault::Gate {
-                    message: format!("step {name} is {}", render::word(&step["status"])),
+                    message: t!("step {step} is {status}", step = name, status = render::word(&step["status"])),
                     hint: format!("calt explain {}", run.session),
                 });
             }
@@ -245,21 +257,40 @@ async fn follow(
     } else {
         render::output(&ended["output"], Place::Talk)
     };
-    run.context.talk(&format!("{label} {state} ({seconds:.2} s)\n{output}"));
+    let seconds = format_args!("{seconds:.2}").to_string();
+    let said = t!("{label} {state} ({seconds} s)\n", label = label, state = state, seconds = seconds);
+    run.context.talk(&(said + &output));
     if state == "succeeded" {
         return Ok(());
     }
     let session = show_session(run.context, &run.client, &run.session).await?;
-    Err(failed(&ended, name, &session["next"]))
+    let code = failure_code(run.context, &run.client, &run.session).await;
+    Err(failed(&ended, &code, name, &session["next"]))
+}
+
+/// The code of the failure a session stands at: the daemon says its sentence in English only.
+pub(crate) async fn failure_code(context: &Context, client: &Client, session: &str) -> Value {
+    if language() == Language::English {
+        return Value::Null;
+    }
+    let query = [("q", ""), ("event_type", "step_failed"), ("limit", "1")];
+    let found = context.fetch(client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await;
+    // Without it the sentence is told as it came.
+    let found = found.unwrap_or_default();
+    let payload = found["items"][0]["payload_text"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    payload.map(|payload| payload["code"].clone()).unwrap_or_default()
 }
 
 /// A step that failed. What it wrote stays, so the way back comes before the way on.
-pub(crate) fn failed(ended: &Value, step: &str, of_session: &Value) -> Fault {
+pub(crate) fn failed(ended: &Value, code: &Value, step: &str, of_session: &Value) -> Fault {
     let offered: Option<Next> = serde_json::from_value(ended["next"].clone()).ok();
-    let stays = if offered.is_some() { "; what it wrote stays until it is taken back" } else { "" };
-    let (state, error) = (render::word(&ended["state"]), render::word(&ended["error"]));
+    let stays = if offered.is_some() { t!("; what it wrote stays until it is taken back") } else { String::new() };
+    let (state, error) = (render::word(&ended["state"]), daemon::failure(code, &ended["error"]));
     let next = offered.or_else(|| serde_json::from_value(of_session.clone()).ok());
-    Fault::Work { message: format!("step {step} {state}: {error}{stays}"), next }
+    Fault::Work {
+        message: t!("step {step} {state}: {error}", step = step, state = state, error = error) + &stays,
+        next,
+    }
 }
 
 /// Something that moves while one waits; nothing where nobody looks.
@@ -293,13 +324,13 @@ async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), F
         return render::data(&json!({"session": shown, "events": events, "artifacts": artifacts, "error": error}));
     }
     let mut sheet = Sheet::default();
-    sheet.line(format_args!("\nThe record of {session} ({})", render::word(&shown["status"])));
+    sheet.line(t!("\nThe record of {session} ({status})", session = session, status = render::word(&shown["status"])));
     sheet.add(&render::events(&events, EventsOf::OneSession));
     if !artifacts.is_empty() {
-        sheet.line("\nArtifacts");
+        sheet.line(t!("\nArtifacts"));
         let row = |item: &Value| {
             let digest: String = render::word(&item["sha256"]).chars().take(DIGEST_DIGITS).collect();
-            let bytes = format!("{} bytes", render::word(&item["bytes"]));
+            let bytes = t!("{bytes} bytes", bytes = render::word(&item["bytes"]));
             vec![format!("{:>4}", render::word(&item["id"])), digest, bytes, render::word(&item["step_id"])]
         };
         sheet.add(&crate::table::rows(&artifacts.iter().map(row).collect::<Vec<_>>()));
@@ -310,9 +341,11 @@ async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), F
     }
     render::out(&sheet.done())?;
     if !artifacts.is_empty() {
-        context.talk(&format!("\nFetch: calt artifacts get {session} ARTIFACT"));
+        let command = format!("calt artifacts get {session} ARTIFACT");
+        context.talk(&t!("\nFetch: {command}", command = command));
     }
-    context.talk(&format!("\nSearch: calt logs search --session {session} WORD\n"));
+    let command = format!("calt logs search --session {session} WORD");
+    context.talk(&t!("\nSearch: {command}\n", command = command));
     Ok(())
 }
 

@@ -11,22 +11,27 @@ use crate::arguments::SessionCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::{self, Place};
-use crate::words::t;
+use crate::words::{label, t};
 
-const LIST: &[(&str, &str)] =
-    &[("SESSION", "id"), ("STATUS", "status"), ("PLAN", "plan_version"), ("UPDATED", "updated_at"), ("GOAL", "goal")];
+const LIST: &[(&str, &str)] = &[
+    (label!("SESSION"), "id"),
+    (label!("STATUS"), "status"),
+    (label!("PLAN"), "plan_version"),
+    (label!("UPDATED"), "updated_at"),
+    (label!("GOAL"), "goal"),
+];
 
 const FIELDS: &[(&str, &str)] = &[
-    ("session", "id"),
-    ("status", "status"),
-    ("goal", "goal"),
-    ("mode", "mode"),
-    ("profile", "safety_profile"),
-    ("plan", "plan_version"),
-    ("ref", "ref"),
-    ("needs replan", "needs_replan"),
-    ("created", "created_at"),
-    ("updated", "updated_at"),
+    (label!("session"), "id"),
+    (label!("status"), "status"),
+    (label!("goal"), "goal"),
+    (label!("mode"), "mode"),
+    (label!("profile"), "safety_profile"),
+    (label!("plan"), "plan_version"),
+    (label!("ref"), "ref"),
+    (label!("needs replan"), "needs_replan"),
+    (label!("created"), "created_at"),
+    (label!("updated"), "updated_at"),
 ];
 
 pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<(), Fault> {
@@ -52,7 +57,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             let shown = list(context, &client, &endpoint::LIST_SESSIONS, &[], filter, &page).await?;
             context.show(&shown, |shown| table(render::items(&shown["items"]), LIST))?;
             if render::items(&shown["items"]).is_empty() {
-                context.talk("No sessions. Make one with: calt run PLAN\n");
+                context.talk(&t!("No sessions. Make one with: {command}\n", command = "calt run PLAN"));
             }
             more(context, &shown);
             Ok(())
@@ -86,7 +91,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
         SessionCommand::Stop { session } => {
             let stopped: Value =
                 client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
-            context.show(&stopped, |_| format!("stopped for good: {session}\n"))
+            context.show(&stopped, |_| t!("stopped for good: {session}\n", session = session))
         }
     }
 }

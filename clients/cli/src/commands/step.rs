@@ -12,6 +12,7 @@ use crate::context::{Context, How};
 use crate::fault::Fault;
 use crate::look;
 use crate::render::{self, Place, Sheet};
+use crate::words::t;
 
 pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -31,14 +32,18 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let is_high = detail["risk"] == "high";
             if is_high && yes && !confirm_high_risk {
                 return Err(Fault::Gate {
-                    message: format!("step {step} is of high risk, and `--yes` alone does not answer for it"),
+                    message: t!("step {step} is of high risk, and `--yes` alone does not answer for it", step = step),
                     hint: format!("{again} --yes --confirm-high-risk"),
                 });
             }
-            let warning = if is_high { format!("Step {step} is HIGH RISK. ") } else { String::new() };
-            let how = decision::consent(&text, &format!("{warning}Approve step {step}?"), yes, &again).await?;
+            let question = if is_high {
+                t!("Step {step} is HIGH RISK. Approve step {step}?", step = step)
+            } else {
+                t!("Approve step {step}?", step = step)
+            };
+            let how = decision::consent(&text, &question, yes, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: None };
-            decide(context, &client, &endpoint::APPROVE_STEP, said, "approved").await?;
+            decide(context, &client, &endpoint::APPROVE_STEP, said, Done::Approved).await?;
             context.hint(&format!("calt step execute {session} {step}"));
             Ok(())
         }
@@ -48,7 +53,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let again = format!("calt step reject {session} {step}");
             let (how, reason) = decision::reason(&text, reason, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: Some(reason) };
-            decide(context, &client, &endpoint::REJECT_STEP, said, "rejected").await?;
+            decide(context, &client, &endpoint::REJECT_STEP, said, Done::Rejected).await?;
             context.hint(&format!("calt run PLAN --session {session}"));
             Ok(())
         }
@@ -56,17 +61,19 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let detail = detail(context, &client, &session, &step).await?;
             let text = shown(&detail, Place::Talk);
             let again = format!("calt step skip {session} {step}");
-            let how = decision::consent(&text, &format!("Leave out step {step}?"), yes, &again).await?;
+            let how = decision::consent(&text, &t!("Leave out step {step}?", step = step), yes, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason };
-            decide(context, &client, &endpoint::SKIP_STEP, said, "left out").await
+            decide(context, &client, &endpoint::SKIP_STEP, said, Done::LeftOut).await
         }
         StepCommand::Execute { session, step, confirm_high_risk } => {
             tokio::select! {
                 biased;
                 done = execute(context, &client, &session, &step, confirm_high_risk) => done,
                 () = run::interrupted() => Err(Fault::Interrupted {
-                    message: format!(
-                        "interrupted; step {step} goes on in the daemon if it has begun (`calt session stop {session}` ends it)"
+                    message: t!(
+                        "interrupted; step {step} goes on in the daemon if it has begun (`calt session stop {session}` ends it)",
+                        step = step,
+                        session = session
                     ),
                     hint: format!("calt explain {session}"),
                 }),
@@ -94,18 +101,21 @@ async fn approve_many(
     if let Some(high) = details.iter().find(|detail| detail["risk"] == "high") {
         let step = look::id(high);
         return Err(Fault::Gate {
-            message: format!("step {step} is of high risk, and is approved alone"),
+            message: t!("step {step} is of high risk, and is approved alone", step = step),
             hint: format!("calt step approve {session} {step}"),
         });
     }
     if details.is_empty() {
         return Err(Fault::Gate {
-            message: format!("no step of {session} can be approved now, but those of high risk, one by one"),
+            message: t!(
+                "no step of {session} can be approved now, but those of high risk, one by one",
+                session = session
+            ),
             hint: format!("calt explain {session}"),
         });
     }
     let text = applies::steps(&details);
-    let question = format!("Approve these {} steps ({})?", details.len(), applies::ids(&details));
+    let question = t!("Approve these {count} steps ({steps})?", count = details.len(), steps = applies::ids(&details));
     let files = applies::files_written(&details);
     let instead = format!("calt step reject {session} STEP --reason WHY");
     let asking = Asking { question: &question, files, again: &again, instead };
@@ -115,9 +125,9 @@ async fn approve_many(
     let items = details.iter().map(item).collect();
     let said = look::Said { decision: "approve", items, how, shown: &text, reason: None };
     let decided = said.send(context, client, session, None).await?;
-    let line = |detail: &Value| format!("step {} of {session} approved\n", look::id(detail));
+    let line = |detail: &Value| t!("step {step} of {session} approved\n", step = look::id(detail), session = session);
     context.show(&decided, |_| details.iter().map(line).collect())?;
-    context.talk(&format!("hint: calt run --session {session}\n"));
+    context.talk(&t!("hint: {command}\n", command = format_args!("calt run --session {session}")));
     Ok(())
 }
 
@@ -156,18 +166,38 @@ async fn execute(
     let ended = look::wait(client, &started["run_id"]).await?;
     let state = render::word(&ended["state"]);
     context.show(&ended, |ended| {
-        format!("step {step} {state} (run {})\n{}", ended["run_id"], render::output(&ended["output"], Place::Data))
+        t!("step {step} {state} (run {run})\n", step = step, state = state, run = ended["run_id"])
+            + &render::output(&ended["output"], Place::Data)
     })?;
-    let session: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
-    let next = serde_json::from_value(session["next"].clone()).ok();
+    let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
+    let next = serde_json::from_value(shown["next"].clone()).ok();
     if state == "succeeded" {
         if let Some(hint) = next.as_ref().and_then(|next| crate::hint::command(next, None)) {
-            context.talk(&format!("hint: {hint}\n"));
+            context.talk(&t!("hint: {command}\n", command = hint));
         }
         return Ok(());
     }
-    let fault = run::failed(&ended, step, &session["next"]);
+    let code = run::failure_code(context, client, session).await;
+    let fault = run::failed(&ended, &code, step, &shown["next"]);
     Err(if context.json() { Fault::Printed(Box::new(fault)) } else { fault })
+}
+
+/// What a decision did to its step.
+#[derive(Clone, Copy, Debug)]
+enum Done {
+    Approved,
+    Rejected,
+    LeftOut,
+}
+
+impl Done {
+    fn said(self, step: &str, session: &str) -> String {
+        match self {
+            Self::Approved => t!("step {step} of {session} approved\n", step = step, session = session),
+            Self::Rejected => t!("step {step} of {session} rejected\n", step = step, session = session),
+            Self::LeftOut => t!("step {step} of {session} left out\n", step = step, session = session),
+        }
+    }
 }
 
 /// One decision on a step, and what was seen for it.
@@ -183,7 +213,7 @@ async fn decide(
     client: &Client,
     endpoint: &Endpoint,
     said: Said<'_>,
-    done: &str,
+    done: Done,
 ) -> Result<(), Fault> {
     let text = |name: &str| said.detail[name].as_str().unwrap_or_default();
     let (session, step) = (text("session_id"), text("id"));
@@ -192,10 +222,15 @@ async fn decide(
     let decided = context.decide(client, endpoint, &[session, step], &json!(body)).await?;
     context.show(&decided, |decided| {
         let mut sheet = Sheet::default();
-        sheet.line(format_args!("step {step} of {session} {done}"));
+        sheet.add(&done.said(step, session));
         for with in render::items(&decided["also_skipped"]) {
             let [also, needed] = ["step_id", "depends_on"].map(|name| render::word(&with[name]));
-            sheet.line(format_args!("step {also} of {session} left out with {needed}"));
+            sheet.line(t!(
+                "step {step} of {session} left out with {needed}",
+                step = also,
+                session = session,
+                needed = needed
+            ));
         }
         sheet.done()
     })
@@ -212,8 +247,8 @@ fn shown(detail: &Value, place: Place) -> String {
         sheet.add(&render::diff(diff, place));
     }
     if let Some(reason) = detail["unresolved"].as_str() {
-        sheet.line(format_args!("   ! not resolved yet: {}", calt_api::visible::visible_line(reason)));
+        sheet.line(t!("   ! not resolved yet: {reason}", reason = calt_api::visible::visible_line(reason)));
     }
-    sheet.line(format_args!("   digest:   {}", render::word(&detail["digest"])));
+    sheet.line(t!("   digest:   {digest}", digest = render::word(&detail["digest"])));
     sheet.done()
 }

@@ -7,7 +7,7 @@ use crate::arguments::TokenCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::t;
+use crate::words::{label, t};
 
 pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -26,11 +26,11 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
                 render::table(
                     render::items(&page["items"]),
                     &[
-                        ("TOKEN", "id"),
-                        ("PRINCIPAL", "principal"),
-                        ("ROLE", "role"),
-                        ("EXPIRES", "expires_at"),
-                        ("REVOKED", "revoked_at"),
+                        (label!("TOKEN"), "id"),
+                        (label!("PRINCIPAL"), "principal"),
+                        (label!("ROLE"), "role"),
+                        (label!("EXPIRES"), "expires_at"),
+                        (label!("REVOKED"), "revoked_at"),
                     ],
                 )
             })

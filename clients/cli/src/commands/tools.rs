@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::{self, Sheet};
 use crate::table::rows;
+use crate::words::{label, language, t};
 
 pub(crate) async fn run(context: &Context, command: ToolsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -15,17 +16,31 @@ pub(crate) async fn run(context: &Context, command: ToolsCommand) -> Result<(), 
         ToolsCommand::List => {
             let page: Value = context.fetch(&client, &endpoint::LIST_TOOLS, &[], &[]).await?;
             context.show(&page, |page| {
+                let tools: Vec<Value> = render::items(&page["items"]).iter().map(described).collect();
                 render::table(
-                    render::items(&page["items"]),
-                    &[("TOOL", "tool_name"), ("MAY TOUCH", "permission_profile"), ("WHAT IT DOES", "description")],
+                    &tools,
+                    &[
+                        (label!("TOOL"), "tool_name"),
+                        (label!("MAY TOUCH"), "permission_profile"),
+                        (label!("WHAT IT DOES"), "description"),
+                    ],
                 )
             })
         }
         ToolsCommand::Permissions { tool } => {
             let shown: Value = context.fetch(&client, &endpoint::TOOL_PERMISSIONS, &[&tool], &[]).await?;
-            context.show(&shown, permissions)
+            context.show(&shown, |tool| permissions(&described(tool)))
         }
     }
+}
+
+/// A tool with what it does in the person's language.
+fn described(tool: &Value) -> Value {
+    let mut tool = tool.clone();
+    if let Some(said) = tool["tool_name"].as_str().and_then(|name| language().tool(name)) {
+        tool["description"] = Value::from(said);
+    }
+    tool
 }
 
 fn permissions(tool: &Value) -> String {
@@ -33,24 +48,24 @@ fn permissions(tool: &Value) -> String {
     sheet.add(&render::pairs(
         tool,
         &[
-            ("tool", "tool_name"),
-            ("may touch", "permission_profile"),
-            ("effect", "effect"),
-            ("enabled", "enabled"),
-            ("what", "description"),
+            (label!("tool"), "tool_name"),
+            (label!("may touch"), "permission_profile"),
+            (label!("effect"), "effect"),
+            (label!("enabled"), "enabled"),
+            (label!("what"), "description"),
         ],
     ));
     let required = render::items(&tool["input_schema"]["required"]);
     let input = |(name, schema): (&String, &Value)| {
-        let must = if required.iter().any(|known| known == name) { "required" } else { "optional" };
-        vec![format!("  {name}"), must.to_owned(), render::word(&schema["description"])]
+        let must = if required.iter().any(|known| known == name) { t!("required") } else { t!("optional") };
+        vec![format!("  {name}"), must, render::word(&schema["description"])]
     };
     let properties = tool["input_schema"]["properties"].as_object().into_iter().flatten();
-    sheet.line("inputs");
+    sheet.line(t!("inputs"));
     sheet.add(&rows(&properties.map(input).collect::<Vec<_>>()));
     let limit = |(name, limit): (&String, &Value)| vec![format!("  {name}"), render::word(limit)];
     let limits = tool["limits"].as_object().into_iter().flatten();
-    sheet.line("limits");
+    sheet.line(t!("limits"));
     sheet.add(&rows(&limits.map(limit).collect::<Vec<_>>()));
     sheet.done()
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use calt_api::client::Client;
 use calt_api::endpoint;
 use calt_api::visible::{clip, visible_line};
+use inquire::parser::DEFAULT_BOOL_PARSER;
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Select, Text};
 use serde_json::{Value, json};
@@ -21,16 +22,15 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::Consent;
 use crate::render;
+use crate::words::{label, said, t};
 
-const LOOK: &str = "look at the files of the workspace";
-const WRITE: &str = "write a file; you see it first";
-const COMMAND: &str = "run a command that only reads";
-const FILE: &str = "run a plan I have in a file";
+const LOOK: &str = label!("look at the files of the workspace");
+const WRITE: &str = label!("write a file; you see it first");
+const COMMAND: &str = label!("run a command that only reads");
+const FILE: &str = label!("run a plan I have in a file");
 
-const NEW: &str = "a new one, with an empty workspace";
-
-const STRICT: &str = "strict: approvals cover exactly what runs";
-const DEV: &str = "dev: early approvals cover the plan as written";
+const STRICT: &str = label!("strict: approvals cover exactly what runs");
+const DEV: &str = label!("dev: early approvals cover the plan as written");
 
 /// The plan file that is offered, if it is there.
 const PLAN_FILE: &str = "plan.yaml";
@@ -56,7 +56,7 @@ struct Answers {
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Usage {
-            message: "the wizard asks questions, and there is no terminal to ask on".to_owned(),
+            message: t!("the wizard asks questions, and there is no terminal to ask on"),
             hint: Some("calt run PLAN --yes".to_owned()),
         });
     };
@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let checked = plan::check_text(context, &client, &answers.plan, answers.session.as_deref()).await?;
     if let Some(path) = &answers.kept_in {
         keep(path, &answers.plan.text)?;
-        context.talk(&format!("The plan is kept in {}\n", visible_line(&path.display().to_string())));
+        context.talk(&t!("The plan is kept in {path}\n", path = visible_line(&path.display().to_string())));
     }
     let terminal = if answers.is_harmless { terminal.where_enter_is_yes() } else { terminal };
     let consent = Consent::Person(terminal);
@@ -83,7 +83,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         Err(fault) if is_undecided(context, &client, &session).await => {
             let body = json!({"source": context.source()});
             let _: Value = client.send(&endpoint::STOP_SESSION, &[&session], &body).await?;
-            context.talk(&format!("Nothing was decided; {session} was stopped again.\n"));
+            context.talk(&t!("Nothing was decided; {session} was stopped again.\n", session = session));
             if matches!(fault, Fault::Interrupted { .. }) {
                 return Err(nothing_begun());
             }
@@ -94,7 +94,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         }
         ended => {
             if ended.is_ok() && answers.is_dry_run {
-                context.talk("\nIt was a dry run: nothing was written. To write it, answer n to that question:\n");
+                context.talk(&t!("\nIt was a dry run: nothing was written. To write it, answer n to that question:\n"));
                 context.hint("calt wizard run");
             }
             ended
@@ -104,12 +104,12 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
 
 /// Asks everything. Nothing is made until the last answer is there.
 async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
-    let what = Select::new("What shall calt do?", vec![LOOK, WRITE, COMMAND, FILE]).prompt().map_err(ended)?;
+    let what = choose(&t!("What shall calt do?"), &[LOOK, WRITE, COMMAND, FILE])?;
     let (plan, may_write) = match what {
         WRITE => (writing()?, true),
         COMMAND => (commanding()?, false),
         FILE => (read_plan(&plan_file()?)?, true),
-        _ => (made("Look at the workspace", &[("look", "list_dir", json!({"path": "."}))]), false),
+        _ => (made(&t!("Look at the workspace"), &[("look", "list_dir", json!({"path": "."}))]), false),
     };
     let is_own = what != FILE;
     let session = which_session(context, client).await?;
@@ -117,17 +117,20 @@ async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
         Answers { plan, kept_in: None, session, is_dry_run: false, profile: Profile::Strict, is_harmless: false };
     if answers.session.is_none() {
         if may_write {
-            let asked = Confirm::new("A dry run, which shows every write and leaves it out?").with_default(true);
+            let question = t!("A dry run, which shows every write and leaves it out?");
+            let asked = Confirm::new(&question)
+                .with_default(true)
+                .with_parser(&yes_or_no)
+                .with_formatter(&|yes| if yes { t!("Yes") } else { t!("No") });
             answers.is_dry_run = asked.prompt().map_err(ended)?;
         }
-        let profile = Select::new("How strictly?", vec![STRICT, DEV]).prompt().map_err(ended)?;
+        let profile = choose(&t!("How strictly?"), &[STRICT, DEV])?;
         answers.profile = if profile == DEV { Profile::Dev } else { Profile::Strict };
         answers.is_harmless = is_own && (answers.is_dry_run || !may_write);
     }
     if is_own {
-        let asked = Text::new("Keep this plan in a file?")
-            .with_help_message("its name; empty: no")
-            .with_validator(|name: &str| Ok(free(name)));
+        let (question, help) = (t!("Keep this plan in a file?"), t!("its name; empty: no"));
+        let asked = Text::new(&question).with_help_message(&help).with_validator(|name: &str| Ok(free(name)));
         let name = asked.prompt().map_err(ended)?;
         answers.kept_in = Some(PathBuf::from(name.trim())).filter(|name| !name.as_os_str().is_empty());
     }
@@ -135,25 +138,26 @@ async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
 }
 
 fn writing() -> Result<PlanText, Fault> {
-    let path = Text::new("Which file?").with_default("hello.txt").prompt().map_err(ended)?;
-    let content = Text::new("What is to stand in it?").with_default("Hello from calt.").prompt().map_err(ended)?;
+    let path = Text::new(&t!("Which file?")).with_default("hello.txt").prompt().map_err(ended)?;
+    let content = Text::new(&t!("What is to stand in it?")).with_default("Hello from calt.").prompt().map_err(ended)?;
     let (path, content) = (path.trim(), format!("{content}\n"));
     let preview = json!({"path": path, "content": content});
     let apply = json!({"path": path, "content": content, "preview": "${steps.preview.output}"});
     let steps = [("preview", "write_file_preview", preview), ("apply", "write_file_apply", apply)];
-    Ok(made(&format!("Write {path}"), &steps))
+    Ok(made(&t!("Write {path}", path = path), &steps))
 }
 
 fn commanding() -> Result<PlanText, Fault> {
-    let command = Text::new("Which command?").with_default("ls -la").prompt().map_err(ended)?;
+    let command = Text::new(&t!("Which command?")).with_default("ls -la").prompt().map_err(ended)?;
     let command = command.trim();
-    Ok(made(&format!("Run {command}"), &[("run", "run_shell_readonly", json!({"command": command}))]))
+    Ok(made(&t!("Run {command}", command = command), &[("run", "run_shell_readonly", json!({"command": command}))]))
 }
 
 fn plan_file() -> Result<PathBuf, Fault> {
-    let mut asked = Text::new("Which plan?").with_help_message("a file, YAML or JSON").with_validator(|name: &str| {
+    let (question, help) = (t!("Which plan?"), t!("a file, YAML or JSON"));
+    let mut asked = Text::new(&question).with_help_message(&help).with_validator(|name: &str| {
         let is_there = Path::new(name.trim()).is_file();
-        Ok(if is_there { Validation::Valid } else { Validation::Invalid("there is no such file".into()) })
+        Ok(if is_there { Validation::Valid } else { Validation::Invalid(t!("there is no such file").into()) })
     });
     if Path::new(PLAN_FILE).is_file() {
         asked = asked.with_default(PLAN_FILE);
@@ -167,7 +171,24 @@ fn made(title: &str, steps: &[(&str, &str, Value)]) -> PlanText {
     for (id, tool, inputs) in steps {
         text.push_str(&format!("  - id: {id}\n    title: {}\n    tool: {tool}\n    inputs: {inputs}\n", json!(title)));
     }
-    PlanText { name: "the wizard's plan".to_owned(), text }
+    PlanText { name: t!("the wizard's plan"), text }
+}
+
+/// Asks for one of several things.
+fn choose(question: &str, choices: &[&'static str]) -> Result<&'static str, Fault> {
+    let shown: Vec<String> = choices.iter().map(|choice| said(choice, &[])).collect();
+    let help = t!("↑↓ to move, enter to select, type to filter");
+    let asked = Select::new(question, shown).with_help_message(&help);
+    Ok(choices[asked.raw_prompt().map_err(ended)?.index])
+}
+
+/// Reads a yes or a no, in either language.
+fn yes_or_no(said: &str) -> Result<bool, ()> {
+    match said {
+        "はい" => Ok(true),
+        "いいえ" => Ok(false),
+        other => DEFAULT_BOOL_PARSER(other),
+    }
 }
 
 /// A session that takes a plan, or a new one.
@@ -187,9 +208,11 @@ async fn which_session(context: &Context, client: &Client) -> Result<Option<Stri
         let [id, status, goal] = ["id", "status", "goal"].map(|name| render::word(&session[name]));
         clip(&format!("{id}  {status}  {goal}"), CHOICE_COLUMNS).into_owned()
     };
-    let mut choices = vec![NEW.to_owned()];
+    let mut choices = vec![t!("a new one, with an empty workspace")];
     choices.extend(open.iter().map(shown));
-    let chosen = Select::new("In which session?", choices).raw_prompt().map_err(ended)?.index;
+    let (question, help) = (t!("In which session?"), t!("↑↓ to move, enter to select, type to filter"));
+    let asked = Select::new(&question, choices).with_help_message(&help);
+    let chosen = asked.raw_prompt().map_err(ended)?.index;
     Ok(chosen.checked_sub(1).and_then(|place| open[place]["id"].as_str()).map(str::to_owned))
 }
 
@@ -198,14 +221,16 @@ fn free(name: &str) -> Validation {
     if name.trim().is_empty() || std::fs::symlink_metadata(name.trim()).is_err() {
         return Validation::Valid;
     }
-    Validation::Invalid("something of that name is there already".into())
+    Validation::Invalid(t!("something of that name is there already").into())
 }
 
 /// Writes the plan; what is there already is never replaced.
 fn keep(path: &Path, text: &str) -> Result<(), Fault> {
     let written = std::fs::File::create_new(path)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.flush()));
-    written.map_err(|error| Fault::usage(format!("the plan cannot be kept in `{}`: {error}", path.display())))
+    written.map_err(|error| {
+        Fault::usage(t!("the plan cannot be kept in `{path}`: {error}", path = path.display(), error = error))
+    })
 }
 
 async fn create(context: &Context, client: &Client, answers: &Answers, title: &Value) -> Result<String, Fault> {
@@ -226,15 +251,15 @@ async fn is_undecided(context: &Context, client: &Client, session: &str) -> bool
 }
 
 fn nothing_begun() -> Fault {
-    Fault::Interrupted { message: "interrupted; nothing was begun".to_owned(), hint: "calt wizard run".to_owned() }
+    Fault::Interrupted { message: t!("interrupted; nothing was begun"), hint: "calt wizard run".to_owned() }
 }
 
 fn ended(error: InquireError) -> Fault {
     match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => nothing_begun(),
-        InquireError::NotTTY => Fault::usage("the wizard asks questions, and there is no terminal to ask on"),
+        InquireError::NotTTY => Fault::usage(t!("the wizard asks questions, and there is no terminal to ask on")),
         InquireError::InvalidConfiguration(reason) => Fault::Bug(reason),
-        InquireError::IO(error) => Fault::usage(format!("the terminal cannot be read: {error}")),
+        InquireError::IO(error) => Fault::usage(t!("the terminal cannot be read: {error}", error = error)),
         InquireError::Custom(error) => Fault::Bug(error.to_string()),
     }
 }

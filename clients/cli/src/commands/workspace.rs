@@ -1,9 +1,11 @@
 //! `calt workspace`: add, list, remove; and what `--workspace NAME|DIR` means.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use calt_api::client::Client;
 use calt_api::endpoint;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::run::spinner;
@@ -12,9 +14,12 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
+use crate::words::{label, t};
 
 /// Most names of a list that are shown.
 const NAMES_SHOWN_MAX: usize = 10;
+/// How often a person is told how far a copy has come.
+const PROGRESS_EVERY: Duration = Duration::from_millis(150);
 /// Digits of a commit that are enough to tell it.
 const COMMIT_DIGITS: usize = 12;
 
@@ -24,20 +29,22 @@ pub(crate) async fn run(context: &Context, command: WorkspaceCommand) -> Result<
         WorkspaceCommand::Add { name, directory, kind, include } => {
             let path = directory.as_deref().map(whole_path).transpose()?;
             let added = add(context, &client, &name, &kind, (path.as_deref(), &include)).await?;
-            context
-                .show(&added, |added| format!("{} is a workspace ({})\n", word(added, "name"), word(added, "kind")))?;
-            context.talk(&format!("hint: calt run PLAN --workspace {name}\n"));
+            context.show(&added, |added| {
+                t!("{name} is a workspace ({kind})\n", name = word(added, "name"), kind = word(added, "kind"))
+            })?;
+            context.hint(&format!("calt run PLAN --workspace {name}"));
             Ok(())
         }
         WorkspaceCommand::List => {
             let known = all(context, &client).await?;
             let page = json!({"items": known, "next_cursor": null});
             context.show(&page, |page| {
-                let columns = [("WORKSPACE", "name"), ("KIND", "kind"), ("DIRECTORY", "path")];
+                let columns = [(label!("WORKSPACE"), "name"), (label!("KIND"), "kind"), (label!("DIRECTORY"), "path")];
                 render::table(render::items(&page["items"]), &columns)
             })?;
             if known.is_empty() {
-                context.talk("No workspaces. Name one with: calt workspace add NAME DIR --kind snapshot\n");
+                let command = "calt workspace add NAME DIR --kind snapshot";
+                context.talk(&t!("No workspaces. Name one with: {command}\n", command = command));
             }
             Ok(())
         }
@@ -45,7 +52,8 @@ pub(crate) async fn run(context: &Context, command: WorkspaceCommand) -> Result<
             let body = json!({"source": context.source()});
             let removed: Value =
                 context.send_administration(&client, &endpoint::REMOVE_WORKSPACE, &[&name], &body).await?;
-            context.show(&removed, |_| format!("{name} is no workspace any more; its directory stays as it is\n"))
+            context
+                .show(&removed, |_| t!("{name} is no workspace any more; its directory stays as it is\n", name = name))
         }
     }
 }
@@ -63,14 +71,44 @@ pub(crate) async fn create_session(
     let name = named(context, client, text).await?;
     body["workspace"] = json!(name);
     body["uncommitted"] = json!(wanted.uncommitted);
-    let waits = spinner(context, &format!("making workspace {name} ready"));
-    let made = client.send(&endpoint::CREATE_SESSION, &[], &body).await;
+    let waits = spinner(context, &t!("making workspace {name} ready", name = name));
+    let mut making = std::pin::pin!(client.send(&endpoint::CREATE_SESSION, &[], &body));
+    let made = loop {
+        tokio::select! {
+            biased;
+            made = making.as_mut() => break made,
+            () = tokio::time::sleep(PROGRESS_EVERY), if waits.is_some() => {}
+        }
+        if let Some(bar) = &waits {
+            show_progress(context, client, &name, bar).await;
+        }
+    };
     if let Some(waits) = waits {
         waits.finish_and_clear();
     }
     let made: Value = made?;
     context.talk(&copied(&made["workspace"]));
     Ok(made)
+}
+
+/// Turns a spinner into a bar as soon as it is known how much there is to copy.
+async fn show_progress(context: &Context, client: &Client, name: &str, bar: &ProgressBar) {
+    // What cannot be read now is read the next time: the copy itself goes on.
+    let known = all(context, client).await.unwrap_or_default();
+    let copying = known.iter().find(|item| item["name"] == name).map(|item| &item["copying"]);
+    let Some((files, of)) = copying.and_then(|copying| Some((copying["files"].as_u64()?, copying["of"].as_u64()?)))
+    else {
+        return;
+    };
+    if of > 0 && bar.length().is_none() {
+        bar.set_length(of);
+        let files = t!("files");
+        let template = format!("{{msg}} [{{bar:20}}] {{pos}}/{{len}} {files} ({{elapsed}})");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+    }
+    bar.set_position(files);
 }
 
 /// The name of a workspace, or of the one a directory is; a git repository without a name gets one, as a snapshot.
@@ -86,22 +124,32 @@ async fn named(context: &Context, client: &Client, wanted: &str) -> Result<Strin
     let found = known.iter().filter(at).find(is_snapshot).or_else(|| known.iter().find(at));
     if let Some(found) = found {
         let (name, kind) = (word(found, "name"), word(found, "kind"));
-        context.talk(&format!("{} is workspace {name} ({kind})\n", directory.display()));
+        let directory = directory.display();
+        context.talk(&t!(
+            "{directory} is workspace {name} ({kind})\n",
+            directory = directory,
+            name = name,
+            kind = kind
+        ));
         return Ok(name);
     }
     let shown = hint::quoted(&directory.display().to_string());
     if !directory.join(".git").is_dir() {
         return Err(Fault::Usage {
-            message: format!("{shown} is not a git repository, so it is not copied; say that sessions may work in it"),
+            message: t!(
+                "{directory} is not a git repository, so it is not copied; say that sessions may work in it",
+                directory = shown
+            ),
             hint: Some(format!("calt workspace add NAME {shown} --kind attach")),
         });
     }
     let name = free_name(&directory, &known);
     let added = add(context, client, &name, "snapshot", (Some(&directory), &[])).await?;
     let name = word(&added, "name");
-    context.talk(&format!(
-        "{} is workspace {name} from now on (snapshot: each session works on a copy)\n",
-        directory.display()
+    context.talk(&t!(
+        "{directory} is workspace {name} from now on (snapshot: each session works on a copy)\n",
+        directory = directory.display(),
+        name = name
     ));
     Ok(name)
 }
@@ -116,7 +164,7 @@ async fn add(
     let path = match path.map(|path| path.to_str().ok_or(path)) {
         None => None,
         Some(Ok(text)) => Some(text),
-        Some(Err(path)) => return Err(Fault::usage(format!("the path {} is not UTF-8", path.display()))),
+        Some(Err(path)) => return Err(Fault::usage(t!("the path {path} is not UTF-8", path = path.display()))),
     };
     let body = json!({"name": name, "kind": kind, "path": path, "include": include, "source": context.source()});
     context.send_administration(client, &endpoint::ADD_WORKSPACE, &[], &body).await
@@ -170,16 +218,21 @@ pub(crate) fn copied(workspace: &Value) -> String {
     let commit: String = word(workspace, "commit").chars().take(COMMIT_DIGITS).collect();
     let mut sheet = Sheet::default();
     let files = render::word(&workspace["entries"]);
-    sheet.line(format_args!("workspace {}: {files} files as of commit {commit}", word(workspace, "name")));
+    sheet.line(t!(
+        "workspace {name}: {files} files as of commit {commit}",
+        name = word(workspace, "name"),
+        files = files,
+        commit = commit
+    ));
     let uncommitted = render::items(&workspace["uncommitted"]);
     let (taken, behind): (Vec<_>, Vec<_>) = uncommitted.iter().partition(|change| change["taken"] == true);
     let state = |change: &&Value| format!("{} ({})", word(change, "path"), word(change, "state"));
-    list(&mut sheet, "taken along as it stands, not committed", &taken, state);
-    list(&mut sheet, "not committed, so not in it (--uncommitted takes it along)", &behind, state);
+    list(&mut sheet, &t!("taken along as it stands, not committed"), &taken, state);
+    list(&mut sheet, &t!("not committed, so not in it (--uncommitted takes it along)"), &behind, state);
     let left_out: Vec<_> = render::items(&workspace["left_out"]).iter().collect();
-    list(&mut sheet, "left out", &left_out, |left| format!("{} ({})", word(left, "path"), word(left, "reason")));
+    list(&mut sheet, &t!("left out"), &left_out, |left| format!("{} ({})", word(left, "path"), word(left, "reason")));
     let pointers: Vec<_> = render::items(&workspace["lfs_pointers"]).iter().collect();
-    list(&mut sheet, "a pointer of git LFS, not the file", &pointers, |path| render::word(path));
+    list(&mut sheet, &t!("a pointer of git LFS, not the file"), &pointers, |path| render::word(path));
     sheet.done()
 }
 
@@ -188,7 +241,11 @@ fn list(sheet: &mut Sheet, what: &str, all: &[&Value], shown: impl Fn(&&Value) -
         sheet.line(format_args!("  {what}: {}", shown(one)));
     }
     if let Some(more @ 1..) = all.len().checked_sub(NAMES_SHOWN_MAX) {
-        sheet.line(format_args!("  {what}: … and {more} more (calt session show lists them with --json)"));
+        sheet.line(t!(
+            "  {what}: … and {more} more (calt session show lists them with --json)",
+            what = what,
+            more = more
+        ));
     }
 }
 

@@ -1,7 +1,15 @@
 //! The sentences of the command line in Japanese, by their English.
 
-/// English, Japanese.
-pub(super) const SENTENCES: &[(&str, &str)] = &[
+mod first;
+mod work;
+
+/// Every sentence: English, Japanese.
+pub(super) fn sentences() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES)
+}
+
+/// What is around the work: faults, the daemon, what waits, the record, people, landing.
+const AROUND: &[(&str, &str)] = &[
     // Faults.
     ("error: {message}\n", "エラー: {message}\n"),
     ("error: {message}\nhint: {hint}\n", "エラー: {message}\nヒント: {hint}\n"),
@@ -197,4 +205,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("DIFFERS: {what}", "相違: {what}"),
     ("The commit is what the record says.", "コミットは記録のとおりです。"),
+    // Man pages.
+    ("the man pages are in {directory}\n", "man ページは {directory} にあります\n"),
+    ("the man pages cannot be written to `{place}`: {error}", "man ページを `{place}` に書けません: {error}"),
 ];

@@ -605,6 +605,16 @@ reply! {
 }
 
 reply! {
+    /// How far a copy has come.
+    CopyingView {
+        /// Files that are copied.
+        files: u64,
+        /// Files there are to copy; 0 until that is known.
+        of: u64,
+    }
+}
+
+reply! {
     /// A workspace that has a name.
     WorkspaceView {
         /// The name.
@@ -619,6 +629,8 @@ reply! {
         created_at: String,
         /// When it was removed.
         removed_at: Option<String>,
+        /// How far a copy that is being made of it has come; `null` when none is.
+        copying: Option<CopyingView>,
     }
 }
 

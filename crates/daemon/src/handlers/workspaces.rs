@@ -1,7 +1,7 @@
 //! Workspaces by name: added and removed by the owner, named by everybody.
 
 use axum::extract::State;
-use calt_api::views::{AddWorkspace, AdministrationRequest, Page, WorkspaceView};
+use calt_api::views::{AddWorkspace, AdministrationRequest, CopyingView, Page, WorkspaceView};
 use calt_engine::NewWorkspace;
 use calt_engine::core::Refusal;
 use calt_engine::core::policy::{self, Act};
@@ -40,7 +40,7 @@ pub(crate) async fn list(
     Params(query): Params<ListQuery>,
 ) -> Result<View<Page<WorkspaceView>>, Refused> {
     let roster = app.engine.roster();
-    query.page(roster.workspaces().map(|known| shown(known, caller.role))).map(View)
+    query.page(roster.workspaces().map(|known| shown(&app, known, caller.role))).map(View)
 }
 
 /// `POST /workspaces/{workspace}/remove`.
@@ -59,12 +59,12 @@ pub(crate) async fn remove(
 
 fn one(app: &App, name: &str, role: Role) -> Result<View<WorkspaceView>, Refused> {
     let roster = app.engine.roster();
-    let known = roster.workspace_ever(name).map(|known| shown(known, role));
+    let known = roster.workspace_ever(name).map(|known| shown(app, known, role));
     known.map(View).ok_or_else(|| Refusal::WorkspaceNotFound { name: name.to_owned() }.into())
 }
 
 /// Everybody may name a workspace; where it lies is told to those who may approve what is done there.
-fn shown(known: &NamedWorkspace, role: Role) -> WorkspaceView {
+fn shown(app: &App, known: &NamedWorkspace, role: Role) -> WorkspaceView {
     let sees_path = policy::allows(role, Act::Decide);
     WorkspaceView {
         name: known.name.clone(),
@@ -73,5 +73,6 @@ fn shown(known: &NamedWorkspace, role: Role) -> WorkspaceView {
         include: known.include.clone(),
         created_at: known.created_at.to_string(),
         removed_at: known.removed_at.map(|at| at.to_string()),
+        copying: app.engine.copying(&known.name).map(|(files, of)| CopyingView { files, of }),
     }
 }

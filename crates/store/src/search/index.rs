@@ -224,6 +224,7 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::super::query::Query;
+    use super::super::token::Tokenizer;
     use super::*;
     use proptest::prelude::*;
 
@@ -287,5 +288,74 @@ mod tests {
                 }
             }
         }
+    }
+
+    const QUERY_WORDS: &[&str] = &[
+        "\"",
+        "*",
+        "(",
+        ")",
+        " AND ",
+        " OR ",
+        " NOT ",
+        "NEAR(",
+        ":",
+        "^",
+        "-",
+        "+",
+        "'",
+        ";",
+        "--",
+        "\\",
+        "\u{0}",
+        " ",
+        "\n",
+        "session_created",
+        "deploy",
+        "billing",
+        "v2",
+        "承認",
+        "プラン",
+        "ﾃﾞ",
+        "ー",
+        "é",
+        "e\u{301}",
+        "\u{3099}",
+        "가",
+        "👍🏽",
+        "\u{202e}",
+        "ß",
+        "İ",
+    ];
+
+    /// Each target takes a second by default; CONTRIBUTING.md says how it takes longer.
+    #[test]
+    fn no_query_breaks_the_index() {
+        let texts =
+            ["deploy billing v2".to_owned(), "プランv2を承認しました。".to_owned(), "\"quoted\" AND (more)".to_owned()];
+        let connection = std::panic::AssertUnwindSafe(index_of(&texts));
+        bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+            let spelled: String =
+                bytes.iter().map(|byte| QUERY_WORDS[usize::from(*byte) % QUERY_WORDS.len()]).collect();
+            for asked in [spelled, String::from_utf8_lossy(bytes).into_owned()] {
+                let query = Query::read(&asked);
+                if query.is_empty() {
+                    continue;
+                }
+                let found = found_by_matcher(&texts, &query);
+                assert_eq!(found_by_index(&connection, &query, true), found, "{asked:?}");
+                assert_eq!(found_by_index(&connection, &query, false), found, "{asked:?}");
+                // What is looked for is in itself, and each mark cuts it between characters.
+                assert_eq!(found_by_matcher(std::slice::from_ref(&asked), &query), [1], "{asked:?}");
+                let marks = query.marks(&mut Tokenizer::default(), &asked, usize::MAX);
+                assert!(!marks.is_empty(), "{asked:?}");
+                for mark in marks {
+                    assert!(
+                        asked.get(mark.place.start..mark.place.end).is_some_and(|text| !text.is_empty()),
+                        "{asked:?}"
+                    );
+                }
+            }
+        });
     }
 }

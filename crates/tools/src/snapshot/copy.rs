@@ -10,6 +10,7 @@ use calt_core::manifest::{Entry, From, LISTED_MAX, LeftOut};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fchmod, fstat, mkdirat, openat, readlinkat, symlinkat};
 use rustix::io::Errno;
 
+use super::CopyProgress;
 use crate::workspace::{TEMPORARY_PREFIX, Workspace};
 
 /// Longest path below the workspace, in bytes.
@@ -29,6 +30,7 @@ const LFS_POINTER_START: &[u8] = b"version https://git-lfs.github.com/spec/v1\n"
 /// What is put together.
 pub(super) struct Copy<'w> {
     into: &'w Workspace,
+    progress: &'w CopyProgress,
     /// The directory the last file went to: most files have their neighbours before and behind them.
     last: Option<(Vec<u8>, OwnedFd)>,
     made: HashSet<Vec<u8>>,
@@ -53,9 +55,10 @@ pub(super) struct Writing {
 }
 
 impl<'w> Copy<'w> {
-    pub(super) fn new(into: &'w Workspace) -> Self {
+    pub(super) fn new(into: &'w Workspace, progress: &'w CopyProgress) -> Self {
         Self {
             into,
+            progress,
             last: None,
             made: HashSet::new(),
             links: Vec::new(),
@@ -122,6 +125,7 @@ impl<'w> Copy<'w> {
             self.lfs_pointers.push(String::from_utf8_lossy(&path).into_owned());
         }
         self.entries.push(Entry::new(&path, &format!("0{bits:o}"), (digest.finish(), size), from));
+        self.progress.advance();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use super::{first_line, hint_of};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::t;
 
 /// Below this, in bytes, the disk is soon full.
 const FREE_BYTES_WARN: u64 = 1024 * 1024 * 1024;
@@ -26,23 +27,24 @@ const CLOCK_SET_AFTER: &str = "2026-01-01T00:00:00Z";
 /// How much room the data root has.
 pub(super) fn about_disk(report: &mut Report, context: &Context) {
     if context.base_url().is_some() {
-        return report.skip(Area::Machine, "disk space: the daemon was named, and its disk may be elsewhere", None);
+        let what = t!("disk space: the daemon was named, and its disk may be elsewhere");
+        return report.skip(Area::Machine, what, None);
     }
     let Ok(root) = context.data_root() else { return };
     let shown = visible_line(&root.value.display().to_string()).into_owned();
-    let fix = format!("make room on the disk of {shown}, or name another place with --data-root");
+    let fix = t!("make room on the disk of {path}, or name another place with --data-root", path = shown);
     let found = match rustix::fs::statvfs(&root.value) {
         Ok(found) => found,
-        Err(error) => return report.warn(Area::Machine, format!("disk space cannot be read: {error}"), fix),
+        Err(error) => return report.warn(Area::Machine, t!("disk space cannot be read: {error}", error = error), fix),
     };
     let free = found.f_bavail.saturating_mul(found.f_frsize);
-    let room = format!("{} free for the record and artifacts", bytes(free));
+    let room = t!("{size} free for the record and artifacts", size = bytes(free));
     if free < FREE_BYTES_FAIL {
         report.fail(Area::Machine, room, fix);
     } else if free < FREE_BYTES_WARN {
         report.warn(Area::Machine, room, fix);
     } else if found.f_files > 0 && found.f_favail < FREE_FILES_WARN {
-        report.warn(Area::Machine, format!("{room}, and only {} more files", found.f_favail), fix);
+        report.warn(Area::Machine, t!("{room}, and only {files} more files", room = room, files = found.f_favail), fix);
     } else {
         report.pass(Area::Machine, room);
     }
@@ -60,13 +62,16 @@ pub(super) async fn about_record(report: &mut Report, context: &Context, client:
                 .map(|path| format!(", {}", bytes(on_disk(path))))
                 .unwrap_or_default();
             let events = render::word(&newest["id"]);
-            report.pass(Area::Database, format!("the record can be read and written: {events} events{size}"));
+            report.pass(
+                Area::Database,
+                t!("the record can be read and written: {events} events{size}", events = events, size = size),
+            );
         }
         Err(error) => {
             let fault = Fault::from(error);
             report.fail(
                 Area::Database,
-                format!("the record cannot be written: {}", first_line(&fault)),
+                t!("the record cannot be written: {reason}", reason = first_line(&fault)),
                 hint_of(&fault),
             );
         }
@@ -77,16 +82,20 @@ pub(super) async fn about_record(report: &mut Report, context: &Context, client:
 fn about_clock(report: &mut Report, newest: &Value) {
     let now = Timestamp::now();
     let shown = render::time(&Value::from(now.to_string()));
-    let fix = "set the clock, for example: timedatectl set-ntp true";
+    let fix = t!("set the clock, for example: timedatectl set-ntp true");
     let newest = newest["created_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
     let ahead = newest.map(|newest| newest.duration_since(now)).filter(|ahead| *ahead > AHEAD_MAX);
     if CLOCK_SET_AFTER.parse().is_ok_and(|set: Timestamp| now < set) {
-        report.fail(Area::Machine, format!("the clock says {shown}: it was never set"), fix);
+        report.fail(Area::Machine, t!("the clock says {time}: it was never set", time = shown), fix);
     } else if let Some(ahead) = ahead {
-        let what = format!("the clock says {shown}, and the newest event is {} s ahead of it", ahead.as_secs());
+        let what = t!(
+            "the clock says {time}, and the newest event is {seconds} s ahead of it",
+            time = shown,
+            seconds = ahead.as_secs()
+        );
         report.warn(Area::Machine, what, fix);
     } else {
-        report.pass(Area::Machine, format!("the clock says {shown}, and the record is not ahead of it"));
+        report.pass(Area::Machine, t!("the clock says {time}, and the record is not ahead of it", time = shown));
     }
 }
 

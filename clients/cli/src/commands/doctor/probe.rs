@@ -16,6 +16,7 @@ use crate::commands::run::interrupted;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::words::{language, t};
 
 /// What a probe's session names as its origin; lists and the inbox leave such sessions out.
 const ORIGIN: &str = "doctor";
@@ -152,7 +153,7 @@ pub(crate) async fn run(report: &mut Report, context: &Context, client: &Client)
     round.stop().await;
     round.stop_what_was_left_behind().await;
     if was_interrupted {
-        let message = "interrupted; the probe was stopped".to_owned();
+        let message = t!("interrupted; the probe was stopped");
         return Err(Fault::Interrupted { message, hint: "calt doctor".to_owned() });
     }
     round.tell(report);
@@ -183,7 +184,7 @@ impl Round<'_> {
             self.ask(&endpoint::IMPORT_PLAN).await;
         } else {
             for endpoint in [endpoint::CREATE_SESSION, endpoint::IMPORT_PLAN] {
-                let what = "this token could not stop the session again".to_owned();
+                let what = t!("this token could not stop the session again");
                 self.said.push(Said { endpoint, verdict: Verdict::Skip, what });
             }
         }
@@ -198,7 +199,7 @@ impl Round<'_> {
     async fn ask(&mut self, endpoint: &Endpoint) {
         let session = self.session.clone().unwrap_or_else(|| NO_SESSION.to_owned());
         let Some(probe) = probe(endpoint, &session) else {
-            let what = "this calt has no probe for it".to_owned();
+            let what = t!("this calt has no probe for it");
             return self.said.push(Said { endpoint: *endpoint, verdict: Verdict::Skip, what });
         };
         let answer = self.call(endpoint, &session).await.map(|_| ());
@@ -264,16 +265,21 @@ impl Round<'_> {
         let of = |verdict| self.said.iter().filter(|said| said.verdict == verdict).collect::<Vec<&Said>>();
         let (passed, skipped, failed) = (of(Verdict::Pass), of(Verdict::Skip), of(Verdict::Fail));
         if !passed.is_empty() {
-            let all = if failed.is_empty() && skipped.is_empty() { "all " } else { "" };
-            report.pass(Area::Calls, format!("{all}{} calls answer as they should", passed.len()));
+            let what = if failed.is_empty() && skipped.is_empty() {
+                t!("all {count} calls answer as they should", count = passed.len())
+            } else {
+                t!("{count} calls answer as they should", count = passed.len())
+            };
+            report.pass(Area::Calls, what);
         }
         for said in failed {
             let call = format!("{} {}", said.endpoint.method.as_str(), said.endpoint.path);
-            let fix = "calt daemon stop, then calt doctor again; what stays, the daemon's own log says more of";
+            let fix = t!("calt daemon stop, then calt doctor again; what stays, the daemon's own log says more of");
             report.fail(Area::Calls, format!("{call}: {}", said.what), fix);
         }
         for (why, said) in by_reason(&skipped) {
-            report.skip(Area::Calls, format!("{} calls ({}): {why}", said.len(), named(&said)), None);
+            let what = t!("{count} calls ({calls}): {why}", count = said.len(), calls = named(&said), why = why);
+            report.skip(Area::Calls, what, None);
         }
     }
 }
@@ -303,7 +309,7 @@ fn named(said: &[&Said]) -> String {
         .map(|said| format!("{} {}", said.endpoint.method.as_str(), said.endpoint.path.trim_start_matches("/api/v1")))
         .collect();
     if said.len() > NAMED_CALLS_MAX {
-        names.push(format!("{} more in --json", said.len() - NAMED_CALLS_MAX));
+        names.push(t!("{count} more in --json", count = said.len() - NAMED_CALLS_MAX));
     }
     names.join(", ")
 }
@@ -311,22 +317,22 @@ fn named(said: &[&Said]) -> String {
 /// What an answer says of the call. Without a session of its own, that it is not there is an answer too.
 fn judged(expects: Expects, answer: Result<(), CallError>, has_session: bool) -> (Verdict, String) {
     let problem = match (answer, expects) {
-        (Ok(()), Expects::Answer) => return (Verdict::Pass, "answered".to_owned()),
+        (Ok(()), Expects::Answer) => return (Verdict::Pass, t!("answered")),
         (Ok(()), Expects::Codes(_) | Expects::Gate) => {
-            return (Verdict::Fail, "it did what it should have refused".to_owned());
+            return (Verdict::Fail, t!("it did what it should have refused"));
         }
         (Err(CallError::Unexpected(said)), _) => return (Verdict::Fail, said),
         (Err(CallError::Problem(problem)), _) => problem,
     };
     match Code::parse(&problem.code) {
-        Some(Code::NotAllowed) => (Verdict::Skip, "not for the role of this token".to_owned()),
+        Some(Code::NotAllowed) => (Verdict::Skip, t!("not for the role of this token")),
         Some(Code::StorageUnavailable | Code::StorageFull | Code::LogBehind | Code::LogCorrupt | Code::Stopping) => {
-            (Verdict::Skip, "the daemon only reads now".to_owned())
+            (Verdict::Skip, t!("the daemon only reads now"))
         }
-        Some(Code::TooManyRequests) => (Verdict::Skip, "the daemon is busy".to_owned()),
+        Some(Code::TooManyRequests) => (Verdict::Skip, t!("the daemon is busy")),
         Some(Code::SessionNotFound) if !has_session => (Verdict::Pass, refused(&problem)),
         Some(code) if is_expected(code, expects) => (Verdict::Pass, refused(&problem)),
-        Some(_) | None => (Verdict::Fail, problem.detail.clone()),
+        Some(_) | None => (Verdict::Fail, problem.said_in(language())),
     }
 }
 
@@ -340,7 +346,7 @@ fn is_expected(code: Code, expects: Expects) -> bool {
 }
 
 fn refused(problem: &Problem) -> String {
-    format!("refused as it should: {}", problem.code)
+    t!("refused as it should: {code}", code = problem.code)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::render::{self, Sheet};
 use crate::table::{padded, rows, table};
+use crate::words::t;
 
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,16 +66,16 @@ impl Area {
         Self::Discord,
     ];
 
-    const fn word(self) -> &'static str {
+    fn word(self) -> String {
         match self {
-            Self::Configuration => "configuration",
-            Self::Daemon => "daemon",
-            Self::Database => "database",
-            Self::Machine => "machine",
-            Self::Isolation => "isolation",
-            Self::Decisions => "decisions",
-            Self::Calls => "API calls",
-            Self::Discord => "Discord",
+            Self::Configuration => t!("configuration"),
+            Self::Daemon => t!("daemon"),
+            Self::Database => t!("database"),
+            Self::Machine => t!("machine"),
+            Self::Isolation => t!("isolation"),
+            Self::Decisions => t!("decisions"),
+            Self::Calls => t!("API calls"),
+            Self::Discord => "Discord".to_owned(),
         }
     }
 }
@@ -120,7 +121,8 @@ impl Report {
 
     /// A layer of the box. One that does not hold is a failure only where nothing else holds a command.
     pub(crate) fn layer(&mut self, layer: &Value, nothing_holds: bool) {
-        let what = format!("layer {}: {}", render::word(&layer["name"]), render::word(&layer["cause"]));
+        let what =
+            t!("layer {name}: {cause}", name = render::word(&layer["name"]), cause = render::word(&layer["cause"]));
         let verdict = match layer["verdict"].as_str() {
             Some("PASS") => Verdict::Pass,
             Some("FAIL") if nothing_holds => Verdict::Fail,
@@ -158,12 +160,12 @@ impl Report {
     fn settings(&self) -> Sheet {
         let mut sheet = Sheet::default();
         let is_shown = |[name, _, from]: &&[String; 3]| from != "default" || !name.starts_with(OF_THE_DAEMON);
-        let row = |[name, value, from]: &[String; 3]| vec![name.clone(), from.clone(), value.clone()];
+        let row = |[name, value, from]: &[String; 3]| vec![name.clone(), origin(from), value.clone()];
         let rows: Vec<_> = self.settings.iter().filter(is_shown).map(row).collect();
-        sheet.add(&table(&["SETTING", "FROM", "VALUE"], &rows));
+        sheet.add(&table(&[&t!("SETTING"), &t!("FROM"), &t!("VALUE")], &rows));
         let others = self.settings.len() - rows.len();
         if others > 0 {
-            sheet.line(format_args!("{others} more of the daemon's settings at their default; --json names them"));
+            sheet.line(t!("{count} more of the daemon's settings at their default; --json names them", count = others));
         }
         sheet.line("");
         sheet
@@ -183,13 +185,23 @@ impl Report {
                 let row = rows(&[vec![format!("  {word}"), line.what.clone()]]);
                 sheet.add(&if is_coloured { coloured(&row, line.verdict) } else { row });
                 if let Some(fix) = &line.fix {
-                    sheet.add(&rows(&[vec![padded("", 6), format!("fix: {fix}")]]));
+                    sheet.add(&rows(&[vec![padded("", 6), t!("fix: {fix}", fix = fix)]]));
                 }
             }
         }
         let counts = Verdict::ALL.map(|verdict| format!("{} {}", self.count(verdict), verdict.word()));
         sheet.line(format_args!("\n{}", counts.join(", ")));
         sheet.done()
+    }
+}
+
+/// Where a value came from, in words.
+fn origin(from: &str) -> String {
+    match from {
+        "flag" => t!("flag"),
+        "environment" => t!("environment"),
+        "default" => t!("default"),
+        file => file.to_owned(),
     }
 }
 

@@ -15,13 +15,12 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{id, steps};
 use crate::render::{self, EventsOf};
+use crate::words::t;
 
 /// How often the spinner turns.
 const SPINNER_TURN: Duration = Duration::from_millis(80);
 /// Columns of what runs; spinner and time stand beside it in 80.
 const LABEL_COLUMNS: usize = 64;
-/// What is said while nothing runs.
-const IDLE: &str = "waiting for the next event; Ctrl-C ends this";
 
 /// The line below the events.
 pub(super) struct Progress<'c> {
@@ -42,7 +41,7 @@ impl<'c> Progress<'c> {
     pub(super) fn new(context: &'c Context, client: &'c Client, of: EventsOf) -> Self {
         let is_watched = !context.json() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let bar = is_watched.then(|| {
-            let bar = ProgressBar::new_spinner().with_message(IDLE);
+            let bar = ProgressBar::new_spinner().with_message(idle());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
                 bar.set_style(style);
             }
@@ -95,9 +94,14 @@ impl<'c> Progress<'c> {
         let step = event["facts"]["step"].as_str().unwrap_or_default();
         let names = self.names(session, event["facts"]["version"].as_u64().unwrap_or_default()).await;
         let place = names.iter().position(|name| name == step);
-        let of = place.map_or_else(|| "step".to_owned(), |place| format!("step {} of {}", place + 1, names.len()));
+        let said = match place {
+            Some(place) => {
+                t!("step {number} of {count}: {step}", number = place + 1, count = names.len(), step = step)
+            }
+            None => t!("step: {step}", step = step),
+        };
         let whose = if self.of == EventsOf::All { format!("{session} ") } else { String::new() };
-        visible_line(&format!("{whose}{of}: {step}")).into_owned()
+        visible_line(&format!("{whose}{said}")).into_owned()
     }
 
     /// The ids of a plan's steps, asked for once.
@@ -134,10 +138,15 @@ impl Drop for Unwritten {
     }
 }
 
+/// What is said while nothing runs.
+fn idle() -> String {
+    t!("waiting for the next event; Ctrl-C ends this")
+}
+
 /// What runs, in one line.
 fn shown(running: &BTreeMap<String, String>) -> String {
-    let Some(one) = running.values().next() else { return IDLE.to_owned() };
-    let more = if running.len() > 1 { format!(" and {} more", running.len() - 1) } else { String::new() };
+    let Some(one) = running.values().next() else { return idle() };
+    let more = if running.len() > 1 { t!(" and {more} more", more = running.len() - 1) } else { String::new() };
     format!("{}{more}", clip(one, LABEL_COLUMNS))
 }
 
@@ -154,7 +163,7 @@ mod tests {
     #[test]
     fn what_runs_is_said_in_one_line() {
         let mut running = BTreeMap::new();
-        assert_eq!(shown(&running), IDLE);
+        assert_eq!(shown(&running), idle());
         running.insert("a".to_owned(), "step 1 of 3: look".to_owned());
         assert_eq!(shown(&running), "step 1 of 3: look");
         running.insert("b".to_owned(), "step 2 of 2: write".to_owned());

@@ -1,0 +1,49 @@
+//! What the daemon says in English, in the language of the person, as far as its codes carry the meaning.
+
+use calt_api::visible::visible_line;
+use serde_json::Value;
+
+use super::{language, t};
+use crate::found;
+use crate::render::{items, word};
+
+/// A risk in words.
+pub(crate) fn risk(risk: &Value) -> String {
+    match risk.as_str() {
+        Some("low") => t!("low risk"),
+        Some("medium") => t!("medium risk"),
+        Some("high") => t!("high risk"),
+        // A newer daemon's.
+        Some(_) | None => t!("{risk} risk", risk = word(risk)),
+    }
+}
+
+/// What a remark says, in the person's language first.
+pub(crate) fn remark(remark: &Value) -> String {
+    with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
+}
+
+/// Why a run failed, by the code of its end, in the person's language first.
+pub(crate) fn failure(code: &Value, error: &Value) -> String {
+    with_meaning(language().cause(code.as_str().unwrap_or_default()), word(error))
+}
+
+/// What is wrong with a plan, in the person's language first.
+pub(crate) fn plan_problem(problem: &Value) -> String {
+    with_meaning(language().plan_problem(problem["code"].as_str().unwrap_or_default()), word(&problem["message"]))
+}
+
+/// An event's summary. What was searched for is shown as it was recorded, with the hits where they stand.
+pub(crate) fn summary(event: &Value) -> String {
+    let is_found = !items(&event["highlights"]).is_empty();
+    let said = event["summary"].as_str().filter(|_| !is_found).and_then(|summary| language().event_summary(summary));
+    said.map_or_else(|| found::field(event, "summary"), |said| visible_line(&said).into_owned())
+}
+
+/// A sentence of the daemon behind what its code means: the sentence alone has the values.
+fn with_meaning(meaning: Option<&str>, sentence: String) -> String {
+    match meaning {
+        Some(meaning) => t!("{meaning} ({sentence})", meaning = meaning, sentence = sentence),
+        None => sentence,
+    }
+}

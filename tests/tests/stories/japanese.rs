@@ -1,0 +1,199 @@
+//! Where the locale is Japanese the command line speaks Japanese, whole screens of it, and its data stays English.
+
+use calt_api::Language;
+use calt_tests::{Ran, Terminal, World};
+use serde_json::json;
+
+const LANG: &str = "ja_JP.UTF-8";
+const FIRST_LOOK: &str = "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす: ";
+const PLAN: &str = "title: 六つのファイルを書く
+session_goal: 見てから書く
+steps:
+  - {id: look, title: 一覧を見る, tool: list_dir, inputs: {path: .}}
+  - id: write
+    title: 書く
+    change:
+      files:
+        - {path: a, content: \"一行目\\n\"}
+        - {path: b, content: \"1\\n\"}
+        - {path: c, content: \"1\\n\"}
+        - {path: d, content: \"1\\n\"}
+        - {path: e, content: \"1\\n\"}
+        - {path: f, content: \"1\\n\"}
+  - id: test
+    title: 読む
+    tool: run_shell_readonly
+    inputs: {command: cat a}
+    expected_observation: 一行目
+    preconditions: [ファイルがある]
+";
+const BAD: &str = "title: 悪いプラン\nsteps:\n  - {id: a, title: 一覧, tool: list_dirr}\n";
+const OUTSIDE: &str =
+    "title: 外を読む\nsteps:\n  - {id: a, title: 読む, tool: read_file, inputs: {path: ../x}, risk: low}\n";
+
+fn world(language: &str) -> World {
+    let world = World::with(&[("LANG", language)]);
+    for (name, plan) in [("plan.yaml", PLAN), ("bad.yaml", BAD), ("outside.yaml", OUTSIDE)] {
+        std::fs::write(world.home().join(name), plan).unwrap();
+    }
+    world
+}
+
+/// Words of a person's English: no id, no path, no number, no verdict in capitals.
+fn english_words(text: &str) -> usize {
+    let bare = |word: &str| word.trim_matches([':', ',', '.', ';', '?', '(', ')']).to_owned();
+    let is_english = |word: &String| {
+        let is_verdict = word.chars().all(|c| c.is_ascii_uppercase());
+        word.len() > 1 && !is_verdict && word.chars().all(|c| c.is_ascii_alphabetic())
+    };
+    text.split_whitespace().map(bare).filter(is_english).count()
+}
+
+/// The lines that a reader of Japanese alone would not understand. Commands, fields of a plan, diffs, outputs and
+/// single words (a status, a tool, what stands in a cell of a table) are nobody's sentences.
+fn english_lines(screen: &str) -> Vec<&str> {
+    let is_sentence = |line: &&str| {
+        let bare = line.trim_start();
+        let is_field =
+            bare.split_whitespace().next().is_some_and(|word| word.ends_with(':') && bare.len() < line.len());
+        let is_quoted = ["│", "|", "+", "-", "@", "$ "].iter().any(|sign| bare.starts_with(sign));
+        let said = bare.split("calt ").next().unwrap_or_default();
+        let is_labelled = ["error:", "hint:", "fix:", "goal:", "next:"].iter().any(|label| bare.starts_with(label));
+        let is_japanese = said.chars().any(|c| ('ぁ'..='鿿').contains(&c));
+        let has_words = said.split("  ").any(|cell| english_words(cell) > 1);
+        is_labelled || (!is_field && !is_quoted && !is_japanese && has_words)
+    };
+    screen.lines().filter(is_sentence).collect()
+}
+
+fn speaks_japanese(ran: &Ran, code: i32) {
+    assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+    let screen = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(english_lines(&screen), [""; 0], "{screen}");
+}
+
+#[test]
+fn the_check_finds_english_sentences() {
+    let ran = world("en_US.UTF-8").calt(&["run", "plan.yaml", "--yes"]);
+    let screen = format!("{}{}", ran.stdout, ran.stderr);
+    let found = english_lines(&screen);
+    for line in ["Commands run with isolation", "step 1 of 4: look", "The record of", "the files are in"] {
+        assert!(found.iter().any(|found| found.contains(line)), "{line}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_whole_run_is_asked_and_told_in_japanese() {
+    let world = world(LANG);
+    let terminal = Terminal::run(&world, 80, &["run", "plan.yaml"]);
+    terminal.waits_for(FIRST_LOOK, 1);
+    terminal.types("何か");
+    terminal.waits_for("y、n、d、s のどれかで答えてください。", 1);
+    terminal.types("はい");
+    terminal.waits_for("6 件のファイルに書き込むには 6 と入力、[n] いいえ、[d] 詳細、[s] 飛ばす: ", 1);
+    terminal.types("はい");
+    terminal.waits_for("承認するにはファイルの数 6 を入力してください。ほかは n、d、s のどれかです。", 1);
+    terminal.types("６");
+    terminal.waits_for("exit 0", 1);
+    let screen = terminal.history();
+    assert_eq!(english_lines(&screen), [""; 0], "{screen}");
+    for said in [
+        "プラン v1 — 六つのファイルを書く",
+        "リスク中",
+        "ファイル 6 件、+6 −0",
+        "ステップ 4/4: test succeeded（",
+        "の記録（succeeded）",
+        "ステップ write_apply を承認",
+        "a に書き込み",
+        "検索する: calt logs search",
+    ] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    let decided = world.owner().get("/api/v1/sessions").expect(200).json()["items"][0]["id"].clone();
+    let events = world.owner().get(&format!("/api/v1/sessions/{}/events", decided.as_str().unwrap())).expect(200);
+    assert!(events.text().contains("\"step write_apply approved\""), "the record itself is English");
+    assert!(events.text().contains(LANG), "the record says in which language it was shown");
+}
+
+#[test]
+fn a_no_and_its_reason_are_asked_for_in_japanese() {
+    let world = world(LANG);
+    let terminal = Terminal::run(&world, 80, &["run", "plan.yaml"]);
+    terminal.waits_for(FIRST_LOOK, 1);
+    terminal.types("いいえ");
+    terminal.waits_for("却下の理由: ", 1);
+    terminal.types("今ではない");
+    let screen = terminal.waits_for("exit 3", 1);
+    assert!(screen.contains("エラー: 却下しました。理由は記録に残ります。"), "{screen}");
+    assert_eq!(english_lines(&terminal.history()), [""; 0], "{screen}");
+}
+
+#[test]
+fn commands_and_refusals_are_said_in_japanese() {
+    let world = world(LANG);
+    speaks_japanese(&world.calt(&["session", "list"]), 0);
+    speaks_japanese(&world.calt(&["run", "plan.yaml", "--yes"]), 0);
+    let listed = world.owner().get("/api/v1/sessions").expect(200).json();
+    let done = listed["items"][0]["id"].as_str().unwrap();
+    let open = world.owner().session_with(&json!({"goal": "試す"})).id;
+    speaks_japanese(&world.calt(&["explain", &open]), 0);
+    speaks_japanese(&world.calt(&["plan", "import", &open, "plan.yaml"]), 0);
+    speaks_japanese(&world.calt(&["step", "execute", &open, "look"]), 3);
+    speaks_japanese(&world.calt(&["plan", "approve", &open]), 3);
+    speaks_japanese(&world.calt(&["inbox"]), 0);
+    speaks_japanese(&world.calt(&["explain", &open]), 0);
+    speaks_japanese(&world.calt(&["plan", "approve", &open, "--yes"]), 0);
+    speaks_japanese(&world.calt(&["step", "approve", &open, "look", "--yes"]), 0);
+    speaks_japanese(&world.calt(&["step", "show", &open, "look"]), 0);
+    speaks_japanese(&world.calt(&["step", "execute", &open, "look"]), 0);
+    speaks_japanese(&world.calt(&["step", "skip", &open, "test", "--reason", "不要", "--yes"]), 0);
+    speaks_japanese(&world.calt(&["step", "reject", &open, "write_preview", "--reason", "違う"]), 0);
+    speaks_japanese(&world.calt(&["explain", &open]), 0);
+    speaks_japanese(&world.calt(&["session", "stop", &open]), 0);
+    speaks_japanese(&world.calt(&["explain", &open]), 0);
+    for command in [
+        &["explain", done] as &[&str],
+        &["plan", "check", "plan.yaml"],
+        &["plan", "show", done],
+        &["session", "list"],
+        &["session", "show", done],
+        &["artifacts", "list", done],
+        &["tools", "list"],
+        &["tools", "permissions", "read_file"],
+        &["person", "list"],
+        &["token", "list"],
+        &["workspace", "list"],
+        &["workspace", "add", "docs", "--kind", "own"],
+        &["workspace", "list"],
+        &["workspace", "remove", "docs"],
+        &["doctor"],
+        &["guide"],
+        &["quickstart", "--yes"],
+    ] {
+        speaks_japanese(&world.calt(command), 0);
+    }
+    speaks_japanese(&world.calt(&["plan", "check", "bad.yaml"]), 2);
+    speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
+    let failed = world.calt(&["run", "outside.yaml", "--yes"]);
+    speaks_japanese(&failed, 1);
+    assert!(failed.stderr.contains("エラー: ステップ a failed: ワークスペースの外のパスです（"), "{}", failed.stderr);
+    assert!(failed.stdout.contains("ステップ a が失敗: ワークスペースの外のパスです（"), "{}", failed.stdout);
+    let database = world.database();
+    let mut statement = database.prepare("SELECT summary FROM events").unwrap();
+    let summaries = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    for summary in summaries.map(Result::unwrap) {
+        assert!(Language::Japanese.event_summary(&summary).is_some(), "{summary}");
+    }
+}
+
+#[test]
+fn data_is_english_wherever_the_person_is() {
+    let world = world(LANG);
+    let ran = world.calt(&["--json", "run", "plan.yaml", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("\"step write_apply approved\""), "{}", ran.stdout);
+    let ran = world.calt(&["--json", "run", "nowhere.yaml"]);
+    assert!(ran.stdout.contains("there is no such file") && ran.stderr.starts_with("error: "), "{}", ran.stdout);
+    let guide = world.calt(&["guide", "--json"]);
+    assert!(guide.stdout.is_ascii(), "{}", guide.stdout);
+}
