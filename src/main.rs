@@ -1,8 +1,8 @@
-//! The one binary: hands over to the command line, to the daemon, or to what works on the record without one.
+//! The one binary: hands over to the command line, the daemon, the bot, or what works on the record without one.
 
 use std::process::ExitCode;
 
-use calt_cli::{Handover, OfflineCommand, PinCommand, RecordPlace};
+use calt_cli::{DiscordArguments, Handover, OfflineCommand, PinCommand, RecordPlace};
 use calt_daemon::offline;
 
 fn main() -> ExitCode {
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == calt_daemon::HELPER_WORD) {
         return calt_daemon::serve_as_helper();
     }
-    match calt_cli::run() {
+    match calt_cli::run(|asked| calt_discord::check(&chat(asked))) {
         Handover::Done(code) => code,
         Handover::Daemon(asked) => calt_daemon::run(&calt_daemon::Options {
             db_path: asked.db_path,
@@ -20,9 +20,16 @@ fn main() -> ExitCode {
             config: asked.config,
             background: asked.background,
         }),
+        Handover::Discord(asked) => calt_discord::run(&chat(&asked)),
         Handover::Record(place, asked) => offline::run(&record(place, asked)),
         Handover::Pin(place, asked) => offline::run(&at(place, pin(asked))),
     }
+}
+
+/// The same in the words of the bot's crate: neither crate names the other.
+fn chat(asked: &DiscordArguments) -> calt_discord::Options {
+    let DiscordArguments { config, base_url, token, data_root } = asked.clone();
+    calt_discord::Options { base_url, token, data_root, config }
 }
 
 /// The same in the words of the daemon's crate: neither crate names the other.
@@ -39,14 +46,13 @@ fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
 }
 
 fn pin(asked: PinCommand) -> offline::Task {
-    let ask = calt_cli::ask_secret;
     let (task, person) = match asked {
         PinCommand::Set { person } => (offline::PinTask::Set, person),
         PinCommand::Change { person } => (offline::PinTask::Change, person),
         PinCommand::Remove { person, forgotten: false } => (offline::PinTask::Remove, person),
         PinCommand::Remove { person, forgotten: true } => (offline::PinTask::RemoveForgotten, person),
     };
-    offline::Task::Pin { task, person, ask }
+    offline::Task::Pin { task, person, ask: calt_cli::ask_secret }
 }
 
 fn at(place: RecordPlace, task: offline::Task) -> offline::Asked {

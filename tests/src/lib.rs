@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 #![allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "stories chain verbs")]
 
+pub mod discord;
 mod http;
 mod ordinary;
 mod person;

@@ -142,6 +142,8 @@ pub(crate) enum Command {
     Wizard(WizardCommand),
     /// Run the daemon in the foreground, or stop the one in the background
     Daemon(DaemonArguments),
+    /// Run the Discord bot in the foreground, with a relay's token (docs/discord.md)
+    Discord(DiscordArguments),
     /// Print completions for a shell, or write the man pages
     Completions {
         /// The shell
@@ -228,6 +230,23 @@ pub struct DaemonArguments {
     /// End after ten idle minutes
     #[arg(long, hide = true)]
     pub background: bool,
+}
+
+/// How the Discord bot is to run.
+#[derive(Args, Clone, Debug)]
+pub struct DiscordArguments {
+    /// The configuration file [default: `$XDG_CONFIG_HOME/calt/config.toml`]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Taken from the global options of the same names.
+    #[arg(skip)]
+    pub base_url: Option<String>,
+    #[arg(skip)]
+    #[allow(missing_docs, reason = "as above")]
+    pub token: Option<String>,
+    #[arg(skip)]
+    #[allow(missing_docs, reason = "as above")]
+    pub data_root: PathBuf,
 }
 
 /// What to do with a daemon.

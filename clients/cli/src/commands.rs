@@ -67,6 +67,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Result<(), Fault>
             Command::Doctor => doctor::run(context).await,
             Command::Quickstart { plan, yes } => quickstart::run(context, plan.as_deref(), yes).await,
             Command::Wizard(WizardCommand::Run) => wizard::run(context).await,
+            Command::Discord(_) => Err(Fault::Bug("a bot was asked for and not handed over".to_owned())),
             Command::Daemon(arguments) => daemon::run(context, &arguments).await,
             Command::Completions { shell, man } => completions::run(context, shell, man.as_deref()),
         }

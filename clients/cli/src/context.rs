@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::arguments::Shared;
 use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
+use crate::chat::ChatCheck;
 use crate::fault::Fault;
 use crate::hint::Given;
 use crate::place::{self, Sourced};
@@ -38,13 +39,15 @@ pub(crate) struct Context {
     base_url: Option<Sourced<String>>,
     token: Option<Sourced<String>>,
     data_root: Option<Sourced<PathBuf>>,
+    /// Looks how the Discord bot is set up.
+    pub(crate) chat: ChatCheck,
     /// The keys that PINs gave in this process, by session.
     pub(crate) unlocked: RefCell<HashMap<String, String>>,
 }
 
 impl Context {
     /// The options as given, each with where it came from. An empty variable counts as not set.
-    pub(crate) fn new(shared: Shared, matches: &ArgMatches) -> Self {
+    pub(crate) fn new(shared: Shared, matches: &ArgMatches, chat: ChatCheck) -> Self {
         let from = |name: &str| match matches.value_source(name) {
             Some(ValueSource::EnvVariable) => "environment".to_owned(),
             _ => FLAG.to_owned(),
@@ -60,6 +63,7 @@ impl Context {
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
             unlocked: RefCell::default(),
             shared,
+            chat,
         }
     }
 

@@ -8,6 +8,7 @@ mod applies;
 mod arguments;
 mod ask;
 mod autostart;
+mod chat;
 mod commands;
 mod context;
 mod diff;
@@ -33,7 +34,8 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::RecordCommand;
 use arguments::{Arguments, Command};
-pub use arguments::{DaemonArguments, OfflineCommand, PinCommand, RecordPlace};
+pub use arguments::{DaemonArguments, DiscordArguments, OfflineCommand, PinCommand, RecordPlace};
+pub use chat::{ChatCheck, ChatFound};
 use context::Context;
 use fault::{EXIT_USAGE, Fault};
 pub use secret::ask_secret;
@@ -44,6 +46,8 @@ pub enum Handover {
     Done(ExitCode),
     /// The daemon, in this very process.
     Daemon(DaemonArguments),
+    /// The Discord bot, in this very process.
+    Discord(DiscordArguments),
     /// What works on the record's files, in this very process.
     Record(RecordPlace, OfflineCommand),
     /// What is done to a PIN, in this very process.
@@ -56,7 +60,7 @@ pub fn definition() -> clap::Command {
 }
 
 /// Reads the arguments and does what they say.
-pub fn run() -> Handover {
+pub fn run(chat: ChatCheck) -> Handover {
     let given: Vec<OsString> = std::env::args_os().collect();
     let read = definition().try_get_matches_from(&given).and_then(|matches| {
         let arguments = Arguments::from_arg_matches(&matches)?;
@@ -66,13 +70,22 @@ pub fn run() -> Handover {
         Ok(read) => read,
         Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
     };
-    let context = Context::new(arguments.shared.clone(), &matches);
+    let context = Context::new(arguments.shared.clone(), &matches, chat);
     hint::repeat(context.given());
     let data_root = arguments.shared.data_root.clone().filter(|root| !root.as_os_str().is_empty());
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()
     {
         return Handover::Daemon(DaemonArguments { data_root, ..daemon.clone() });
+    }
+    if let Command::Discord(discord) = &arguments.command {
+        return match chat::arguments(&context, Some(discord)) {
+            Ok(arguments) => Handover::Discord(arguments),
+            Err(fault) => {
+                ask::talk(&fault.render());
+                Handover::Done(ExitCode::from(told(&context, &fault)))
+            }
+        };
     }
     if let Command::Record(record) = &arguments.command
         && let RecordCommand::Offline(command) = &record.command

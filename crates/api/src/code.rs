@@ -137,11 +137,13 @@ codes! {
     ToolNotFound "tool_not_found" 404 Missing ["list_tools"] "There is no such tool.";
     TokenNotFound "token_not_found" 404 Missing ["list_tokens"] "There is no such token.";
     PersonNotFound "person_not_found" 404 Missing ["list_persons"] "There is nobody of that name.";
+    ButtonNotFound "button_not_found" 404 Missing ["list_sessions"] "The chat that asks has no such button.";
     WorkspaceNotFound "workspace_not_found" 404 Missing ["list_workspaces"] "There is no workspace of that name.";
     PathNotFound "path_not_found" 404 Missing ["correct_request"] "The daemon has no such path.";
     TokenMissing "token_missing" 401 Reach ["give_token"] "No bearer token was sent.";
     TokenInvalid "token_invalid" 401 Reach ["give_token"] "The token is unknown, revoked or expired.";
     NotAllowed "not_allowed" 403 Reach ["ask_approver"] "This role may not do that.";
+    PersonUnbound "person_unbound" 403 Reach ["ask_approver"] "A chat spoke for an account that is bound to nobody.";
     HostNotAllowed "host_not_allowed" 403 Reach ["run_doctor"] "The `Host` header names an address this daemon does not serve.";
     DaemonUnreachable "daemon_unreachable" 503 Reach ["start_daemon"] "No daemon answers there (said by clients).";
     TooManyRequests "too_many_requests" 429 Machine ["retry_later"] "Far more is waiting than in normal use; try again.";

@@ -121,6 +121,9 @@ endpoints! {
     ADD_PERSON = post "/api/v1/persons" "Adds a person.";
     LIST_PERSONS = get "/api/v1/persons" "Lists people, agents and surfaces.";
     REMOVE_PERSON = post "/api/v1/persons/{person}/remove" "Removes a person; their tokens end with it.";
+    MAKE_BUTTONS = post "/api/v1/buttons" "Keeps what the buttons of a chat stand for, and gives their opaque ids.";
+    SHOW_BUTTON = get "/api/v1/buttons/{button}" "Says what a button of this chat stands for.";
+    COUNT_REFUSAL = post "/api/v1/refusals" "Counts somebody whom a chat refused; the log says so.";
     HEALTH = get "/healthz" "Says that the daemon is alive.";
     READY = get "/readyz" "Says whether the daemon can write its log.";
     METRICS = get "/metrics" "Gives figures in Prometheus' text format.";

@@ -70,6 +70,7 @@ pub fn filled(template: &str, args: &Value) -> String {
 }
 
 /// The Japanese template of a code: a sentence with its arguments as `{name}`. Where a sentence depends on an argument that may be absent, the argument chooses.
+#[allow(clippy::too_many_lines, reason = "a table: one line a code")]
 pub fn japanese(code: Code, args: &Value) -> &'static str {
     match code {
         Code::Malformed => "リクエストを読み取れません: {reason}",
@@ -125,10 +126,14 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::ToolNotFound => "ツール `{tool}` が見つかりません",
         Code::TokenNotFound => "トークン `{token}` が見つかりません",
         Code::PersonNotFound => "`{person}` という人はいません",
+        Code::ButtonNotFound => "ボタン `{button}` が見つかりません",
         Code::PathNotFound => "`{path}` には何もありません",
         Code::TokenMissing => "トークンが必要です",
         Code::TokenInvalid => "トークンが不明か、失効しています",
         Code::NotAllowed => "役割 `{role}` にはその権限がありません ({act})",
+        Code::PersonUnbound => {
+            "アカウント `{account}` は誰にも結び付いていません。所有者が `calt person add NAME --discord {account}` で結び付けます"
+        }
         Code::HostNotAllowed => "リクエストの宛先のホストは、このデーモンのものではありません",
         Code::DaemonUnreachable if args["address"].is_string() => "{address} のデーモンが応答しません",
         Code::DaemonUnreachable => "デーモンが応答しません",

@@ -162,6 +162,7 @@ impl From<&Refusal> for Problem {
             | Refusal::InputInvalid { .. }
             | Refusal::LimitExceeded { .. }
             | Refusal::ReasonRequired
+            | Refusal::PersonUnbound { .. }
             | Refusal::NotAllowed { .. } => usage(refusal),
             Refusal::SessionNotFound { .. }
             | Refusal::PlanNotFound { .. }
@@ -172,6 +173,7 @@ impl From<&Refusal> for Problem {
             | Refusal::EventNotFound { .. }
             | Refusal::ToolNotFound { .. }
             | Refusal::TokenNotFound { .. }
+            | Refusal::ButtonNotFound { .. }
             | Refusal::PersonNotFound { .. }
             | Refusal::WorkspaceNotFound { .. } => missing(refusal),
             Refusal::PlanVersionExists { .. }
@@ -232,6 +234,9 @@ fn usage(refusal: &Refusal) -> Parts {
         Refusal::NotAllowed { role, act } => {
             (Code::NotAllowed, json!({"role": role, "act": act}), Some(Next::AskApprover))
         }
+        Refusal::PersonUnbound { account } => {
+            (Code::PersonUnbound, json!({"account": account}), Some(Next::AskApprover))
+        }
         _ => unsorted(),
     }
 }
@@ -261,6 +266,9 @@ fn missing(refusal: &Refusal) -> Parts {
         Refusal::ToolNotFound { tool } => (Code::ToolNotFound, json!({"tool": tool}), Some(Next::ListTools)),
         Refusal::PersonNotFound { person } => {
             (Code::PersonNotFound, json!({"person": person}), Some(Next::ListPersons))
+        }
+        Refusal::ButtonNotFound { button } => {
+            (Code::ButtonNotFound, json!({"button": button}), Some(Next::ListSessions))
         }
         Refusal::WorkspaceNotFound { name } => {
             (Code::WorkspaceNotFound, json!({"name": name}), Some(Next::ListWorkspaces))

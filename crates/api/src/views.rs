@@ -2,12 +2,14 @@
 
 mod diff;
 mod inbox;
+mod relay;
 mod replies;
 mod requests;
 mod undo;
 
 pub use diff::*;
 pub use inbox::*;
+pub use relay::*;
 pub use replies::*;
 pub use requests::*;
 pub use undo::*;

@@ -384,6 +384,8 @@ pub enum Fact {
         count: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<PrincipalId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<String>,
     },
     CheckpointSigned {
         size: u64,

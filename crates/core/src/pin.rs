@@ -94,6 +94,8 @@ pub struct PinFacts {
     pub stands: bool,
     /// What it was typed for, when the call brought an unlock key that is good.
     pub unlocked: Option<Purpose>,
+    /// Whether a chat speaks for the person, and not a token of their own.
+    pub by_relay: bool,
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub enum Act {
     ExportRecord,
     /// Take what a session wrote with nothing masked; the log says so.
     ReleaseContent,
+    /// Speak for the persons of a chat, keep its buttons and say whom it refused.
+    SpeakForPersons,
     /// Add and remove people, tokens and workspaces.
     Administer,
     /// End runs, record what was found at start, and say what the daemon says of itself.
@@ -36,7 +38,7 @@ pub enum Act {
 
 impl Act {
     /// Every act, in the order they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::CreateStrictSession,
         Self::CreateDevSession,
@@ -48,6 +50,7 @@ impl Act {
         Self::StopAnySession,
         Self::ExportRecord,
         Self::ReleaseContent,
+        Self::SpeakForPersons,
         Self::Administer,
         Self::EndRuns,
     ];
@@ -66,6 +69,7 @@ impl Act {
             Self::StopAnySession => "stop a session of somebody else",
             Self::ExportRecord => "take the record of a session away",
             Self::ReleaseContent => "see unmasked what a session wrote",
+            Self::SpeakForPersons => "speak for the persons of a chat",
             Self::Administer => "add or remove people, tokens and workspaces",
             Self::EndRuns => "end a run or speak for the daemon",
         }
@@ -107,7 +111,7 @@ impl AssuranceByRisk {
     /// The rule for this risk as the configuration names it; `None` where a token is enough.
     pub const fn rule(self, risk: Risk) -> Option<&'static str> {
         match (self.of(risk), risk) {
-            (Assurance::Token, _) => None,
+            (Assurance::Relay | Assurance::Token, _) => None,
             (Assurance::Pin, Risk::Low) => Some("policy.assurance.low = pin"),
             (Assurance::Pin, Risk::Medium) => Some("policy.assurance.medium = pin"),
             (Assurance::Pin, Risk::High) => Some("policy.assurance.high = pin"),
@@ -144,10 +148,22 @@ pub const fn allows(role: Role, act: Act) -> bool {
         Role::Agent => {
             matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::Execute | Act::StopOwnSession)
         }
-        Role::Relay => matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan),
-        Role::Approver => !matches!(act, Act::Administer | Act::EndRuns),
-        Role::Owner => !matches!(act, Act::EndRuns),
+        Role::Relay => {
+            matches!(act, Act::Read | Act::CreateStrictSession | Act::ImportPlan | Act::SpeakForPersons)
+        }
+        Role::Approver => !matches!(act, Act::SpeakForPersons | Act::Administer | Act::EndRuns),
+        // A person's own token never speaks for others: whom it spoke for would be a claim.
+        Role::Owner => !matches!(act, Act::SpeakForPersons | Act::EndRuns),
         Role::Daemon => matches!(act, Act::Read | Act::EndRuns | Act::Administer),
+    }
+}
+
+/// What a person may do when a chat speaks for them. Nobody administers from a chat: an owner decides there as an
+/// approver does. Everybody a chat speaks for may make sessions and import, as the chat itself may.
+pub const fn relayed(role: Role) -> Role {
+    match role {
+        Role::Owner | Role::Approver => Role::Approver,
+        Role::Viewer | Role::Agent | Role::Relay | Role::Daemon => Role::Relay,
     }
 }
 
@@ -168,6 +184,16 @@ mod tests {
             for role in [Role::Agent, Role::Viewer, Role::Relay] {
                 assert!(!allows(role, act), "{role} may {}", act.words());
             }
+        }
+    }
+
+    #[test]
+    fn nobody_administers_or_speaks_for_others_through_a_chat_they_are_bound_in() {
+        for role in Role::ALL {
+            let relayed = relayed(role);
+            assert!(!allows(relayed, Act::Administer) && !allows(relayed, Act::EndRuns), "{role}");
+            assert!(allows(relayed, Act::CreateStrictSession) && allows(relayed, Act::ImportPlan), "{role}");
+            assert_eq!(allows(relayed, Act::Decide), matches!(role, Role::Owner | Role::Approver), "{role}");
         }
     }
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy;
+use crate::roster::Principal;
+
 /// Longest name of a principal, in characters.
 pub const PRINCIPAL_CHARS_MAX: usize = 64;
 
@@ -109,6 +112,8 @@ impl fmt::Display for Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assurance {
+    /// A chat says so, whose own token was shown: as sure as the account there.
+    Relay,
     /// A bearer token was shown.
     Token,
     /// A PIN was typed for this plan version.
@@ -130,6 +135,11 @@ impl Caller {
     /// The daemon itself.
     pub fn daemon() -> Self {
         Self { principal: PrincipalId::daemon(), kind: PrincipalKind::Daemon, role: Role::Daemon }
+    }
+
+    /// A person for whom a chat speaks.
+    pub fn relayed(person: &Principal) -> Self {
+        Self { principal: person.id.clone(), kind: person.kind, role: policy::relayed(person.role) }
     }
 }
 

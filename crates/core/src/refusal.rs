@@ -91,6 +91,10 @@ pub enum Refusal {
     SessionClosed { session: SessionId, status: &'static str },
     #[error("role `{role}` may not {act}")]
     NotAllowed { role: Role, act: &'static str },
+    #[error("account `{account}` is nobody's here: the owner binds it with `calt person add NAME --discord {account}`")]
+    PersonUnbound { account: String },
+    #[error("button `{button}` was not found")]
+    ButtonNotFound { button: String },
     #[error("{what} holds {actual} {unit}; the limit is {limit}")]
     LimitExceeded { what: String, actual: u64, limit: u64, unit: &'static str },
     #[error("a rejection needs a reason")]
@@ -174,6 +178,8 @@ impl Refusal {
             Self::NeedsReplan { .. } => "needs_replan",
             Self::SessionClosed { .. } => "session_closed",
             Self::NotAllowed { .. } => "not_allowed",
+            Self::PersonUnbound { .. } => "person_unbound",
+            Self::ButtonNotFound { .. } => "button_not_found",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::ReasonRequired => "reason_required",
             Self::NothingToTakeBack { .. } => "nothing_to_take_back",

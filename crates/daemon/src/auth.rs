@@ -78,21 +78,35 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
 }
 
-/// Refused accesses since the last report, by reason and by whom a credential proved.
+/// Accounts told apart in one report; what is refused to more of them is counted without their ids.
+const ACCOUNTS_MAX: usize = 256;
+
+/// Refused accesses since the last report, by reason, by whom a credential proved, and by the account a chat named.
 #[derive(Debug, Default)]
-pub(crate) struct RefusedAccesses(Mutex<BTreeMap<(&'static str, Option<PrincipalId>), u64>>);
+pub(crate) struct RefusedAccesses(Mutex<BTreeMap<RefusedTo, u64>>);
+
+type RefusedTo = (&'static str, Option<PrincipalId>, Option<String>);
 
 impl RefusedAccesses {
     /// Counts one.
     pub(crate) fn count(&self, reason: &'static str, by: Option<PrincipalId>) {
-        *self.0.lock().expect("no holder of this lock panics").entry((reason, by)).or_default() += 1;
+        *self.0.lock().expect("no holder of this lock panics").entry((reason, by, None)).or_default() += 1;
+    }
+
+    /// Counts one of an account in a chat.
+    pub(crate) fn count_account(&self, reason: &'static str, by: Option<PrincipalId>, account: String) {
+        let mut counted = self.0.lock().expect("no holder of this lock panics");
+        let of_account = (reason, by, Some(account));
+        let is_full = counted.len() >= ACCOUNTS_MAX && !counted.contains_key(&of_account);
+        let (reason, by, account) = of_account;
+        *counted.entry((reason, by, account.filter(|_| !is_full))).or_default() += 1;
     }
 
     /// Writes what was counted into the log, one event a reason and principal; nothing when nothing was.
     pub(crate) async fn report(&self, engine: &Engine) {
         let counted = std::mem::take(&mut *self.0.lock().expect("no holder of this lock panics"));
-        for ((reason, by), count) in counted {
-            let action = RosterAction::AccessRefused { reason: reason.to_owned(), count, by };
+        for ((reason, by, user_id), count) in counted {
+            let action = RosterAction::AccessRefused { reason: reason.to_owned(), count, by, user_id };
             if let Err(fault) = engine.submit_roster(action).await {
                 tracing::warn!(count, "refused accesses (`{reason}`) could not be recorded: {fault}");
             }

@@ -36,7 +36,10 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
             };
             // What a known caller may not do and tried is in the log, whoever refused it.
             if response.status() == StatusCode::FORBIDDEN {
-                app.refused.count("not_allowed", by);
+                match reply::unbound_account(&response) {
+                    Some(account) => app.refused.count_account("person_unbound", by, account),
+                    None => app.refused.count("not_allowed", by),
+                }
             }
             response
         }

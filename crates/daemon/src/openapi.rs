@@ -3,12 +3,12 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, CheckpointView, CreateSession,
-    CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest, EventView, ExecuteReply,
-    ExecuteRequest, HealthView, InboxItemView, InboxPage, Page, PersonView, PlanCheckReply, PlanDecided, PlanView,
-    RedactRequest, RedactedView, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided,
-    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
-    UnlockRequest, WorkspaceView,
+    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, CheckpointView,
+    CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest,
+    EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, MakeButtons, Page, PersonView,
+    PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RefusalCounted, RefusedInChat, RunView,
+    SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
+    TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply, UnlockRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -137,6 +137,7 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
         at::EXPORT_RECORD => Some(Act::ExportRecord),
+        at::MAKE_BUTTONS | at::SHOW_BUTTON | at::COUNT_REFUSAL => Some(Act::SpeakForPersons),
         at::ADD_PERSON
         | at::LIST_PERSONS
         | at::REMOVE_PERSON
@@ -175,6 +176,8 @@ fn takes(endpoint: &Endpoint) -> Takes {
         }
         at::UNLOCK => Takes::Body(named::<UnlockRequest>(), Required::True),
         at::UNDO_SESSION => Takes::Body(named::<UndoRequest>(), Required::False),
+        at::MAKE_BUTTONS => Takes::Body(named::<MakeButtons>(), Required::True),
+        at::COUNT_REFUSAL => Takes::Body(named::<RefusedInChat>(), Required::True),
         at::ADD_PERSON => Takes::Body(named::<AddPerson>(), Required::True),
         at::ADD_WORKSPACE => Takes::Body(named::<AddWorkspace>(), Required::True),
         at::CREATE_TOKEN => Takes::Body(named::<CreateToken>(), Required::True),
@@ -216,6 +219,9 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::LIST_CHECKPOINTS => Gives::View(page::<CheckpointView>()),
         at::SIGN_CHECKPOINT => Gives::View(reference::<CheckpointView>()),
         at::REDACT_EVENT => Gives::View(reference::<RedactedView>()),
+        at::MAKE_BUTTONS => Gives::View(reference::<ButtonsMade>()),
+        at::SHOW_BUTTON => Gives::View(reference::<ButtonView>()),
+        at::COUNT_REFUSAL => Gives::View(reference::<RefusalCounted>()),
         at::EXPORT_RECORD => Gives::Text(LINES),
         at::HEALTH | at::READY => Gives::View(reference::<HealthView>()),
         at::DOCS => Gives::Text(HTML),
@@ -241,6 +247,7 @@ fn path_words(name: &str) -> &'static str {
         "artifact" => "The artifact's number.",
         "event" => "The event's number.",
         "tool" => "The tool's name.",
+        "button" => "The button's opaque id.",
         "workspace" => "The workspace's name.",
         _ => "The token's public name, `tok_…`.",
     }

@@ -5,13 +5,15 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::visible::{clip, escape_json};
-use calt_api::{Next, Problem, Trouble};
+use calt_api::{Code, Next, Problem, Trouble};
 use calt_engine::Fault;
 use calt_engine::core::Refusal;
 use calt_engine::core::redact::Masker;
 use calt_engine::store::StoreError;
 use serde::Serialize;
 
+/// Longest id of an account in a chat, in digits: a number of 64 bits.
+pub(crate) const ACCOUNT_DIGITS_MAX: usize = 20;
 /// Longest text of a problem, in columns; a longer one says how much is missing.
 const TEXT_COLUMNS_MAX: usize = 1_000;
 /// When a client that was told to come back later may do so, in seconds.
@@ -107,6 +109,15 @@ impl IntoResponse for Refused {
 /// A problem on its way to the gate.
 #[derive(Clone)]
 struct Untold(Box<Problem>);
+
+/// The account for which a relay spoke and which is bound to nobody, when that is why it was refused.
+pub(crate) fn unbound_account(response: &Response<Body>) -> Option<String> {
+    let Untold(problem) = response.extensions().get::<Untold>()?;
+    let is_unbound = problem.code == Code::PersonUnbound.as_str();
+    // What is no number goes into no event: whoever claims an account could put a text there.
+    let is_number = |account: &&str| account.len() <= ACCOUNT_DIGITS_MAX && account.bytes().all(|b| b.is_ascii_digit());
+    problem.args["account"].as_str().filter(|_| is_unbound).filter(is_number).map(str::to_owned)
+}
 
 /// The answer as the client gets it: a refusal becomes a problem document without secrets.
 pub(crate) fn told(mut response: Response<Body>, masker: &Masker) -> Response<Body> {

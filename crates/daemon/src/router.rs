@@ -12,8 +12,8 @@ use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 
 use crate::app::App;
 use crate::handlers::{
-    artifacts, decisions, diff, events, health, inbox, persons, plans, record, runs, search, sessions, steps, tokens,
-    tools, unlock, workspaces,
+    artifacts, decisions, diff, events, health, inbox, persons, plans, record, relay, runs, search, sessions, steps,
+    tokens, tools, unlock, workspaces,
 };
 use crate::reply::Refused;
 use crate::{docs, gate};
@@ -65,6 +65,9 @@ pub fn router(app: App) -> Router {
         .serve(at::CREATE_TOKEN, tokens::create)
         .serve(at::LIST_TOKENS, tokens::list)
         .serve(at::REVOKE_TOKEN, tokens::revoke)
+        .serve(at::MAKE_BUTTONS, relay::make_buttons)
+        .serve(at::SHOW_BUTTON, relay::button)
+        .serve(at::COUNT_REFUSAL, relay::refused)
         .serve(at::HEALTH, health::alive)
         .serve(at::READY, health::ready)
         .serve(at::METRICS, health::metrics)

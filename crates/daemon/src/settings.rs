@@ -40,6 +40,8 @@ pub(crate) const KEYS: [&str; 23] = [
     "toolchain.python.interpreter",
     PYTHON_ROOTS,
 ];
+/// What begins the names of the bot's settings.
+const BOTS_SECTION: &str = "discord.";
 const PYTHON_ROOTS: &str = "toolchain.python.roots";
 const TOKEN: &str = "auth.token";
 const NOTIFY_SECRET: &str = "notify.secret";
@@ -156,7 +158,9 @@ impl Settings {
             (file_name, from_file),
         ];
         for (origin, layer) in &layers {
-            if let Some(key) = layer.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            // The bot reads its own section of the same file.
+            let is_ours = |key: &&String| !key.starts_with(BOTS_SECTION);
+            if let Some(key) = layer.keys().filter(is_ours).find(|key| !KEYS.contains(&key.as_str())) {
                 return Err(SettingsFault::UnknownKey { key: key.clone(), origin: origin.clone() });
             }
         }

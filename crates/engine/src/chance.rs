@@ -21,6 +21,12 @@ pub(crate) fn token_id() -> String {
     format!("tok_{}", uuid::Uuid::now_v7().simple())
 }
 
+/// A button's opaque id: 128 bits of chance.
+pub(crate) fn button_id() -> Result<String, getrandom::Error> {
+    let chance = seed()?;
+    Ok(format!("b_{}", &Digest::from_bytes(chance).to_string()[..32]))
+}
+
 /// The seed of a key that signs checkpoints.
 pub(crate) fn seed() -> Result<[u8; TOKEN_BYTES], getrandom::Error> {
     let mut bytes = [0_u8; TOKEN_BYTES];

@@ -10,7 +10,7 @@ use calt_core::isolation::Tier;
 use calt_core::moment::{Moment, pass};
 use calt_core::pin::PinFacts;
 use calt_core::policy::Demands;
-use calt_core::principal::{Caller, Claim};
+use calt_core::principal::{Caller, Claim, PrincipalKind, Role};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
@@ -279,7 +279,8 @@ impl Engine {
         action: Action,
         facts: Facts,
     ) -> Result<(Answer, Committed), Fault> {
-        let facts = Facts { pin: self.pin_facts(&by), ..facts };
+        let (by, by_relay) = self.spoken_for(by)?;
+        let facts = Facts { pin: PinFacts { by_relay, ..self.pin_facts(&by) }, ..facts };
         let command = Command { caller: by.caller, claim: self.masked(by.claim)?, action };
         let mut committed = self.inner.store.submit(session, command, facts).await?;
         match std::mem::replace(&mut committed.outcome, Ok(Answer::Recorded)) {
@@ -299,9 +300,10 @@ impl Engine {
         action: &Action,
         facts: &Facts,
     ) -> Result<(), Fault> {
+        let (by, _) = self.spoken_for(by.clone())?;
         let is_new = matches!(action, Action::CreateSession(_));
         let state = if is_new { None } else { self.inner.store.session_state(session).await? };
-        let command = Command { caller: by.caller.clone(), claim: Claim::default(), action: action.clone() };
+        let command = Command { caller: by.caller, claim: Claim::default(), action: action.clone() };
         match calt_core::decide(state.as_deref(), &command, facts).outcome() {
             Ok(_) => Ok(()),
             Err(Refusal::SessionNotFound { .. }) => {
@@ -312,6 +314,7 @@ impl Engine {
     }
 
     pub(crate) async fn submit_roster_by(&self, by: Asker, action: RosterAction) -> Result<Answer, Fault> {
+        let (by, _) = self.spoken_for(by)?;
         self.submit_roster_knowing(by, action, self.facts()).await
     }
 
@@ -333,12 +336,25 @@ impl Engine {
         by: Asker,
         action: RosterAction,
     ) -> Result<(Answer, EventId), Fault> {
+        let (by, _) = self.spoken_for(by)?;
         let facts = Facts { pin: self.pin_facts(&by), ..self.facts() };
         let command = RosterCommand { caller: by.caller, claim: self.masked(by.claim)?, action };
         let committed = self.inner.store.submit_roster(command, facts).await?;
         let (answer, events) = (committed.outcome?, committed.events);
         let (_, last) = events.ok_or_else(|| Fault::Internal("a command that is recorded left no event".to_owned()))?;
         Ok((answer, last))
+    }
+
+    /// Who speaks: for a relay that names an account, the person whose account it is; and whether that is so.
+    fn spoken_for(&self, by: Asker) -> Result<(Asker, bool), Refusal> {
+        let (PrincipalKind::Surface, Role::Relay, Some(account)) = (by.caller.kind, by.caller.role, &by.claim.user_id)
+        else {
+            return Ok((by, false));
+        };
+        match self.roster().discord(account) {
+            Some(person) => Ok((Asker { caller: Caller::relayed(person), ..by }, true)),
+            None => Err(Refusal::PersonUnbound { account: account.clone() }),
+        }
     }
 
     /// Records something the daemon says of itself.

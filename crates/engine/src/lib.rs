@@ -4,6 +4,7 @@
 //! tools, and the only place that reads the clock and makes ids by chance.
 #![forbid(unsafe_code)]
 
+mod buttons;
 mod chance;
 mod checkpoint;
 mod clock;

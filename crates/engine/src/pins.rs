@@ -196,7 +196,7 @@ impl Engine {
         let principal = &by.caller.principal;
         let stands = self.roster().pin(principal).is_some();
         let key = by.unlock.0.as_deref().filter(|_| stands);
-        PinFacts { stands, unlocked: key.and_then(|key| self.inner.unlocks.open(principal, key)) }
+        PinFacts { stands, unlocked: key.and_then(|key| self.inner.unlocks.open(principal, key)), by_relay: false }
     }
 }
 

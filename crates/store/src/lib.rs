@@ -7,6 +7,7 @@
 mod append;
 mod backup;
 mod batch;
+mod buttons;
 mod checkpoint;
 mod connection;
 mod error;
@@ -31,6 +32,7 @@ pub use backup::{
     BackupError, BackupMade, CheckedBackup, Contents, Progress, RestorePlace, Workspaces, backup, check_backup,
 };
 pub use batch::Committed;
+pub use buttons::Button;
 pub use error::{OpenError, StoreError};
 pub use files::{Durability, Files, RESTORING, append_note, output_bytes};
 pub use head::Head;

@@ -99,17 +99,6 @@ fn a_failure_and_a_stop_keep_their_words() {
 }
 
 #[test]
-fn what_comes_later_is_not_half_there() {
-    let world = World::start();
-    let owner = world.owner();
-    let paths = ["/api/v1/buttons"];
-    for path in paths {
-        assert_eq!(owner.get(path).line(), "404 path_not_found → correct_request", "{path}");
-        assert_eq!(owner.post(path, &json!({})).line(), "404 path_not_found → correct_request", "{path}");
-    }
-}
-
-#[test]
 fn what_is_missing_is_404_with_a_code() {
     let world = World::start();
     let owner = world.owner();

@@ -342,8 +342,8 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "access_refused",
-        "Callers were refused; counted by reason and by whom the token proved, at most once a minute.",
-        "reason, count, by?",
+        "Callers were refused; counted by reason, by whom the token proved and by the account a chat named, at most once a minute.",
+        "reason, count, by?, user_id?",
     ),
     (
         "pin_set",

@@ -155,6 +155,10 @@ const fn story(code: Code) -> Story {
         }
         Code::ToolNotFound => Answered(|world| world.owner().get("/api/v1/tools/nope/permissions")),
         Code::PersonNotFound => Answered(|world| world.owner().post_nothing("/api/v1/persons/nope/remove")),
+        Code::PersonUnbound => Answered(|world| {
+            world.someone("chat", "relay").post("/api/v1/sessions", &json!({"user_id": "4711", "source": "discord"}))
+        }),
+        Code::ButtonNotFound => Answered(|world| world.someone("chat", "relay").get("/api/v1/buttons/b_nope")),
         Code::TokenNotFound => Answered(|world| world.owner().post_nothing("/api/v1/tokens/tok_nope/revoke")),
         Code::WorkspaceNotFound => {
             Answered(|world| world.owner().post("/api/v1/sessions", &json!({"workspace": "nope"})))

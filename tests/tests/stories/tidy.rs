@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crates/engine", &["calt-core", "calt-store", "calt-tools"]),
     ("crates/daemon", &["calt-api", "calt-engine"]),
     ("clients/cli", &["calt-api"]),
-    (".", &["calt-cli", "calt-daemon"]),
+    ("clients/discord", &["calt-api"]),
+    (".", &["calt-cli", "calt-daemon", "calt-discord"]),
 ];
 
 /// What may be named in one place only.
@@ -22,6 +23,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["crates/daemon"]),
     ("hyper", &["crates/daemon"]),
     ("clap", &["clients/cli"]),
+    ("twilight-gateway", &["clients/discord"]),
+    ("hyper-rustls", &["clients/discord"]),
     ("granit-parser", &["crates/core"]),
     ("similar", &["crates/tools"]),
     ("diffy", &["crates/tools"]),

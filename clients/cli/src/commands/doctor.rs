@@ -44,9 +44,22 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         Err(fault) => report.fail(Area::Daemon, first_line(&fault), hint_of(&fault)),
     }
     machine::about_disk(&mut report, context);
-    report.skip(Area::Discord, t!("not configured"), None);
+    about_discord(&mut report, context);
     context.show(&report.json(), |_| report.text(Place::Data.is_coloured()))?;
     if report.has_failed() { Err(Fault::Found) } else { Ok(()) }
+}
+
+/// The bot: is it set up, is its token taken, are its commands there, is its channel open.
+fn about_discord(report: &mut Report, context: &Context) {
+    let Ok(arguments) = crate::chat::arguments(context, None) else { return };
+    for (verdict, what, fix) in (context.chat)(&arguments) {
+        match verdict {
+            "PASS" => report.pass(Area::Discord, what),
+            "SKIP" if what.starts_with("not configured") => report.skip(Area::Discord, t!("not configured"), None),
+            "SKIP" => report.skip(Area::Discord, what, fix),
+            _ => report.fail(Area::Discord, what, fix.unwrap_or_default()),
+        }
+    }
 }
 
 fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::path::PathBuf>) {

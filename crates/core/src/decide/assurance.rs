@@ -15,6 +15,9 @@ use crate::toolbox::Risk;
 /// How surely this call comes from its person. A PIN counts for the plan version it was typed for, and while
 /// that is the newest.
 pub(super) fn of(session: &Session, facts: &Facts) -> Assurance {
+    if facts.pin.by_relay {
+        return Assurance::Relay;
+    }
     match (&facts.pin.unlocked, session.plan_version()) {
         (Some(Purpose::Plan { session: named, version }), Some(newest))
             if named == session.id() && *version == newest =>
@@ -43,7 +46,8 @@ pub(super) fn demanded(
         return Err(Refusal::AssuranceTooLow { session: id, version, step: step.cloned() });
     }
     let risk = risk(session, step);
-    if of(session, facts) < facts.demands.assurance.of(risk) {
+    // A chat is as good as a token where no more is demanded.
+    if of(session, facts).max(Assurance::Token) < facts.demands.assurance.of(risk) {
         let rule = facts.demands.assurance.rule(risk).map(str::to_owned);
         return Err(needed(session, step, rule, facts));
     }
@@ -69,6 +73,9 @@ pub(super) fn held(
         return Ok(decision);
     }
     match act {
+        // A PIN stands before what the person's own tokens can do. A chat's word carries its own name in the record;
+        // the start of high risk has no place for one.
+        Act::Decide if facts.pin.by_relay => Ok(decision),
         Act::Decide | Act::ConfirmHighRisk if of(session, facts) < Assurance::Pin => {
             Err(needed(session, step_of(&command.action), None, facts))
         }
@@ -85,6 +92,7 @@ pub(super) fn held(
         | Act::StopAnySession
         | Act::ExportRecord
         | Act::ReleaseContent
+        | Act::SpeakForPersons
         | Act::EndRuns => Ok(decision),
     }
 }

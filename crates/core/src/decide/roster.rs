@@ -129,6 +129,8 @@ pub enum RosterAction {
         count: u64,
         /// Who it was, where a credential proved somebody.
         by: Option<PrincipalId>,
+        /// The account in a chat, where a relay said it.
+        user_id: Option<String>,
     },
     /// The daemon: it signed a checkpoint.
     SignCheckpoint {
@@ -220,9 +222,13 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
             };
             Ok(recorded(fact, format!("daemon {version} started")))
         }
-        RosterAction::AccessRefused { reason, count, by } => {
-            let fact = Fact::AccessRefused { reason: reason.clone(), count: *count, by: by.clone() };
-            let whom = by.as_ref().map_or_else(String::new, |by| format!(" to {by}"));
+        RosterAction::AccessRefused { reason, count, by, user_id } => {
+            let (by, user_id) = (by.clone(), user_id.clone());
+            let mut whom = by.as_ref().map_or_else(String::new, |by| format!(" to {by}"));
+            if let Some(account) = &user_id {
+                whom.push_str(&format!(" for account {account}"));
+            }
+            let fact = Fact::AccessRefused { reason: reason.clone(), count: *count, by, user_id };
             Ok(recorded(fact, format!("access refused{whom} {count} times: {reason}")))
         }
         RosterAction::SignCheckpoint { tree, key, note } => sign_checkpoint(tree, key, note),

@@ -100,6 +100,8 @@ impl Pins {
             Assurance::Token => {
                 held(!self.stand.contains(&event.principal), "a decision without the PIN of a person who has one")
             }
+            // A chat spoke for the person, with a token of its own.
+            Assurance::Relay => Ok(()),
             Assurance::Pin => held(self.was_typed(event, version), "a decision with a PIN that nobody typed for it"),
         }
     }

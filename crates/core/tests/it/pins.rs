@@ -23,7 +23,7 @@ fn wrong_keys() -> Vec<Option<Purpose>> {
 
 fn with(world: &World, step: Option<&str>, unlocked: Option<Purpose>) -> Facts {
     let step = step.map(id);
-    Facts { pin: PinFacts { stands: true, unlocked }, ..world.facts(step.as_slice()) }
+    Facts { pin: PinFacts { stands: true, unlocked, by_relay: false }, ..world.facts(step.as_slice()) }
 }
 
 fn no(reason: &str) -> Verdict {
@@ -136,7 +136,7 @@ fn roster(with_a_pin: &[&str]) -> Roster {
 
 fn asked(roster: &Roster, who: Who, action: RosterAction, unlocked: Option<Purpose>) -> Result<Answer, &'static str> {
     let world = World::empty();
-    let facts = Facts { pin: PinFacts { stands: true, unlocked }, ..world.facts(&[]) };
+    let facts = Facts { pin: PinFacts { stands: true, unlocked, by_relay: false }, ..world.facts(&[]) };
     let command = RosterCommand { caller: who.caller(), claim: Claim::default(), action };
     decide_roster(roster, &command, &facts).outcome().clone().map_err(|refusal| refusal.code())
 }

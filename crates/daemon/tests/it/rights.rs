@@ -24,7 +24,10 @@ async fn every_writing_call_asks_for_its_right_before_anything_else() {
         let token = world.someone(&role.to_string()).await;
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method == Verb::Post) {
             let path = filled(endpoint.path);
-            let allowed = policy::allows(role, right(endpoint).expect("every writing call asks for a right"));
+            let right = right(endpoint).expect("every writing call asks for a right");
+            // For whom a relay speaks stands in the body; what nobody may do through it is refused before.
+            let through_relay = role == Role::Relay && policy::allows(policy::relayed(Role::Owner), right);
+            let allowed = policy::allows(role, right) || through_relay;
             // A body that never comes: whoever reads it first would wait for ever.
             let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
             let asked = world.raw(request(Method::POST, &path, &token).body(body).unwrap());

@@ -105,7 +105,10 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         | endpoint::CREATE_TOKEN
         | endpoint::ADD_PERSON
         | endpoint::ADD_WORKSPACE
-        | endpoint::UNLOCK => misread(&[]),
+        | endpoint::UNLOCK
+        | endpoint::MAKE_BUTTONS
+        | endpoint::COUNT_REFUSAL => misread(&[]),
+        endpoint::SHOW_BUTTON => misses(&[NOBODY], &[Code::ButtonNotFound]),
         endpoint::REVOKE_TOKEN => misses(&[NOBODY], &[Code::TokenNotFound]),
         endpoint::REMOVE_WORKSPACE => misses(&[NOBODY], &[Code::WorkspaceNotFound]),
         endpoint::REMOVE_PERSON => misses(&[NOBODY], &[Code::PersonNotFound]),

@@ -1,0 +1,219 @@
+//! What every part of the bot shares.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use calt_api::Next;
+use calt_api::client::CallError;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::daemon::{By, Daemon};
+use crate::interaction::Interaction;
+use crate::rest::{Call, File, Rest, RestFault};
+use crate::settings::Settings;
+use crate::state::Card;
+
+/// How long the first answer to an interaction is of use: Discord waits three seconds for it.
+const FIRST_ANSWER_TIME_MAX: Duration = Duration::from_millis(2_900);
+/// How long an interaction's token lives, with a margin.
+const TOKEN_TIME_MAX: Duration = Duration::from_mins(14);
+/// The flag of a message that only one person sees.
+pub(crate) const FOR_ONE: u64 = 64;
+
+/// What the keeper of the cards is told.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// An event of the log.
+    Event(u64, Value),
+    /// A session may stand differently than its cards say.
+    Look(String),
+    /// A message that shows something was made on somebody's demand.
+    Shown(Box<Card>),
+    /// A card was answered by somebody, and no event says so.
+    Settled {
+        /// The message.
+        message: String,
+        /// What became of it.
+        outcome: String,
+    },
+}
+
+/// What every part of the bot shares.
+pub(crate) struct Bot {
+    pub(crate) settings: Settings,
+    pub(crate) rest: Rest,
+    pub(crate) daemon: Daemon,
+    pub(crate) keeper: UnboundedSender<Notice>,
+    /// Sessions in which the bot is deciding or executing for somebody.
+    at_work: Mutex<HashMap<String, Work>>,
+}
+
+/// What the bot does in a session.
+#[derive(Default)]
+struct Work {
+    /// Decisions that are being sent, item by item.
+    deciding: usize,
+    is_executing: bool,
+    /// Whether more was approved since the execution last looked.
+    is_wanted_again: bool,
+}
+
+/// The bot decides in a session until this is let go.
+pub(crate) struct Deciding<'b> {
+    bot: &'b Bot,
+    session: String,
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.bot.work_of(&self.session, |work| work.deciding = work.deciding.saturating_sub(1));
+        self.bot.tell(Notice::Look(self.session.clone()));
+    }
+}
+
+/// The bot executes in a session until this is let go.
+pub(crate) struct Executing<'b> {
+    bot: &'b Bot,
+    session: String,
+}
+
+impl Executing<'_> {
+    /// Whether somebody approved more meanwhile, and left it to this execution.
+    fn is_wanted_again(&self) -> bool {
+        self.bot.work_of(&self.session, |work| std::mem::take(&mut work.is_wanted_again))
+    }
+}
+
+impl Drop for Executing<'_> {
+    fn drop(&mut self) {
+        self.bot.work_of(&self.session, |work| (work.is_executing, work.is_wanted_again) = (false, false));
+        self.bot.tell(Notice::Look(self.session.clone()));
+    }
+}
+
+impl Bot {
+    pub(crate) fn new(settings: Settings, daemon: Daemon, keeper: UnboundedSender<Notice>) -> Self {
+        let rest = Rest::new(&settings.api_url, &settings.token);
+        Self { settings, rest, daemon, keeper, at_work: Mutex::default() }
+    }
+
+    /// Tells the keeper. When it is gone the bot is ending.
+    pub(crate) fn tell(&self, notice: Notice) {
+        let _ = self.keeper.send(notice);
+    }
+
+    fn work_of<T>(&self, session: &str, change: impl FnOnce(&mut Work) -> T) -> T {
+        let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = at_work.entry(session.to_owned()).or_default();
+        let changed = change(work);
+        if work.deciding == 0 && !work.is_executing {
+            at_work.remove(session);
+        }
+        changed
+    }
+
+    /// Begins to decide: no card is posted for what is decided a moment later.
+    pub(crate) fn deciding(&self, session: &str) -> Deciding<'_> {
+        self.work_of(session, |work| work.deciding += 1);
+        Deciding { bot: self, session: session.to_owned() }
+    }
+
+    /// Begins to execute; `None` when that is going on, and then it goes on with what was approved meanwhile.
+    pub(crate) fn executing(&self, session: &str) -> Option<Executing<'_>> {
+        let is_free = self.work_of(session, |work| {
+            let is_free = !work.is_executing;
+            (work.is_executing, work.is_wanted_again) = (true, !is_free);
+            is_free
+        });
+        is_free.then(|| Executing { bot: self, session: session.to_owned() })
+    }
+
+    pub(crate) fn is_at_work(&self, session: &str) -> bool {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).contains_key(session)
+    }
+
+    pub(crate) fn allows(&self, user: &str) -> bool {
+        self.settings.allowed_users.iter().any(|known| known == user)
+    }
+
+    /// Executes what is approved, step by step, until something waits or fails. Each start passes the gate.
+    pub(crate) async fn go_on(&self, by: &By, session: &str) -> Result<(), CallError> {
+        let Some(executing) = self.executing(session) else { return Ok(()) };
+        self.go_on_as(&executing, by).await
+    }
+
+    /// The same, by whom it is begun already.
+    pub(crate) async fn go_on_as(&self, executing: &Executing<'_>, by: &By) -> Result<(), CallError> {
+        while let Some(step) = self.only_to_be_executed(&executing.session).await? {
+            let ended = self.daemon.execute(by, &executing.session, &step, false).await?;
+            if ended.status != "succeeded" {
+                break;
+            }
+        }
+        if executing.is_wanted_again() { Box::pin(self.go_on_as(executing, by)).await } else { Ok(()) }
+    }
+
+    /// The step that is approved and comes next, unless its risk is asked about once more.
+    async fn only_to_be_executed(&self, session: &str) -> Result<Option<String>, CallError> {
+        let Some(Next::ExecuteStep { step, .. }) = self.daemon.session(session).await?.next else { return Ok(None) };
+        let is_high = self.daemon.step(session, &step).await?.risk == "high";
+        Ok((!is_high).then_some(step))
+    }
+
+    /// The first answer to an interaction.
+    pub(crate) async fn answer(&self, to: &Interaction, kind: u8, data: Value) -> bool {
+        let body = json!({"type": kind, "data": data});
+        let path = format!("/interactions/{}/{}/callback", to.id, to.token);
+        let call = Call::new(Method::POST, path, &format!("interactions/{}", to.id));
+        match self.rest.call(call.body(&body).with_its_own_token().within(FIRST_ANSWER_TIME_MAX)).await {
+            Ok(_) => true,
+            Err(fault) => {
+                // 40060: it was answered, and only the confirmation was lost on the way.
+                if fault.code != 40_060 {
+                    tracing::warn!("an interaction could not be answered: {fault}");
+                }
+                fault.code == 40_060
+            }
+        }
+    }
+
+    /// A line that only who asked sees, after the first answer.
+    pub(crate) async fn follow_up(&self, to: &Interaction, content: &str, components: &[Value]) {
+        let mut body = crate::card::body(content, None, components, &[]);
+        body["flags"] = json!(FOR_ONE);
+        let path = format!("/webhooks/{}/{}", to.application, to.token);
+        let call = Call::new(Method::POST, path, &format!("webhooks/{}", to.id));
+        if let Err(fault) = self.rest.call(call.body(&body).with_its_own_token().within(TOKEN_TIME_MAX)).await {
+            tracing::warn!("nobody could be told: {fault}");
+        }
+    }
+
+    /// Changes the message the first answer made, or the one the component is on; gives the message.
+    pub(crate) async fn change(&self, to: &Interaction, body: &Value, files: &[File]) -> Result<Value, RestFault> {
+        let path = format!("/webhooks/{}/{}/messages/@original", to.application, to.token);
+        let call = Call::new(Method::PATCH, path, &format!("webhooks/{}", to.id)).files(files);
+        let changed = self.rest.call(call.body(body).with_its_own_token().within(TOKEN_TIME_MAX)).await;
+        changed.inspect_err(|fault| tracing::warn!("an answer could not be given: {fault}"))
+    }
+
+    /// Posts to a channel.
+    pub(crate) async fn post(&self, channel: &str, body: &Value, files: &[File]) -> Result<Value, RestFault> {
+        let call = Call::new(Method::POST, format!("/channels/{channel}/messages"), &format!("{channel} messages"));
+        self.rest.call(call.body(body).files(files)).await
+    }
+
+    /// Edits a message of the bot's own.
+    pub(crate) async fn edit(&self, channel: &str, message: &str, body: &Value) -> Result<Value, RestFault> {
+        let path = format!("/channels/{channel}/messages/{message}");
+        self.rest.call(Call::new(Method::PATCH, path, &format!("{channel} messages")).body(body)).await
+    }
+
+    /// The newest messages of a channel.
+    pub(crate) async fn messages(&self, channel: &str) -> Result<Value, RestFault> {
+        let path = format!("/channels/{channel}/messages?limit=50");
+        self.rest.call(Call::new(Method::GET, path, &format!("{channel} messages"))).await
+    }
+}

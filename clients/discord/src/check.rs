@@ -1,0 +1,150 @@
+//! What `calt doctor` says of the bot: is it set up, is its token taken, are its commands there, is its channel open.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::Value;
+
+use crate::commands;
+use crate::daemon::Daemon;
+use crate::rest::{Call, Rest};
+use crate::run::{Options, application, choose_cryptography, command_paths, place};
+use crate::settings::Settings;
+
+/// How long Discord may take to answer a check.
+const CHECK_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The verdict (`PASS`, `FAIL`, `SKIP`), what was found, and what would put it right.
+pub type FoundWords = (&'static str, String, Option<String>);
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Found {
+    /// It is fine.
+    Pass(String),
+    /// It is not, and what would put it right.
+    Fail(String, String),
+    /// There is nothing to look at.
+    Skip(String),
+}
+
+impl Found {
+    fn words(self) -> FoundWords {
+        match self {
+            Self::Pass(what) => ("PASS", what, None),
+            Self::Fail(what, fix) => ("FAIL", what, Some(fix)),
+            Self::Skip(what) => ("SKIP", what, None),
+        }
+    }
+}
+
+fn fail(what: impl Into<String>, fix: impl Into<String>) -> Found {
+    Found::Fail(what.into(), fix.into())
+}
+
+/// Looks at everything, on a thread of its own. Nothing is posted and nothing is changed.
+pub fn check(options: &Options) -> Vec<FoundWords> {
+    let options = options.clone();
+    let looking = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map(|runtime| runtime.block_on(look(&options)))
+    });
+    let found = match looking.join() {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => vec![fail(format!("Discord could not be looked at: {error}"), "try again")],
+        Err(_) => vec![fail("Discord could not be looked at", "try again")],
+    };
+    found.into_iter().map(Found::words).collect()
+}
+
+async fn look(options: &Options) -> Vec<Found> {
+    let environment: BTreeMap<String, String> = std::env::vars().collect();
+    if !Settings::is_configured(options.config.as_deref(), &environment) {
+        return vec![Found::Skip("not configured (docs/discord.md)".to_owned())];
+    }
+    let settings = match Settings::load(options.config.as_deref(), &environment) {
+        Ok(settings) => settings,
+        Err(fault) => return vec![fail(fault.to_string(), fault.fix.clone())],
+    };
+    choose_cryptography();
+    let mut found = vec![Found::Pass(format!("{} accounts may use the bot", settings.allowed_users.len()))];
+    found.push(about_daemon(options, &settings).await);
+    let rest = Rest::new(&settings.api_url, &settings.token);
+    let application = match application_of(&rest).await {
+        Ok(application) => application,
+        Err(failed) => {
+            found.push(failed);
+            return found;
+        }
+    };
+    found.push(Found::Pass(format!("the bot token is accepted (application {application})")));
+    for path in command_paths(&settings, &application) {
+        found.push(about_commands(&rest, &path).await);
+    }
+    found.push(about_channel(&rest, &settings).await);
+    found
+}
+
+async fn about_daemon(options: &Options, settings: &Settings) -> Found {
+    let fix = "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file";
+    let Some(place) = place(options, settings) else {
+        return fail("no token for the daemon is set", fix);
+    };
+    let answer = match Daemon::new(place) {
+        Ok(daemon) => daemon.speaks_for_persons().await,
+        Err(fault) => Err(fault),
+    };
+    match answer {
+        Ok(()) => Found::Pass("the daemon takes the bot's token, which is a relay's".to_owned()),
+        Err(fault) => fail(format!("the daemon does not take the bot's token: {fault}"), fix),
+    }
+}
+
+async fn application_of(rest: &Rest) -> Result<String, Found> {
+    let told = tokio::time::timeout(CHECK_TIME_MAX, application(rest)).await;
+    match told {
+        Ok(Ok(application)) => Ok(application),
+        Ok(Err(fault)) if fault.status == 401 => {
+            Err(fail("Discord does not accept the bot token", "make a new one in the developer portal, page \"Bot\""))
+        }
+        Ok(Err(fault)) => Err(fail(fault.to_string(), "look at the bot in the developer portal")),
+        Err(_) => Err(fail("Discord does not answer", "look at the network, and at discord.api_url")),
+    }
+}
+
+async fn about_commands(rest: &Rest, path: &str) -> Found {
+    let call = Call::new(Method::GET, path.to_owned(), path).within(CHECK_TIME_MAX);
+    match rest.call(call).await {
+        Ok(listed) => {
+            let is_there = |name: &&str| listed.as_array().into_iter().flatten().any(|known| known["name"] == **name);
+            let missing: Vec<_> = commands::names().filter(|name| !is_there(name)).collect();
+            if missing.is_empty() {
+                Found::Pass(format!("all {} commands are registered", commands::names().count()))
+            } else {
+                fail(
+                    format!("these commands are not registered: {}", missing.join(", ")),
+                    "start the bot: calt discord",
+                )
+            }
+        }
+        Err(fault) => fail(
+            format!("the commands cannot be seen: {fault}"),
+            "invite the bot to the guild with the scope applications.commands",
+        ),
+    }
+}
+
+/// Showing that somebody types is the one thing that needs the right to write and leaves nothing behind.
+async fn about_channel(rest: &Rest, settings: &Settings) -> Found {
+    let Some(channel) = &settings.channel else {
+        return Found::Skip("no channel is set; nothing is posted by itself".to_owned());
+    };
+    let call = Call::new(Method::POST, format!("/channels/{channel}/typing"), &format!("{channel} typing"));
+    match rest.call(call.within(CHECK_TIME_MAX)).await {
+        Ok(Value::Null | _) => Found::Pass(format!("channel {channel} can be written")),
+        Err(fault) => fail(
+            format!("channel {channel} cannot be written: {fault}"),
+            "give the bot View Channel, Send Messages, Embed Links, Attach Files and Read Message History there",
+        ),
+    }
+}

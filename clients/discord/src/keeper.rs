@@ -1,0 +1,448 @@
+//! Keeps the cards: posts one when somebody is needed, and edits it until it says what became of it.
+//!
+//! It does not act on single events: an event only says which session to look at, and the cards are brought to how
+//! that session stands now. So nothing is missed and nothing is posted twice, however often it is told.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use calt_api::Next;
+use calt_api::client::CallError;
+use calt_api::views::{InboxItemView, PlanView, SessionView};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::bot::{Bot, Notice};
+use crate::card::{self, Press};
+use crate::outcome;
+use crate::rest::RestFault;
+use crate::show;
+use crate::state::{Card, Kept, Kind, Stand, StateFile};
+
+/// How long something must wait before it is posted: who decides step by step elsewhere is not followed at each.
+const WAITS_BEFORE_POST: Duration = Duration::from_millis(600);
+/// How often the progress of work in a card is told, at most.
+const PROGRESS_EVERY: Duration = Duration::from_millis(2_500);
+/// How long a card whose question is gone waits for the event that says why, before it says only that.
+const WAITS_FOR_REASON: Duration = Duration::from_secs(5);
+/// How often the place in the log is written down when nothing else is.
+const WRITE_EVERY: Duration = Duration::from_secs(2);
+/// How long to wait before a session is looked at again after the daemon did not answer.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The keeper.
+pub(crate) struct Keeper {
+    bot: Arc<Bot>,
+    file: StateFile,
+    kept: Kept,
+    is_unwritten: bool,
+    written: Instant,
+    /// Sessions to look at, the longest waiting first.
+    dirty: VecDeque<String>,
+    /// Sessions to look at later.
+    later: Vec<(Instant, String)>,
+    /// What waits for a card, and since when.
+    waits: HashMap<String, (String, Instant)>,
+    edited: HashMap<String, Instant>,
+    /// Cards whose question is gone, and since when nobody said why.
+    unexplained: HashMap<String, Instant>,
+}
+
+/// How a session stands.
+struct Standing {
+    session: SessionView,
+    plan: Option<PlanView>,
+    waits: Option<InboxItemView>,
+}
+
+/// What should be asked now.
+struct Wanted {
+    key: String,
+    kind: Kind,
+    version: u32,
+    step: Option<String>,
+}
+
+impl Keeper {
+    pub(crate) fn new(bot: Arc<Bot>, file: StateFile, kept: Kept) -> Self {
+        Self {
+            bot,
+            file,
+            kept,
+            is_unwritten: false,
+            written: Instant::now(),
+            dirty: VecDeque::new(),
+            later: Vec::new(),
+            waits: HashMap::new(),
+            edited: HashMap::new(),
+            unexplained: HashMap::new(),
+        }
+    }
+
+    /// Works until nobody tells anything any more.
+    pub(crate) async fn work(mut self, mut notices: UnboundedReceiver<Notice>) {
+        for session in self.kept.cards.values().filter(|card| card.stand != Stand::Settled) {
+            push(&mut self.dirty, &session.session);
+        }
+        loop {
+            // Everything that was told is taken in before anything is done about it.
+            while let Ok(notice) = notices.try_recv() {
+                self.take(notice);
+            }
+            self.ripen();
+            if let Some(session) = self.dirty.pop_front() {
+                if let Err(fault) = self.tend(&session).await {
+                    tracing::warn!(session.id = session, "a session could not be looked at: {fault}");
+                    self.later.push((Instant::now() + LOOK_AGAIN, session));
+                }
+                self.write_when_due();
+                continue;
+            }
+            self.write_when_due();
+            let wake = self.later.iter().map(|(at, _)| *at).min();
+            let wake = wake.or_else(|| self.is_unwritten.then(|| self.written + WRITE_EVERY));
+            let notice = match wake {
+                Some(at) => tokio::time::timeout_at(at.into(), notices.recv()).await,
+                None => Ok(notices.recv().await),
+            };
+            match notice {
+                Ok(Some(notice)) => self.take(notice),
+                Ok(None) => break,
+                Err(_) => {}
+            }
+        }
+        self.write();
+    }
+
+    fn ripen(&mut self) {
+        let now = Instant::now();
+        let (ripe, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = later;
+        for (_, session) in ripe {
+            push(&mut self.dirty, &session);
+        }
+    }
+
+    fn take(&mut self, notice: Notice) {
+        match notice {
+            Notice::Event(number, event) => {
+                let language = self.bot.settings.language;
+                if let Some(session) = event["session_id"].as_str() {
+                    let open = |card: &&mut Card| card.session == session && card.stand != Stand::Settled;
+                    for card in self.kept.cards.values_mut().filter(open) {
+                        outcome::note(language, card, &event);
+                    }
+                    push(&mut self.dirty, session);
+                }
+                self.kept.after = self.kept.after.max(number);
+                self.is_unwritten = true;
+            }
+            Notice::Look(session) => push(&mut self.dirty, &session),
+            Notice::Shown(mut card) => {
+                card.number = self.kept.number();
+                let key = format!("{}/shown/{}", card.session, card.message.as_deref().unwrap_or_default());
+                push(&mut self.dirty, &card.session);
+                self.kept.cards.insert(key, *card);
+                self.write();
+            }
+            Notice::Settled { message, outcome } => {
+                if let Some(key) = self.kept.by_message(&message)
+                    && let Some(card) = self.kept.cards.get_mut(&key)
+                {
+                    card.outcome = Some(outcome);
+                    push(&mut self.dirty, &card.session);
+                }
+            }
+        }
+    }
+
+    fn write_when_due(&mut self) {
+        if self.is_unwritten && self.written.elapsed() >= WRITE_EVERY {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        self.kept.tidy();
+        match self.file.write(&self.kept) {
+            Ok(()) => self.is_unwritten = false,
+            Err(fault) => tracing::error!("what the bot keeps could not be written: {fault}"),
+        }
+        self.written = Instant::now();
+    }
+
+    /// Brings a session's cards to how it stands.
+    async fn tend(&mut self, id: &str) -> Result<(), CallError> {
+        let standing = self.standing(id).await?;
+        let wanted = standing.wanted();
+        self.post_when_wanted(id, &standing, wanted.as_ref()).await?;
+        self.adopt_posted(id, wanted.as_ref()).await;
+        let newest = self.kept.newest_of(id);
+        let unsettled = self.kept.cards.iter().filter(|(_, card)| card.session == id && card.stand != Stand::Settled);
+        let keys: Vec<_> = unsettled.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            let is_newest = newest.as_ref() == Some(&key);
+            self.bring_up_to_date(&key, &standing, (wanted.as_ref(), is_newest)).await?;
+        }
+        Ok(())
+    }
+
+    async fn standing(&self, id: &str) -> Result<Standing, CallError> {
+        let session = self.bot.daemon.session(id).await?;
+        let plan = match session.plan_version {
+            Some(version) => Some(self.bot.daemon.plan(id, version).await?),
+            None => None,
+        };
+        let waits = self.bot.daemon.waiting(id).await?;
+        Ok(Standing { session, plan, waits })
+    }
+
+    /// Posts a card for what waits, once it has waited a little and nobody is at it.
+    async fn post_when_wanted(
+        &mut self,
+        id: &str,
+        standing: &Standing,
+        wanted: Option<&Wanted>,
+    ) -> Result<(), CallError> {
+        let Some(channel) = self.bot.settings.channel.clone() else { return Ok(()) };
+        let Some(wanted) = wanted else {
+            self.waits.remove(id);
+            return Ok(());
+        };
+        let stand = self.kept.cards.get(&wanted.key).map(|card| card.stand);
+        if stand.is_some_and(|stand| stand != Stand::Posting) || self.bot.is_at_work(id) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let since = match self.waits.get(id) {
+            Some((key, since)) if *key == wanted.key => *since,
+            _ => now,
+        };
+        self.waits.insert(id.to_owned(), (wanted.key.clone(), since));
+        if now < since + WAITS_BEFORE_POST && stand.is_none() {
+            self.later.push((since + WAITS_BEFORE_POST, id.to_owned()));
+            return Ok(());
+        }
+        self.waits.remove(id);
+        self.post(&channel, standing, wanted).await
+    }
+
+    async fn post(&mut self, channel: &str, standing: &Standing, wanted: &Wanted) -> Result<(), CallError> {
+        let posting = self.kept.cards.get(&wanted.key).cloned();
+        if let Some(message) = self.posted_already(channel, posting.as_ref()).await {
+            if let Some(card) = self.kept.cards.get_mut(&wanted.key) {
+                (card.message, card.stand) = (Some(message), Stand::Open);
+            }
+            self.write();
+            return Ok(());
+        }
+        let language = self.bot.settings.language;
+        let Some(plan) = &standing.plan else { return Ok(()) };
+        let asked = show::Asked { kind: wanted.kind, step: wanted.step.as_deref() };
+        let made = show::make(&self.bot, language, (plan, asked)).await?;
+        let number = posting.map_or_else(|| self.kept.number(), |card| card.number);
+        let mut card = made.card(channel, &standing.session.id, wanted.kind, wanted.version, wanted.step.clone());
+        card.number = number;
+        // Intent before effect: a bot that ends here finds the message again by its buttons.
+        self.kept.cards.insert(wanted.key.clone(), card.clone());
+        self.write();
+        let pings = if wanted.is_by_request(standing) { &[][..] } else { &self.bot.settings.allowed_users };
+        let mut body = card::body(&made.content, Some(&made.shown), &made.components, pings);
+        body["nonce"] = json!(calt_api::sha256(format!("{}/{number}", wanted.key).as_bytes())[..25]);
+        body["enforce_nonce"] = json!(true);
+        match self.bot.post(channel, &body, &made.shown.files).await {
+            Ok(message) => {
+                (card.message, card.stand) = (message["id"].as_str().map(str::to_owned), Stand::Open);
+            }
+            Err(fault) => {
+                tracing::error!("a card could not be posted: {fault}");
+                if !fault.is_final() {
+                    self.later.push((Instant::now() + LOOK_AGAIN, standing.session.id.clone()));
+                    return Ok(());
+                }
+                card.stand = Stand::Settled;
+            }
+        }
+        self.kept.cards.insert(wanted.key.clone(), card);
+        self.write();
+        Ok(())
+    }
+
+    /// Cards that were being posted when the bot ended, and are not asked any more: their messages are found, if they
+    /// came to be, and brought up to date like others.
+    async fn adopt_posted(&mut self, id: &str, wanted: Option<&Wanted>) {
+        let is_left = |(key, card): &(&String, &Card)| {
+            card.session == id && card.stand == Stand::Posting && wanted.is_none_or(|wanted| wanted.key != **key)
+        };
+        let left: Vec<_> =
+            self.kept.cards.iter().filter(is_left).map(|(key, card)| (key.clone(), card.clone())).collect();
+        for (key, mut card) in left {
+            card.message = self.posted_already(&card.channel, Some(&card)).await;
+            card.stand = if card.message.is_some() { Stand::Open } else { Stand::Settled };
+            self.kept.cards.insert(key, card);
+            self.write();
+        }
+    }
+
+    /// The message of a card that was being posted when the bot ended.
+    async fn posted_already(&self, channel: &str, posting: Option<&Card>) -> Option<String> {
+        let buttons = &posting?.buttons;
+        let messages = self.bot.messages(channel).await.ok()?;
+        let carries = |message: &&Value| {
+            let text = message["components"].to_string();
+            buttons.iter().any(|button| text.contains(button.as_str()))
+        };
+        messages.as_array()?.iter().find(carries)?["id"].as_str().map(str::to_owned)
+    }
+
+    /// Edits a card when it should say something else.
+    async fn bring_up_to_date(
+        &mut self,
+        key: &str,
+        standing: &Standing,
+        (wanted, is_newest): (Option<&Wanted>, bool),
+    ) -> Result<(), CallError> {
+        let Some(mut card) = self.kept.cards.get(key).cloned() else { return Ok(()) };
+        let Some(message) = card.message.clone() else { return Ok(()) };
+        let is_asked = wanted.is_some_and(|wanted| wanted.asks_the_same(&card));
+        if is_asked && card.outcome.is_none() {
+            return Ok(());
+        }
+        if card.outcome.is_none() && !self.is_long_unexplained(key, &card.session) {
+            return Ok(());
+        }
+        let language = self.bot.settings.language;
+        let mut content = card.outcome.clone().unwrap_or_else(|| outcome::no_longer_asked(language));
+        let is_over = matches!(standing.session.status.as_str(), "succeeded" | "cancelled");
+        let mut components = Vec::new();
+        if is_newest {
+            if let Some(progress) = outcome::progress(language, &standing.session, standing.plan.as_ref()) {
+                content.push('\n');
+                content.push_str(&progress);
+            }
+            components.extend(self.ready(&mut card, standing).await?);
+        }
+        let body = card::body(&content, None, &components, &[]);
+        let digest = calt_api::sha256(body.to_string().as_bytes());
+        let is_told = card.sent.as_ref() == Some(&digest);
+        let may_rest = card.stand == Stand::Decided && !is_over && components.is_empty();
+        if !is_told && may_rest {
+            let free_at = self.edited.get(key).map(|at| *at + PROGRESS_EVERY);
+            if let Some(at) = free_at.filter(|at| *at > Instant::now()) {
+                self.later.push((at, card.session.clone()));
+                return Ok(());
+            }
+        }
+        if !is_told {
+            match self.bot.edit(&card.channel, &message, &body).await {
+                Ok(_) => card.sent = Some(digest),
+                Err(fault) if fault.is_final() => card.stand = Stand::Settled,
+                Err(RestFault { .. }) => {
+                    self.later.push((Instant::now() + LOOK_AGAIN, card.session.clone()));
+                    return Ok(());
+                }
+            }
+            self.edited.insert(key.to_owned(), Instant::now());
+        }
+        if card.stand != Stand::Settled {
+            card.stand = if is_over || !is_newest { Stand::Settled } else { Stand::Decided };
+        }
+        if card.stand == Stand::Settled {
+            self.edited.remove(key);
+            self.unexplained.remove(key);
+        }
+        if self.kept.cards.get(key) != Some(&card) {
+            self.kept.cards.insert(key.to_owned(), card);
+            self.write();
+        }
+        Ok(())
+    }
+
+    /// A session is read as it is now, and its events come after: what became of a card is told a moment later.
+    fn is_long_unexplained(&mut self, key: &str, session: &str) -> bool {
+        let since = *self.unexplained.entry(key.to_owned()).or_insert_with(Instant::now);
+        let told_by = since + WAITS_FOR_REASON;
+        if Instant::now() >= told_by {
+            return true;
+        }
+        self.later.push((told_by, session.to_owned()));
+        false
+    }
+
+    /// A button for what only has to be executed, when nobody is at it.
+    async fn ready(&mut self, card: &mut Card, standing: &Standing) -> Result<Option<Value>, CallError> {
+        let id = &standing.session.id;
+        let Some(Next::ExecuteStep { step, .. }) = &standing.session.next else {
+            self.waits.remove(&format!("{id}/ready"));
+            return Ok(None);
+        };
+        if standing.waits.is_some() || self.bot.is_at_work(id) {
+            return Ok(None);
+        }
+        let now = Instant::now();
+        let waits = self.waits.entry(format!("{id}/ready")).or_insert_with(|| (step.clone(), now));
+        if waits.0 != *step {
+            *waits = (step.clone(), now);
+        }
+        let ripe_at = waits.1 + WAITS_BEFORE_POST;
+        if now < ripe_at {
+            self.later.push((ripe_at, id.clone()));
+            return Ok(None);
+        }
+        if card.ready.as_ref().is_none_or(|(known, _)| known != step) {
+            let button = show::execute_button(&self.bot, id, card.version, step).await?;
+            card.ready = Some((step.clone(), button));
+        }
+        let language = self.bot.settings.language;
+        let button = card.ready.as_ref().map(|(_, button)| {
+            card::row(&[card::button(Press::Execute, button, &card::label(language, Press::Execute, 1, 0))])
+        });
+        Ok(button)
+    }
+}
+
+impl Standing {
+    /// What a card should ask now.
+    fn wanted(&self) -> Option<Wanted> {
+        let waits = self.waits.as_ref()?;
+        let version = waits.plan_version?;
+        let kind = match waits.waits_for.as_str() {
+            "plan_approval" => Kind::Plan,
+            "step_approval" if waits.risk.as_deref() == Some("high") => Kind::Step,
+            "step_approval" => Kind::Steps,
+            "risk_confirmation" => Kind::Risk,
+            "new_plan" => Kind::Failure,
+            _ => return None,
+        };
+        let step = waits.step_id.clone();
+        let key = format!("{}/{kind:?}/{version}/{}", waits.session_id, step.as_deref().unwrap_or_default());
+        Some(Wanted { key, kind, version, step })
+    }
+}
+
+impl Wanted {
+    /// Whether a card, posted or shown on demand, asks just this.
+    fn asks_the_same(&self, card: &Card) -> bool {
+        let same_step = match card.kind {
+            Kind::Steps => self.step.as_ref().is_some_and(|step| card.steps.contains(step)),
+            Kind::Step | Kind::Risk => self.step == card.step && self.step.is_some(),
+            Kind::Plan | Kind::Failure => true,
+        };
+        let same_kind = card.kind == self.kind
+            || matches!((card.kind, self.kind), (Kind::Step, Kind::Steps) | (Kind::Steps, Kind::Step));
+        same_kind && card.version == self.version && same_step
+    }
+
+    /// After a no by a person nobody has to hurry: whoever proposed hands in another plan.
+    fn is_by_request(&self, standing: &Standing) -> bool {
+        let steps = standing.plan.iter().flat_map(|plan| &plan.steps);
+        self.kind == Kind::Failure && !steps.into_iter().any(|step| step.status == "failed")
+    }
+}
+
+fn push(dirty: &mut VecDeque<String>, session: &str) {
+    if !dirty.iter().any(|known| known == session) {
+        dirty.push_back(session.to_owned());
+    }
+}

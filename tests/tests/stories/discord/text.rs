@@ -1,0 +1,116 @@
+//! Text of others: it breaks out of nothing, pings nobody, hides nothing, is never cut silently, and tells no secret.
+
+use serde_json::json;
+
+use super::guild::Guild;
+use crate::{apply, look, plan, preview, read};
+
+#[test]
+fn a_long_diff_comes_whole_as_a_file() {
+    let guild = Guild::start();
+    let lines: Vec<_> =
+        (0..1_400).map(|number| format!("line {number} of a file that is long enough to matter\n")).collect();
+    let lines = lines.concat();
+    assert!(lines.len() > 60 * 1024);
+    let (session, card) =
+        guild.proposed(&plan(1, &[preview("p", "long.txt", &lines), apply("w", "long.txt", &lines, "p")]));
+    assert!(
+        card.files["plan-v1.txt"].len() > 120 * 1024 && card.text().contains("more lines"),
+        "{:?}",
+        card.files.keys()
+    );
+    guild.ann().click(&card, "Approve");
+    let diff = guild.discord.message("+line 1399 of a file");
+    let file = String::from_utf8(diff.files.values().next().unwrap().clone()).unwrap();
+    assert_eq!(file.lines().filter(|line| line.starts_with("+line ")).count(), 1_400);
+    let shown = diff.body["embeds"][0]["description"].as_str().unwrap();
+    assert!(shown.contains("more lines; the whole of it is in the file"), "{shown}");
+    guild.ann().click(&diff, "Approve");
+    guild.reaches(&session, "succeeded");
+    let decision = &guild.events("step_approved").last().unwrap()["facts"]["decision"].clone();
+    assert_eq!(decision["view_cut"], false);
+    // The digest stands for the bytes that were shown.
+    assert_eq!(decision["view_digest"], calt_api::sha256(file.as_bytes()).as_str());
+}
+
+#[test]
+fn japanese_is_spoken_to_who_reads_it() {
+    let guild = Guild::with(&[("CALT_DISCORD_LANGUAGE", "ja")]);
+    let mut step = look("調べる".len().to_string().as_str());
+    step["title"] = json!("一覧を見る");
+    let mut proposed = plan(1, &[step]);
+    proposed["title"] = json!("議事録を調べる");
+    let session = guild.world.agent().propose(&proposed);
+    let card = guild.card_of(&session, "承認");
+    assert!(
+        card.content().contains("プランが確認を待っています") && card.text().contains("議事録を調べる"),
+        "{}",
+        card.text()
+    );
+    let reader = guild.discord.user(super::guild::ANN).reading("ja");
+    let form = reader.click(&card, "却下");
+    assert_eq!(form.first().1["title"], "却下");
+    reader.click(&card, "承認");
+    guild.says(&card, "承認: `ann` が Discord で");
+    guild.says(&card, "🏁 完了");
+    assert_eq!(guild.events("plan_approved")[0]["facts"]["decision"]["locale"], "ja");
+    let again = reader.slash("step_approve", &json!({"session_id": session.id, "step_id": "nope"})).text();
+    assert!(again.contains("ステップ `nope` はありません"), "{again}");
+    // Who reads English is answered in English, beside Japanese cards.
+    assert!(guild.ann().slash("inbox", &json!({})).text().contains("Nothing waits"));
+    assert!(reader.slash("inbox", &json!({})).text().contains("待ちはありません"));
+}
+
+#[test]
+fn hostile_text_stays_where_it_is() {
+    let guild = Guild::start();
+    let hostile = "```\n@everyone <@100000000000000002> <@&5> [click](https://evil.example)\n# big `tick` ````x\u{202e}gpj.exe\u{200b}\u{1b}[31m || spoiler || @here";
+    let mut step = look("a");
+    step["title"] = json!(hostile);
+    step["expected_observation"] = json!(hostile);
+    let mut proposed = plan(1, &[step, preview("p", "x.txt", hostile), apply("w", "x.txt", hostile, "p")]);
+    proposed["title"] = json!(hostile);
+    let (session, card) = guild.proposed(&proposed);
+    guild.ann().click(&card, "Approve");
+    let diff = guild.discord.message("+@everyone");
+    let form = guild.ann().click(&diff, "Reject");
+    guild.ann().fills_in(&diff, &form, hostile);
+    guild.says(&diff, "Rejected by");
+    let told = guild.ann().slash("logs_search", &json!({"query": "everyone", "session_id": session.id})).told();
+    let mut texts: Vec<_> = guild.discord.messages();
+    texts.push(told);
+    for message in &texts {
+        let description = message.body["embeds"][0]["description"].as_str().unwrap_or_default();
+        // One block, and nothing of others outside of it.
+        let outside: String = description.split("```").step_by(2).collect();
+        assert!(description.matches("```").count() <= 2 && !outside.contains('@'), "{description}");
+        let text = message.text();
+        for hidden in ['\u{202e}', '\u{200b}', '\u{1b}'] {
+            assert!(!text.contains(hidden), "{text:?}");
+        }
+        // Of the line above the card, only the bot's own pings are outside of marks.
+        let outside: String = message.content().split('`').step_by(2).collect();
+        assert!(!outside.contains("@everyone") && !outside.contains("@here") && !outside.contains("<@&"), "{outside}");
+    }
+    assert!(texts.iter().any(|message| message.text().contains("\\u{202e}gpj.exe")));
+}
+
+#[test]
+fn a_secret_in_a_file_reaches_no_request() {
+    let guild = Guild::start();
+    let secret = "ghp_0123456789abcdefghijABCDEFGHIJ456789";
+    let content = format!("github_token = {secret}\npassword: hunter2-and-more\n");
+    let steps = [preview("p", "conf.ini", &content), apply("w", "conf.ini", &content, "p"), read("r", "conf.ini")];
+    let (session, card) = guild.proposed(&plan(1, &steps));
+    guild.ann().click(&card, "Approve");
+    let diff = guild.discord.message("+github_token");
+    guild.ann().click(&diff, "Approve");
+    guild.reaches(&session, "succeeded");
+    let shown = guild.ann().slash("logs_search", &json!({"query": "token", "session_id": session.id})).text();
+    assert!(shown.contains("REDACTED"), "{shown}");
+    guild.ann().slash("step_approve", &json!({"session_id": session.id, "step_id": "r"})).told();
+    let written = std::fs::read_to_string(guild.world.workspace(&session.id).join("conf.ini")).unwrap();
+    assert_eq!(written, content);
+    let relay = guild.environment().into_iter().find(|(name, _)| name == "CALT_DAEMON_TOKEN").unwrap().1;
+    guild.discord.holds_nothing_of(&[secret, "hunter2", &relay, calt_tests::discord::BOT_TOKEN]);
+}
