@@ -26,12 +26,14 @@ fn count(world: &World, sql: &str) -> i64 {
 #[test]
 fn doctor_makes_every_call_and_leaves_nothing_that_waits() {
     let world = World::start();
-    let before = count(&world, "SELECT COUNT(*) FROM events");
+    // The end of a session has a checkpoint signed, sooner or later.
+    let events = "SELECT COUNT(*) FROM events WHERE event_type <> 'checkpoint_signed'";
+    let before = count(&world, events);
     let report = doctor(&world, &[]);
     assert_eq!(lines(&report, "API calls", "FAIL"), [""; 0], "{report}");
     let passed = lines(&report, "API calls", "PASS");
     assert!(passed.len() == 1 && passed[0].ends_with("calls answer as they should"), "{passed:?}");
-    assert_eq!(count(&world, "SELECT COUNT(*) FROM events") - before, 3, "a probe is made, planned and stopped");
+    assert_eq!(count(&world, events) - before, 3, "a probe is made, planned and stopped");
 
     let owner = world.owner();
     let ids = |path: &str| owner.get(path).expect(200).json()["items"].as_array().unwrap().len();
