@@ -141,12 +141,14 @@ impl Repository {
         Ok(self.git(&["write-tree"], b"")?.trim().to_owned())
     }
 
-    /// The files of a tree: name and blob.
-    pub(crate) fn files(&self, tree: &str) -> Result<Vec<(String, String)>, Fault> {
+    /// The files of a tree: name, mode and blob.
+    pub(crate) fn files(&self, tree: &str) -> Result<Vec<(String, (String, String))>, Fault> {
         let listed = self.git(&["ls-tree", "-r", "-z", "--full-tree", tree], b"")?;
         let file = |entry: &str| {
             let (about, name) = entry.split_once('\t')?;
-            Some((name.to_owned(), about.split(' ').nth(2)?.to_owned()))
+            let mut about = about.split(' ');
+            let (mode, blob) = (about.next()?.to_owned(), about.nth(1)?.to_owned());
+            Some((name.to_owned(), (mode, blob)))
         };
         Ok(listed.split_terminator('\0').filter_map(file).collect())
     }

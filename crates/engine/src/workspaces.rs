@@ -253,6 +253,14 @@ impl Drop for Copying<'_> {
 fn found(path: &Path, kind: WorkspaceKind, kept: &[PathBuf]) -> Result<DirectoryFact, String> {
     let home: Vec<PathBuf> = std::env::var_os("HOME").map(PathBuf::from).into_iter().collect();
     let directory = find_directory(path, kept, &home)?;
+    let found = Path::new(&directory.path);
+    let has = |name: &str| found.join(name).exists();
+    // What lies there are hooks and settings: programs that git runs as whoever works in the repository.
+    let is_gits =
+        found.components().any(|part| part.as_os_str() == ".git") || (has("HEAD") && has("objects") && has("refs"));
+    if kind == WorkspaceKind::Attach && is_gits {
+        return Err("it is git's own directory of a repository".to_owned());
+    }
     if kind == WorkspaceKind::Snapshot {
         let (opened, _) = open_directory(&directory).map_err(|fault| fault.to_string())?;
         check_repository(&opened)?;

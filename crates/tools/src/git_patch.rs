@@ -40,9 +40,14 @@ pub(crate) struct Side<'f> {
     pub(crate) mode: u32,
 }
 
+/// A regular file's mode: git knows only whether its owner may execute it.
+pub(crate) const fn git_mode(mode: u32) -> &'static str {
+    if mode & 0o100 == 0 { "100644" } else { "100755" }
+}
+
 impl<'f> Side<'f> {
     fn git_mode(&self) -> &'static str {
-        if self.mode & 0o100 == 0 { "100644" } else { "100755" }
+        git_mode(self.mode)
     }
 
     fn text(&self) -> Option<&'f str> {

@@ -36,6 +36,8 @@ pub struct SinceFile {
     pub old: Option<Digest>,
     /// SHA-256 of its bytes now; `None` when there is no file.
     pub new: Option<Digest>,
+    /// Its mode now, as git writes it; `None` when there is no file.
+    pub new_mode: Option<&'static str>,
 }
 
 /// What replaces secrets in a text.
@@ -90,7 +92,9 @@ impl Workspace {
                 since.too_long = true;
                 return since;
             }
+            let new_mode = new.as_ref().map(|(_, mode)| git_patch::git_mode(*mode));
             since.files.push(SinceFile {
+                new_mode,
                 path: now.to_owned(),
                 from: file.from.as_ref().map(|_| file.path.clone()),
                 old: file.becomes.as_ref().map(|content| content.sha256),

@@ -381,9 +381,19 @@ fn a_commit_leads_back_to_its_record_and_a_forged_one_does_not() {
     let found = work.calt(&["record", "find", &other_tree]);
     assert_eq!(found.code, 6, "{}{}", found.stdout, found.stderr);
     assert!(found.stdout.contains("`src/a.txt` is not as the session wrote it"), "{}", found.stdout);
+    // The same bytes as a link, or as a program.
+    for mode in ["120000", "100755"] {
+        git_well(&work.repository, &["read-tree", commit], b"");
+        let blob = git_well(&work.repository, &["rev-parse", &format!("{commit}:src/a.txt")], b"");
+        git_well(&work.repository, &["update-index", "--cacheinfo", &format!("{mode},{},src/a.txt", blob.trim())], b"");
+        let tree = git_well(&work.repository, &["write-tree"], b"");
+        let found = work.calt(&["record", "find", &made(tree.trim(), &message)]);
+        assert_eq!(found.code, 6, "{mode}: {}{}", found.stdout, found.stderr);
+    }
     let tree = format!("{commit}^{{tree}}");
     for (from, to, expected) in [
         ("Calt-Approved-by: owner", "Calt-Approved-by: mallory", "mallory approved nothing"),
+        ("Calt-Approved-by: owner\n", "", "names nobody"),
         ("Calt-Plan: v1 ", "Calt-Plan: v1 0", "another digest"),
         ("Calt-Record: ", "Calt-Record: 0", "no checkpoint"),
     ] {

@@ -66,6 +66,9 @@ async fn of_the_record(context: &Context, client: &Client, trailers: &Trailers) 
     if signed["root"] != trailers.root || trailers.event > trailers.size {
         differs.push(t!("no checkpoint over {size} events has this root", size = trailers.size));
     }
+    if trailers.approved_by.is_empty() {
+        differs.push(t!("it names nobody who approved it"));
+    }
     let approved = approvals(context, client, &trailers.session).await?;
     for name in trailers.approved_by.iter().filter(|name| !approved.contains(name)) {
         differs.push(t!("{name} approved nothing in this session", name = name));

@@ -232,13 +232,15 @@ fn same_as_written(repository: &Repository, tree: &str, diff: &Value) -> Result<
 
 /// Files of a diff that are not so in a tree.
 pub(crate) fn unlike(repository: &Repository, tree: &str, diff: &Value) -> Result<Vec<String>, Fault> {
-    let files: BTreeMap<String, String> = repository.files(tree)?.into_iter().collect();
+    let files: BTreeMap<String, (String, String)> = repository.files(tree)?.into_iter().collect();
     let mut unlike = Vec::new();
     for file in render::items(&diff["files"]) {
         let path = render::word(&file["path"]);
-        let there = files.get(&path).map(|blob| repository.sha256(blob)).transpose()?;
+        let there = files.get(&path);
+        let sha256 = there.map(|(_, blob)| repository.sha256(blob)).transpose()?;
+        let mode = there.map(|(mode, _)| mode.as_str());
         let left = file["from"].as_str().is_some_and(|from| files.contains_key(from));
-        if there.as_deref() != file["new_sha256"].as_str() || left {
+        if sha256.as_deref() != file["new_sha256"].as_str() || mode != file["new_mode"].as_str() || left {
             unlike.push(path);
         }
     }

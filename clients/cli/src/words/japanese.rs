@@ -187,6 +187,7 @@ const AROUND: &[(&str, &str)] = &[
         "no checkpoint over {size} events has this root",
         "{size} 件のイベントのチェックポイントに、このルートのものはありません",
     ),
+    ("it names nobody who approved it", "承認した人の名前がありません"),
     ("{name} approved nothing in this session", "{name} はこのセッションで何も承認していません"),
     (
         "the commit has {count} parents, and one landed has one",

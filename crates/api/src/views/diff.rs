@@ -37,6 +37,8 @@ pub struct DiffFileView {
     pub old_sha256: Option<String>,
     /// SHA-256 of its bytes now; `null` when there is no file.
     pub new_sha256: Option<String>,
+    /// Its mode now, as git writes it: `100644` or `100755`; `null` when there is no file.
+    pub new_mode: Option<String>,
     /// Whether somebody else wrote to it between two of calt's writes; that is in the patch too.
     pub others_wrote: bool,
 }

@@ -72,5 +72,6 @@ fn shown_file(file: SinceFile, others_wrote: &BTreeSet<String>) -> DiffFileView 
         from: file.from,
         old_sha256: file.old.map(|digest| digest.to_string()),
         new_sha256: file.new.map(|digest| digest.to_string()),
+        new_mode: file.new_mode.map(str::to_owned),
     }
 }
