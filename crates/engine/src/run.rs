@@ -23,6 +23,8 @@ use crate::place::Place;
 use crate::verify;
 
 /// How long after a failed attempt the end of a run is put to the log again.
+/// The JSON pointer of a write's diff.
+const DIFF: &str = "/diff";
 const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Room an event's payload needs around an output, in bytes.
 const PAYLOAD_FRAME_BYTES: usize = 2 * 1024;
@@ -260,15 +262,36 @@ impl Engine {
         let result = calt_tools::run(permit, self.toolkit(), &work.inputs, &workspace, &room, &limits);
         pass(Moment::ToolDone);
         let artifact = Files::artifact_name(run, &work.step.id);
+        let mask = |text: &str| self.inner.masker.mask_text(text).into_owned();
+        let shown = result.as_ref().ok().and_then(|output| output.masked_diff(&mask));
         let result = result.and_then(|output| holds(work, &workspace, &artifact, output));
         match result {
-            Ok(output) => self.succeeded(run, work, output, started),
-            Err(failure) => self.failed(failure, started.elapsed()),
+            Ok(output) => self.succeeded(run, work, (output, shown), started),
+            Err(mut failure) => {
+                if let (Some(output), Some(shown)) = (&mut failure.output, shown) {
+                    output["diff"] = Value::String(shown);
+                }
+                self.failed(failure, started.elapsed())
+            }
         }
     }
 
-    fn succeeded(&self, run: RunId, work: &Work, output: ToolOutput, started: Instant) -> RunEnd {
-        let masked = self.inner.masker.mask_json(output.output);
+    fn succeeded(
+        &self,
+        run: RunId,
+        work: &Work,
+        (mut output, shown): (ToolOutput, Option<String>),
+        started: Instant,
+    ) -> RunEnd {
+        let shown = shown.filter(|shown| output.output["diff"] != **shown);
+        let is_diff_masked = shown.is_some();
+        if let Some(shown) = shown {
+            output.output["diff"] = Value::String(shown);
+        }
+        let mut masked = self.inner.masker.mask_json(output.output);
+        if is_diff_masked && !masked.pointers.iter().any(|pointer| pointer == DIFF) {
+            masked.pointers.push(DIFF.to_owned());
+        }
         let bytes = output_bytes(&masked.value);
         let durability = if bytes.len() + PAYLOAD_FRAME_BYTES <= PAYLOAD_BYTES_MAX {
             Durability::RepeatsOutput

@@ -8,9 +8,12 @@ use calt_core::toolbox::Effect;
 use serde_json::Value;
 
 use crate::catalog::{AnyTool, Use};
+use crate::change::PlannedFile;
+use crate::diff;
 use crate::failure::{FailureCode, ToolFailure};
 use crate::limits::Limits;
 use crate::room::RunRoom;
+use crate::since::Mask;
 use crate::toolkit::Toolkit;
 use crate::workspace::Workspace;
 
@@ -31,6 +34,24 @@ pub struct ToolOutput {
     pub applied: Vec<FileChange>,
     /// What the approver should know though it went well.
     pub warnings: Vec<String>,
+    /// The files of a write, with their bytes before and afterwards.
+    pub(crate) written: Vec<PlannedFile>,
+}
+
+impl ToolOutput {
+    /// The diff of a write as others may see it; `None` of everything else. Each file is masked before it is
+    /// compared: what makes a line secret may stand outside of what a diff shows.
+    pub fn masked_diff(&self, mask: Mask<'_>) -> Option<String> {
+        let masked =
+            |bytes: &[u8]| std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |text| mask(text).into_bytes());
+        let files = self.written.iter().map(|file| PlannedFile {
+            old_bytes: masked(&file.old_bytes),
+            new_bytes: masked(&file.new_bytes),
+            ..file.clone()
+        });
+        let files: Vec<PlannedFile> = files.collect();
+        (!files.is_empty()).then(|| diff::unified(&files).0)
+    }
 }
 
 /// Runs an approved step once. The permit is spent, whatever comes of it.

@@ -124,3 +124,30 @@ fn an_approver_is_told_that_a_mask_hides_something() {
     let ran = world.calt(&["plan", "show", &session.id]);
     assert!(ran.stdout.contains("parts of `/content` are masked"), "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn a_secret_whose_beginning_a_diff_does_not_show_is_masked_in_it_all_the_same() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let session = ada.session();
+    let line =
+        |number: usize| format!("{}{number:02}", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7".repeat(1));
+    let key = |middle: &str| {
+        let lines: Vec<String> =
+            (0..20).map(|number| if number == 10 { middle.to_owned() } else { line(number) }).collect();
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+    };
+    std::fs::write(world.workspace(&session.id).join("key.pem"), key(&line(10))).unwrap();
+    let changed = key("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDz99");
+    let steps = [crate::preview("p", "key.pem", &changed), crate::apply("a", "key.pem", &changed, "p")];
+    ada.import(&session, &plan(1, &steps)).expect(200);
+    ada.approve_plan(&session, 1).expect(200);
+    for step in ["p", "a"] {
+        let ran = ada.carry_out(&session, step);
+        let text = ran.to_string();
+        assert!(!text.contains("ggSjAgEAAoIBAQ"), "{text}");
+    }
+    let events = ada.get(&format!("/api/v1/sessions/{}/events?limit=500", session.id)).expect(200).text();
+    assert!(!events.contains("ggSjAgEAAoIBAQ"), "{events}");
+    assert_eq!(std::fs::read_to_string(world.workspace(&session.id).join("key.pem")).unwrap(), changed);
+}

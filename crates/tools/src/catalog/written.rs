@@ -159,7 +159,8 @@ fn output(planned: &[PlannedFile], applied: bool) -> ToolOutput {
         applied,
     };
     let not_whole = if whole { Vec::new() } else { vec!["/diff".to_owned()] };
-    ToolOutput { output: output_value(&output), observation: diff, not_whole, ..ToolOutput::default() }
+    let written = planned.to_vec();
+    ToolOutput { output: output_value(&output), observation: diff, not_whole, written, ..ToolOutput::default() }
 }
 
 impl FileOutput {
