@@ -3,6 +3,7 @@
 //! Nothing here touches the working tree, the index, hooks or configuration: objects and one new name are all that
 //! is written.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -68,6 +69,12 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A file of a tree, as git has it.
+pub(crate) struct TreeFile {
+    pub(crate) mode: String,
+    pub(crate) blob: String,
 }
 
 /// A commit's message and place.
@@ -141,14 +148,14 @@ impl Repository {
         Ok(self.git(&["write-tree"], b"")?.trim().to_owned())
     }
 
-    /// The files of a tree: name, mode and blob.
-    pub(crate) fn files(&self, tree: &str) -> Result<Vec<(String, (String, String))>, Fault> {
+    /// The files of a tree, by name.
+    pub(crate) fn files(&self, tree: &str) -> Result<BTreeMap<String, TreeFile>, Fault> {
         let listed = self.git(&["ls-tree", "-r", "-z", "--full-tree", tree], b"")?;
         let file = |entry: &str| {
             let (about, name) = entry.split_once('\t')?;
             let mut about = about.split(' ');
             let (mode, blob) = (about.next()?.to_owned(), about.nth(1)?.to_owned());
-            Some((name.to_owned(), (mode, blob)))
+            Some((name.to_owned(), TreeFile { mode, blob }))
         };
         Ok(listed.split_terminator('\0').filter_map(file).collect())
     }

@@ -1,6 +1,6 @@
 //! `calt land`: what a session wrote, onto the repository it began from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -232,13 +232,13 @@ fn same_as_written(repository: &Repository, tree: &str, diff: &Value) -> Result<
 
 /// Files of a diff that are not so in a tree.
 pub(crate) fn unlike(repository: &Repository, tree: &str, diff: &Value) -> Result<Vec<String>, Fault> {
-    let files: BTreeMap<String, (String, String)> = repository.files(tree)?.into_iter().collect();
+    let files = repository.files(tree)?;
     let mut unlike = Vec::new();
     for file in render::items(&diff["files"]) {
         let path = render::word(&file["path"]);
         let there = files.get(&path);
-        let sha256 = there.map(|(_, blob)| repository.sha256(blob)).transpose()?;
-        let mode = there.map(|(mode, _)| mode.as_str());
+        let sha256 = there.map(|file| repository.sha256(&file.blob)).transpose()?;
+        let mode = there.map(|file| file.mode.as_str());
         let left = file["from"].as_str().is_some_and(|from| files.contains_key(from));
         if sha256.as_deref() != file["new_sha256"].as_str() || mode != file["new_mode"].as_str() || left {
             unlike.push(path);
