@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
 use crate::applies::FILES_BY_YES_MAX;
 use crate::fault::Fault;
+use crate::table::broken;
 use crate::words::t;
 
 /// What a person answered to a look.
@@ -82,14 +83,17 @@ impl Terminal {
         let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
         let (answers, otherwise) = match yes {
             Yes::Word if is_enter_yes => {
-                (t!("[y]es, [n]o, [d]etails, [s]kip (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
+                (t!("[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
             }
-            Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip: "), t!("Please answer y, n, d or s.\n")),
+            Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip a step: "), t!("Please answer y, n, d or s.\n")),
             Yes::Number(files) => (
-                t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip: ", files = files),
+                t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip a step: ", files = files),
                 t!("To approve, type the number of files, {files}; otherwise n, d or s.\n", files = files),
             ),
         };
+        let what_each_does = t!(
+            "n: nothing of it runs, and you say why. d: every detail of each step. s: one step is left out, with what needs it, and the rest goes on.\n"
+        );
         loop {
             let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
@@ -98,7 +102,7 @@ impl Terminal {
                 "s" | "skip" | "飛ばす" => return Ok(Some(Answer::Skip)),
                 "" if is_enter_yes => return Ok(Some(Answer::Yes)),
                 said if yes.is(said) => return Ok(Some(Answer::Yes)),
-                _ => talk(&otherwise),
+                _ => talk(&broken(&(otherwise.clone() + &what_each_does))),
             }
         }
     }
@@ -143,7 +147,7 @@ impl Terminal {
     /// Reads on a thread of its own, so that Ctrl-C is heard while it waits.
     async fn line(self, question: &str) -> Result<Option<String>, Fault> {
         self.forget_early_keys();
-        talk(question);
+        talk(&broken(question));
         let (sender, receiver) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || sender.send(self.read_line()));
         let line = receiver.await.map_err(|_| Fault::Bug(t!("the terminal could not be read")))?;
