@@ -40,7 +40,7 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
         // What stopped it comes last, with its way on.
         return Ok(());
     }
-    if shown["workspace"]["kind"] == "snapshot" {
+    if shown["workspace"]["kind"] == "snapshot" && events.iter().any(|event| !render::written(event).is_empty()) {
         // The copy is not where anybody works: what was written still has to get there.
         let command = command(format!("calt land {session} --repo DIR"));
         context.talk(&t!("Land: {command}\n", command = command));
