@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::diff;
 use crate::look::id;
 use crate::render::{self, Place, Sheet};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// Most files that a plain yes writes; for more their number is typed.
 pub(crate) const FILES_BY_YES_MAX: usize = 5;
@@ -91,6 +91,7 @@ pub(crate) fn steps(details: &[Value]) -> String {
         }
     }
     text.push_str(&shown(&previewed));
+    text.push_str(&refusals(details));
     text.push_str(&isolation(details));
     text
 }
@@ -104,6 +105,22 @@ pub(crate) fn isolation(covered: &[Value]) -> String {
         }
         None => String::new(),
     }
+}
+
+/// Which of these steps are refused when they run, as they stand: a yes would not change that.
+pub(crate) fn refusals(steps: &[Value]) -> String {
+    let refused: Vec<&Value> = steps.iter().filter(|step| is_refused(step)).collect();
+    match refused.as_slice() {
+        [] => String::new(),
+        [only] => t!("\n! As it stands, step {step} will be refused when it runs.\n", step = id(only)),
+        some => {
+            t!("\n! As they stand, steps {steps} will be refused when they run.\n", steps = ids(some.iter().copied()))
+        }
+    }
+}
+
+fn is_refused(step: &Value) -> bool {
+    render::items(&step["remarks"]).iter().any(daemon::says_refusal)
 }
 
 /// Ids, for a question.

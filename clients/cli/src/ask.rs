@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 
 use crate::applies::FILES_BY_YES_MAX;
 use crate::fault::Fault;
+use crate::table::broken;
 use crate::words::t;
 
 /// What a person answered to a look.
@@ -82,23 +83,27 @@ impl Terminal {
         let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
         let (answers, otherwise) = match yes {
             Yes::Word if is_enter_yes => {
-                (t!("[y]es, [n]o, [d]etails, [s]kip (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
+                (t!("[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
             }
-            Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip: "), t!("Please answer y, n, d or s.\n")),
+            Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip a step: "), t!("Please answer y, n, d or s.\n")),
             Yes::Number(files) => (
-                t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip: ", files = files),
+                t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip a step: ", files = files),
                 t!("To approve, type the number of files, {files}; otherwise n, d or s.\n", files = files),
             ),
         };
+        let what_each_does = t!(
+            "n: nothing of it runs, and you say why. d: every detail of each step. s: one step is left out, with what needs it, and the rest goes on.\n"
+        );
+        let mut said_before = String::new();
         loop {
-            let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
+            let Some(line) = self.line(&format!("{said_before}{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "n" | "no" | "いいえ" => return Ok(Some(Answer::No)),
                 "d" | "details" | "詳細" => return Ok(Some(Answer::Details)),
                 "s" | "skip" | "飛ばす" => return Ok(Some(Answer::Skip)),
                 "" if is_enter_yes => return Ok(Some(Answer::Yes)),
                 said if yes.is(said) => return Ok(Some(Answer::Yes)),
-                _ => talk(&otherwise),
+                _ => said_before = format!("{otherwise}{what_each_does}"),
             }
         }
     }
@@ -106,26 +111,28 @@ impl Terminal {
     /// Asks for a yes or n until one of them comes; `None` at the end of input.
     pub(crate) async fn agrees(self, question: &str, yes: Yes) -> Result<Option<bool>, Fault> {
         let Yes::Number(files) = yes else { return self.yes(question).await };
+        let mut said_before = String::new();
         loop {
             let answers = t!("type {files} to write {files} files, [n]o: ", files = files);
-            let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
+            let Some(line) = self.line(&format!("{said_before}{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "n" | "no" | "いいえ" => return Ok(Some(false)),
                 said if yes.is(said) => return Ok(Some(true)),
-                _ => talk(&t!("To approve, type the number of files, {files}; otherwise n.\n", files = files)),
+                _ => said_before = t!("To approve, type the number of files, {files}; otherwise n.\n", files = files),
             }
         }
     }
 
     /// Asks for yes or no; `None` at the end of input.
     pub(crate) async fn yes(self, question: &str) -> Result<Option<bool>, Fault> {
+        let mut said_before = String::new();
         loop {
             let answers = t!("[y]es, [n]o: ");
-            let Some(line) = self.line(&format!("{question}\n{answers}")).await? else { return Ok(None) };
+            let Some(line) = self.line(&format!("{said_before}{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
                 "y" | "yes" | "はい" => return Ok(Some(true)),
                 "n" | "no" | "いいえ" => return Ok(Some(false)),
-                _ => talk(&t!("Please answer y or n.\n")),
+                _ => said_before = t!("Please answer y or n.\n"),
             }
         }
     }
@@ -140,10 +147,11 @@ impl Terminal {
         }
     }
 
+    /// Asks, with what a wrong answer was told in one piece: whoever reads it may answer, for the question stands too.
     /// Reads on a thread of its own, so that Ctrl-C is heard while it waits.
     async fn line(self, question: &str) -> Result<Option<String>, Fault> {
         self.forget_early_keys();
-        talk(question);
+        talk(&broken(question));
         let (sender, receiver) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || sender.send(self.read_line()));
         let line = receiver.await.map_err(|_| Fault::Bug(t!("the terminal could not be read")))?;

@@ -12,6 +12,7 @@ mod inbox;
 mod land;
 mod list;
 mod logs;
+mod outcome;
 mod person;
 mod plan;
 mod quickstart;
@@ -86,6 +87,41 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// What to try instead of a plan file that is not there: the one beside it whose name is most like it, or a first plan.
+fn another_plan(missing: &Path) -> String {
+    let directory = missing.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let wanted = missing.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_plan = |path: &std::path::PathBuf| {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        ["yaml", "yml", "json"].contains(&ending.as_str()) && path.is_file()
+    };
+    let files = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let name = |path: &std::path::PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let closest = files.filter(is_plan).min_by_key(|path| (edits(&wanted, &name(path)), name(path)));
+    match closest {
+        Some(path) => {
+            let path = path.strip_prefix(".").unwrap_or(&path);
+            format!("calt plan check {}", hint::quoted(&path.display().to_string()))
+        }
+        None => "calt quickstart".to_owned(),
+    }
+}
+
+/// How many characters have to be put in, taken out or changed to make one name of another.
+fn edits(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, wanted) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
+        for (place, found) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(wanted != *found);
+            diagonal = row[place + 1];
+            row[place + 1] = changed.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row[other.len()]
+}
+
 /// Reads a plan file; `-` is standard input.
 fn read_plan(path: &Path) -> Result<PlanText, Fault> {
     use std::io::Read as _;
@@ -104,13 +140,10 @@ fn read_plan(path: &Path) -> Result<PlanText, Fault> {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let message = t!("plan `{name}` cannot be read: there is no such file", name = name);
-            let directory = path.parent().filter(|directory| directory.is_dir());
-            let hint = directory
-                .map_or_else(|| "ls".to_owned(), |it| format!("ls {}", hint::quoted(&it.display().to_string())));
-            return Err(Fault::Usage { message, hint: Some(hint) });
+            return Err(Fault::Usage { message, hint: Some(another_plan(path)) });
         }
         Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-            let hint = format!("ls {}", hint::quoted(&name));
+            let hint = another_plan(&path.join("plan.yaml"));
             return Err(Fault::Usage { message: t!("plan `{name}` is a directory", name = name), hint: Some(hint) });
         }
         Err(error) => return Err(unreadable(&error.to_string())),
@@ -124,5 +157,22 @@ fn read_plan(path: &Path) -> Result<PlanText, Fault> {
             let place = error.utf8_error().valid_up_to();
             Err(unreadable(&t!("it is not text in UTF-8 (byte {byte} is none)", byte = place + 1)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_is_not_there_leads_to_the_one_that_is_most_like_it() {
+        assert_eq!((edits("plan.yaml", "plna.yaml"), edits("", "ab"), edits("計画", "計算")), (2, 2, 1));
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("plna.yaml");
+        assert_eq!(another_plan(&missing), "calt quickstart");
+        for name in ["other.yaml", "plan.yaml", "plna.txt"] {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        assert_eq!(another_plan(&missing), format!("calt plan check {}/plan.yaml", directory.path().display()));
     }
 }

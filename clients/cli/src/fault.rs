@@ -5,6 +5,7 @@ use calt_api::code::EXIT_WORK_FAILED;
 use calt_api::{Code, Next, Problem};
 use serde_json::{Value, json};
 
+use crate::table::broken;
 use crate::words::{language, t};
 use crate::{hint, render};
 
@@ -133,13 +134,16 @@ impl Fault {
             | Self::Bug(_) => String::new(),
         };
         let message = self.said();
-        match self.hint() {
+        let said = match self.hint() {
             Some(hint) => {
                 let hint = calt_api::visible::visible_line(&hint);
-                before + &t!("error: {message}\nhint: {hint}\n", message = message, hint = hint)
+                t!("error: {message}\nhint: {hint}\n", message = message, hint = hint)
             }
-            None => before + &t!("error: {message}\n", message = message),
-        }
+            None => t!("error: {message}\n", message = message),
+        };
+        // A command is copied as it stands; only the sentence is broken.
+        let (sentence, rest) = said.split_once('\n').unwrap_or((&said, ""));
+        format!("{before}{}\n{rest}", broken(sentence))
     }
 
     /// The sentence alone, in the person's language.

@@ -39,6 +39,26 @@ impl Given {
     }
 }
 
+/// The command that was typed, to be typed again. A token stays out of it.
+pub(crate) fn again() -> String {
+    let words = std::env::args().skip(1).collect::<Vec<_>>();
+    again_of(&words)
+}
+
+fn again_of(words: &[String]) -> String {
+    let mut command = "calt".to_owned();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == "--token" {
+            words.next();
+        } else if !word.starts_with("--token=") {
+            command.push(' ');
+            command.push_str(&quoted(word));
+        }
+    }
+    command
+}
+
 /// The command that would lead on; `session` helps where the action does not name one.
 pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
     plain(next, session).map(|command| here(&command))
@@ -127,6 +147,12 @@ mod tests {
         assert_eq!(given.with("calt daemon --port 1"), "calt daemon --port 1 --data-root '/a b'");
         assert_eq!(given.with("ls ."), "ls .");
         assert_eq!(Given::default().with("calt inbox"), "calt inbox");
+    }
+
+    #[test]
+    fn a_command_that_is_to_be_typed_again_has_no_token() {
+        let words = ["--token", "calt_x", "person", "add", "a b", "--token=calt_y"].map(str::to_owned);
+        assert_eq!(again_of(&words), "calt person add 'a b'");
     }
 
     #[test]

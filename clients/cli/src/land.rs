@@ -87,8 +87,8 @@ pub(crate) struct Commit {
 }
 
 impl Repository {
-    /// The repository that holds a directory.
-    pub(crate) fn open(directory: &Path) -> Result<Self, Fault> {
+    /// The repository that holds a directory. `otherwise` is the command that names another one.
+    pub(crate) fn open(directory: &Path, otherwise: &str) -> Result<Self, Fault> {
         let cannot = |error: std::io::Error| Fault::Machine {
             message: t!("there is no place for a temporary index: {error}", error = error),
         };
@@ -99,7 +99,7 @@ impl Repository {
         if !found.status.success() {
             return Err(Fault::Usage {
                 message: t!("`{directory}` is in no git repository", directory = directory.display()),
-                hint: Some("calt land SESSION --repo DIR".to_owned()),
+                hint: Some(otherwise.to_owned()),
             });
         }
         let git_dir = found.stdout.strip_suffix(b"\n").unwrap_or(&found.stdout);

@@ -4,6 +4,7 @@
 //! error is talk; every refusal ends with the next command.
 #![forbid(unsafe_code)]
 
+mod about;
 mod applies;
 mod arguments;
 mod ask;

@@ -7,11 +7,12 @@ use calt_api::client::{Body, Client};
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
-use crate::applies::{self, ids, isolation, writes};
+use crate::about;
+use crate::applies::{self, ids, isolation, refusals, writes};
 use crate::ask::{Answer, Terminal, Yes};
 use crate::context::{Context, How};
 use crate::fault::Fault;
-use crate::render::{self, Sheet};
+use crate::render;
 use crate::words::t;
 
 /// How often a run in progress is looked at: soon at first, then less often, in milliseconds.
@@ -138,7 +139,8 @@ impl Run<'_> {
                 steps = ids(some)
             ),
         };
-        let shown = format!("{}{}", render::plan(plan), isolation(&covered));
+        let about = about::of(self.context, &self.client, plan).await?;
+        let shown = format!("{}{}{}", render::plan_of(plan, &about), refusals(&choices), isolation(&covered));
         let look = Look { shown, question, covered, choices, plan: Some(item(self.version, None, plan)) };
         match self.verdict(&look).await? {
             Verdict::Yes { how, left_out } => self.decide(&look, how, &left_out).await,
@@ -238,7 +240,7 @@ impl Run<'_> {
                 };
                 return Err(Fault::Gate {
                     message: t!(
-                        "{waiting} waits for a yes, and there is no terminal to ask on; on one, the same without `--yes` asks",
+                        "{waiting} waits for a yes, and there is no terminal to ask on: run it on one, or say yes unseen with `--yes`",
                         waiting = waiting
                     ),
                     hint: format!("{} --yes", self.again()),
@@ -260,7 +262,7 @@ impl Run<'_> {
                     return reason
                         .map_or_else(|| Err(Fault::no_answer(self.again())), |reason| Ok(Verdict::No { reason }));
                 }
-                Answer::Details => crate::ask::talk(&details(&look.choices)),
+                Answer::Details => crate::ask::talk(&look.choices.iter().map(render::details).collect::<String>()),
                 Answer::Skip => self.choose_to_leave_out(terminal, look, &mut left_out).await?,
             }
             if look.plan.is_none() && left_out.len() == look.choices.len() {
@@ -286,7 +288,7 @@ impl Run<'_> {
         } else if left_out.contains(&name) {
             crate::ask::talk(&t!("{step} is left out already.\n", step = name));
         } else {
-            crate::ask::talk(&t!("{step} will be left out.\n", step = name));
+            crate::ask::talk(&t!("{step} will be left out, with what needs it; the rest goes on.\n", step = name));
             left_out.push(name);
         }
         Ok(())
@@ -433,13 +435,4 @@ pub(crate) fn is_early(detail: &Value) -> bool {
 pub(crate) fn is_ready(detail: &Value) -> bool {
     let is_known = detail["gate"] == "recorded" || !writes(detail);
     detail["status"] == "pending" && detail["unresolved"].is_null() && is_known && detail["risk"] != "high"
-}
-
-fn details(steps: &[Value]) -> String {
-    let mut sheet = Sheet::default();
-    for step in steps {
-        let text = serde_json::to_string_pretty(step).unwrap_or_default();
-        sheet.line(calt_api::visible::visible(&text));
-    }
-    sheet.done()
 }

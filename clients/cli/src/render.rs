@@ -15,6 +15,26 @@ use crate::words::{self, daemon, t};
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
 
+/// The fields of a step that a look shows as they are, or that it is known by.
+const OF_A_LOOK: &[&str] = &[
+    "id",
+    "title",
+    "tool",
+    "risk",
+    "status",
+    "timeout_sec",
+    "inputs",
+    "meta",
+    "changed_since_preview",
+    "expected_observation",
+    "verify",
+    "preconditions",
+    "postconditions",
+    "remarks",
+    "session_id",
+    "plan_version",
+];
+
 /// Text that is put together line by line before it is shown.
 #[derive(Debug, Default)]
 pub(crate) struct Sheet(String);
@@ -23,6 +43,11 @@ impl Sheet {
     /// Adds one line.
     pub(crate) fn line(&mut self, line: impl Display) {
         let _ = writeln!(self.0, "{line}");
+    }
+
+    /// Adds words, which may be broken between them where the terminal is narrower.
+    pub(crate) fn prose(&mut self, before: &str, margin: usize, words: &str) {
+        self.0.push_str(&table::hanging(before, margin, words));
     }
 
     /// Adds text as it is.
@@ -122,11 +147,17 @@ pub(crate) fn time(value: &Value) -> String {
 
 /// A plan: its head, then every step with everything that will be used.
 pub(crate) fn plan(plan: &Value) -> String {
+    plan_of(plan, "")
+}
+
+/// The same, with what is known about it: who proposed it, for what and on what.
+pub(crate) fn plan_of(plan: &Value, about: &str) -> String {
     let mut sheet = Sheet::default();
-    sheet.line(t!("Plan v{version} — {title}", version = word(&plan["version"]), title = title(plan)));
+    sheet.prose("", 0, &t!("Plan v{version} — {title}", version = word(&plan["version"]), title = title(plan)));
+    sheet.add(about);
     for (name, field) in [(t!("goal"), "session_goal"), (t!("ref"), "ref"), (t!("digest"), "digest")] {
         if let Some(value) = plan[field].as_str() {
-            sheet.line(format_args!("{name}: {}", visible_line(value)));
+            sheet.prose("", 2, &format!("{name}: {}", visible_line(value)));
         }
     }
     if plan["approved"] == Value::Bool(true) {
@@ -135,26 +166,78 @@ pub(crate) fn plan(plan: &Value) -> String {
     if plan["superseded"] == Value::Bool(true) {
         sheet.line(t!("superseded: a newer version has taken its place"));
     }
-    for (place, step) in items(&plan["steps"]).iter().enumerate() {
-        sheet.add(&format!("\n{}. {}", place + 1, self::step(step)));
+    let steps = items(&plan["steps"]);
+    for (place, step) in steps.iter().enumerate() {
+        let before = previewed_by(step, &steps[..place]);
+        sheet.add(&format!("\n{}. {}", place + 1, step_after(step, before)));
     }
     sheet.done()
 }
 
+/// The earlier step whose preview a step applies.
+fn previewed_by<'p>(step: &Value, before: &'p [Value]) -> Option<&'p Value> {
+    let preview = step["inputs"]["preview"].as_str()?;
+    before.iter().find(|before| preview == format!("${{steps.{}.output}}", before["id"].as_str().unwrap_or_default()))
+}
+
 /// A step with everything that will be used; nothing is cut.
 pub(crate) fn step(step: &Value) -> String {
+    step_after(step, None)
+}
+
+/// The same below the step whose preview it applies: a long input that is the same in both is not said twice.
+fn step_after(step: &Value, preview: Option<&Value>) -> String {
     let mut sheet = step_head(step);
     // What stands in one line comes first: a path is read before what is written there.
     let (blocks, lines): (Vec<_>, Vec<_>) =
         step["inputs"].as_object().into_iter().flatten().partition(|(_, value)| is_block(value));
     for (name, value) in lines.into_iter().chain(blocks) {
-        field(&mut sheet, name, value);
+        match preview.filter(|preview| is_block(value) && preview["inputs"][name] == *value) {
+            Some(preview) => {
+                let same = t!("exactly as in step {step}", step = word(&preview["id"]));
+                field(&mut sheet, name, &Value::from(same));
+            }
+            None => field(&mut sheet, name, value),
+        }
     }
     if !step["meta"].is_null() {
         field(&mut sheet, "meta", &step["meta"]);
     }
     step_foot(&mut sheet, step);
     sheet.done()
+}
+
+/// All that is known of a step, line by line: as a look shows it, and what looks leave out.
+pub(crate) fn details(step: &Value) -> String {
+    let mut sheet = Sheet::default();
+    sheet.add(&format!("\n{}", self::step(step)));
+    for (name, value) in step.as_object().into_iter().flatten() {
+        if !OF_A_LOOK.contains(&name.as_str()) {
+            detail(&mut sheet, "   ", name, value);
+        }
+    }
+    sheet.done()
+}
+
+/// One field with all that is below it; what is empty says nothing.
+fn detail(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Array(items) if items.is_empty() => {}
+        Value::Object(fields) => {
+            sheet.line(format_args!("{before}{}:", visible_line(name)));
+            for (name, value) in fields {
+                detail(sheet, &format!("{before}  "), name, value);
+            }
+        }
+        Value::Array(items) if !is_block(value) => {
+            let words = items.iter().map(word).collect::<Vec<_>>().join(", ");
+            field_at(sheet, before, name, &Value::from(words));
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            field_at(sheet, before, name, value);
+        }
+    }
 }
 
 /// A step that applies what was previewed, without its inputs: the diff says all that will change.
@@ -170,7 +253,7 @@ fn title(of: &Value) -> String {
 
 fn step_head(step: &Value) -> Sheet {
     let mut sheet = Sheet::default();
-    sheet.line(format_args!("{} — {}", word(&step["id"]), title(step)));
+    sheet.prose("", 3, &format!("{} — {}", word(&step["id"]), title(step)));
     let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), word(&step["status"])];
     if let Some(seconds) = step["timeout_sec"].as_u64() {
         facts.push(t!("at most {seconds} s", seconds = seconds));
@@ -182,7 +265,7 @@ fn step_head(step: &Value) -> Sheet {
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
         facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
-    sheet.line(format_args!("   {}", facts.join(" · ")));
+    sheet.prose("   ", 3, &facts.join(" · "));
     sheet
 }
 
@@ -191,7 +274,7 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
         sheet.line(t!("   ! changed since the preview: {path}", path = word(path)));
     }
     if let Some(expected) = step["expected_observation"].as_str() {
-        field(sheet, &t!("expects"), &Value::from(expected));
+        said(sheet, &t!("expects"), expected);
     }
     if let Some(kind) = step["verify"]["type"].as_str() {
         let rule = format!("{kind} {}", step["verify"]["expr"].as_str().unwrap_or_default());
@@ -199,7 +282,7 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
     }
     for (title, name) in [(t!("before"), "preconditions"), (t!("after"), "postconditions")] {
         for condition in items(&step[name]) {
-            field(sheet, &title, condition);
+            said(sheet, &title, condition.as_str().unwrap_or_default());
         }
     }
     if let Some(decision) = step["approval"]["decision"].as_str() {
@@ -207,11 +290,20 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
         let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
         let (by, how, at) = (word(by), word(how), time(at));
         let said = t!("{decision} by {by} ({how}) at {at}", decision = decision, by = by, how = how, at = at) + &reason;
-        field(sheet, &t!("decision"), &Value::from(said));
+        self::said(sheet, &t!("decision"), &said);
     }
     for remark in items(&step["remarks"]) {
-        sheet.line(format_args!("   ! {}", daemon::remark(remark)));
+        sheet.prose("   ! ", 5, &daemon::remark(remark));
     }
+}
+
+/// A field that holds words, which may be broken between them.
+fn said(sheet: &mut Sheet, name: &str, words: &str) {
+    if is_block(&Value::from(words)) {
+        return field(sheet, name, &Value::from(words));
+    }
+    let before = format!("   {} ", padded(&format!("{name}:"), FIELD_COLUMNS - 1));
+    sheet.prose(&before, columns(&before), &visible_line(words));
 }
 
 fn field(sheet: &mut Sheet, name: &str, value: &Value) {
@@ -234,7 +326,7 @@ fn field_at(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
             }
         }
     } else {
-        sheet.line(format_args!("{before}{}{}", padded(&name, FIELD_COLUMNS), word(value)));
+        sheet.line(format_args!("{before}{} {}", padded(&name, FIELD_COLUMNS - 1), word(value)));
     }
 }
 
@@ -346,17 +438,24 @@ pub(crate) fn what_came_of(event: &Value) -> Option<String> {
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let reason = ["error", "reason"].iter().map(|name| &payload[*name]).find(|reason| reason.is_string());
     let reason = reason.map(|reason| daemon::failure(&payload["code"], reason));
-    let written = items(&event["facts"]["applied"]).iter().map(written_file);
-    let said: Vec<String> = reason.into_iter().chain(written).collect();
+    let said: Vec<String> = reason.into_iter().chain(written(event)).collect();
     (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// The files that the end of a run says were written, each in words.
+pub(crate) fn written(end: &Value) -> Vec<String> {
+    items(&end["facts"]["applied"]).iter().map(written_file).collect()
 }
 
 fn written_file(file: &Value) -> String {
     let path = word(&file["path"]);
-    if file["new_exists"] == Value::Bool(false) {
-        t!("removed {path}", path = path)
-    } else {
-        t!("wrote {path}", path = path)
+    match (file["new_exists"] == Value::Bool(false), file["from"].as_str()) {
+        (true, _) => t!("removed {path}", path = path),
+        (false, None) => t!("wrote {path}", path = path),
+        (false, Some(from)) if file["old_sha256"] == file["new_sha256"] => {
+            t!("renamed {from} to {path}", from = visible_line(from), path = path)
+        }
+        (false, Some(from)) => t!("renamed {from} to {path}, and changed it", from = visible_line(from), path = path),
     }
 }
 

@@ -4,16 +4,16 @@
 //! is left for it or one of its words, it stands on lines of its own, and so do other columns that do not fit.
 //! Away from a terminal a row is one line, for other programs.
 
-use std::io::IsTerminal as _;
-
 use calt_api::visible::columns;
 
 /// Columns between two columns of a table.
 const GAP_COLUMNS: usize = 2;
 /// The least the last column can be read in.
 const LAST_COLUMNS_MIN: usize = 20;
-/// Wide characters that begin no line.
-const CLOSING: &str = "、。，．）」』】";
+/// Characters that begin no line behind a wide one.
+const CLOSING: &str = "、。，．：；？！）」』】〉》・ー々,.:;?!)]";
+/// Wide characters that end no line.
+const OPENING: &str = "（「『【〈《";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
 
@@ -36,6 +36,43 @@ pub(crate) fn paragraph(text: &str) -> String {
     shown
 }
 
+/// Words with a margin before each of their lines, broken where the terminal is narrower; the first line begins with
+/// what stands before it. Who is asked reads on standard error, who asks for data on standard output.
+pub(crate) fn hanging(before: &str, margin: usize, words: &str) -> String {
+    let terminal = columns_of(std::io::stderr()).into_iter().chain(terminal_columns()).min();
+    hanging_at(before, margin, words, terminal.unwrap_or(usize::MAX))
+}
+
+fn hanging_at(before: &str, margin: usize, words: &str, width: usize) -> String {
+    let pieces = wrapped(words, width.saturating_sub(margin.max(columns(before))));
+    let mut text = String::new();
+    for (place, piece) in pieces.iter().enumerate() {
+        let before = if place == 0 { before.to_owned() } else { " ".repeat(margin) };
+        end_line(&mut text, &(before + piece));
+    }
+    if pieces.is_empty() {
+        end_line(&mut text, before);
+    }
+    text
+}
+
+/// Words for standard error with its lines broken where the terminal is narrower. The last line stays open, so that
+/// an answer can stand behind it.
+pub(crate) fn broken(text: &str) -> String {
+    broken_at(text, columns_of(std::io::stderr()).unwrap_or(usize::MAX))
+}
+
+fn broken_at(text: &str, width: usize) -> String {
+    let line = |line: &str| {
+        let mut pieces = wrapped(line, width);
+        let last = pieces.pop().unwrap_or_default();
+        let mut lines: Vec<&str> = pieces.iter().map(|piece| piece.trim_end()).collect();
+        lines.push(&last);
+        lines.join("\n")
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether the rows stand on the terminal one a line, or there is none.
 pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
     terminal_columns().is_none_or(|terminal| of_width(&[], rows, None).lines().all(|line| columns(line) <= terminal))
@@ -43,11 +80,14 @@ pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
 
 /// How wide the terminal on standard output is, if it is one.
 pub(crate) fn terminal_columns() -> Option<usize> {
-    let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
+    columns_of(std::io::stdout())
+}
+
+fn columns_of(stream: impl std::os::fd::AsFd + std::io::IsTerminal) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
-    let size = rustix::termios::tcgetwinsize(stdout).ok()?;
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
@@ -112,34 +152,40 @@ fn is_narrow(word: &str) -> bool {
     columns(word) <= word.chars().count()
 }
 
-/// Text in pieces of a display width, broken at spaces, and between wide characters, which are written without.
+/// Text in pieces of a display width.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
-    for word in text.split_inclusive(' ') {
-        if columns(&piece) + columns(word.trim_end()) > width && !piece.is_empty() {
+    for atom in atoms(text) {
+        if columns(&piece) + columns(atom.trim_end()) > width && !piece.trim().is_empty() {
             pieces.push(std::mem::take(&mut piece));
         }
-        if is_narrow(word) {
-            piece.push_str(word);
-            continue;
-        }
-        for c in word.chars() {
-            piece.push(c);
-            if columns(piece.trim_end()) > width && piece.chars().count() > 1 {
-                piece.pop();
-                // What ends a clause does not begin a line: it takes what stands before it along.
-                let along = CLOSING.contains(c) && piece.chars().count() > 1;
-                let before = if along { piece.pop() } else { None };
-                pieces.push(std::mem::take(&mut piece));
-                piece.extend(before.into_iter().chain([c]));
-            }
-        }
+        piece.push_str(atom);
     }
     if !piece.is_empty() {
         pieces.push(piece);
     }
     pieces
+}
+
+/// What no line is broken within: a word with the spaces behind it, and a wide character, since those are written
+/// without spaces, with what ends or opens a clause beside it.
+fn atoms(text: &str) -> impl Iterator<Item = &str> {
+    let is_wide = |c: char| columns(c.encode_utf8(&mut [0; 4])) == 2;
+    let may_break = move |before: char, after: char| {
+        let between_words = before == ' ' && after != ' ';
+        let beside_wide = (is_wide(before) || is_wide(after)) && !CLOSING.contains(after) && !OPENING.contains(before);
+        between_words || (beside_wide && after != ' ' && columns(after.encode_utf8(&mut [0; 4])) > 0)
+    };
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut pairs = rest.char_indices().zip(rest.chars().skip(1));
+        let found = pairs.find(|&((_, before), after)| may_break(before, after));
+        let end = found.map_or(rest.len(), |((place, before), _)| place + before.len_utf8());
+        let (atom, behind) = rest.split_at(end);
+        rest = behind;
+        (!atom.is_empty()).then_some(atom)
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +220,29 @@ mod tests {
     fn a_full_stop_begins_no_line() {
         assert_eq!(wrapped("長い文です。次", 10), ["長い文で", "す。次"]);
         assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
-        assert_eq!(wrapped("長。", 2), ["長", "。"]);
+        assert_eq!(wrapped("長。", 2), ["長。"]);
+        assert_eq!(wrapped("する（p1, p2）か。", 10), ["する（p1, ", "p2）か。"]);
+    }
+
+    #[test]
+    fn words_hang_below_their_beginning() {
+        assert_eq!(hanging_at("   why: ", 8, "one two three", 16), "   why: one two\n        three\n");
+        assert_eq!(hanging_at("   why: ", 8, "one two three", usize::MAX), "   why: one two three\n");
+        assert_eq!(hanging_at("   why: ", 8, "", 16), "   why:\n");
+    }
+
+    #[test]
+    fn a_word_among_wide_characters_is_never_broken() {
+        assert_eq!(wrapped("これはステップc1_previewです", 16), ["これはステップ", "c1_previewです"]);
+    }
+
+    #[test]
+    fn a_question_is_broken_between_words_and_its_last_line_stays_open() {
+        let question = "\nApprove this plan, and 3 of its steps, which write nothing (one, two, three)?\n[y]es, [n]o: ";
+        let expected =
+            "\nApprove this plan, and 3 of its steps,\nwhich write nothing (one, two, three)?\n[y]es, [n]o: ";
+        assert_eq!(broken_at(question, 40), expected);
+        assert_eq!(broken_at(question, usize::MAX), question);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// The session.
 pub(crate) const SESSION: &str = "Calt-Session";
-/// The newest plan: `v<version> <digest>`.
+/// The plan that landed: `v<version> <digest>`.
 pub(crate) const PLAN: &str = "Calt-Plan";
 /// One line a person whose yes was in it.
 pub(crate) const APPROVED_BY: &str = "Calt-Approved-by";

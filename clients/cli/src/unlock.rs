@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::secret;
 use crate::words::{language, t};
 
@@ -25,7 +26,8 @@ enum Answer {
 }
 
 impl Context {
-    /// Sends a yes, a no or a skip; with the PIN where it is asked for. Every decision of the command line passes here.
+    /// Sends a yes, a no, a skip or an act of administration; with the PIN where it is asked for. Every one of the command
+    /// line passes here; acts of administration have a key each.
     pub(crate) async fn decide(
         &self,
         client: &Client,
@@ -44,17 +46,6 @@ impl Context {
         body: &impl Serialize,
     ) -> Result<Value, Fault> {
         self.send_with_pin(client, (&endpoint::EXECUTE_STEP, values), body, Answer::Early).await
-    }
-
-    /// Sends an act of administration; each has a key of its own.
-    pub(crate) async fn send_administration(
-        &self,
-        client: &Client,
-        endpoint: &Endpoint,
-        values: &[&str],
-        body: &impl Serialize,
-    ) -> Result<Value, Fault> {
-        self.send_with_pin(client, (endpoint, values), body, Answer::Whole).await
     }
 
     async fn send_with_pin(
@@ -101,7 +92,7 @@ impl Context {
         let mut typings = 0;
         loop {
             let typed = secret::ask(calt_api::visible::visible_line(&question).into_owned()).await?;
-            let pin = typed.ok_or_else(|| Fault::no_answer("calt doctor"))?;
+            let pin = typed.ok_or_else(|| no_pin(session.as_deref()))?;
             let asked = UnlockRequest {
                 pin,
                 session_id: session.clone(),
@@ -126,6 +117,17 @@ impl Context {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// Nobody typed a PIN: what leads on is what asks for it again.
+fn no_pin(session: Option<&str>) -> Fault {
+    match session {
+        Some(session) => Fault::Gate {
+            message: t!("no PIN was typed; nothing was decided"),
+            hint: format!("calt run --session {session}"),
+        },
+        None => Fault::Gate { message: t!("no PIN was typed; nothing was done"), hint: hint::again() },
     }
 }
 

@@ -125,8 +125,14 @@ fn the_command_line_prints_each_with_the_command_that_leads_on() {
     let ran = world.calt(&["inbox"]);
     assert!(ran.stdout.lines().all(|line| calt_api::visible::columns(line) <= 80), "{}", ran.stdout);
     let commands: Vec<_> = ran.stdout.lines().filter_map(|line| line.strip_prefix("  calt ")).collect();
-    let expected = [format!("plan approve {} 1", first.id), format!("step approve {} a", second.id)];
+    let expected = [&first, &second].map(|session| format!("run --session {}", session.id));
     assert_eq!(commands, expected, "{}", ran.stdout);
+    assert_eq!(
+        ran.stdout.matches("  proposed by agent-1, works on a directory of its own\n").count(),
+        2,
+        "{}",
+        ran.stdout
+    );
     assert!(ran.stdout.contains("step a waits for a yes or a no, and 1 after it"), "{}", ran.stdout);
     let json: Value = serde_json::from_str(&world.calt(&["inbox", "--json"]).stdout).unwrap();
     assert_eq!(json["items"].as_array().unwrap().len(), 2);

@@ -5,7 +5,7 @@ use calt_tests::{Ran, Terminal, World};
 use serde_json::json;
 
 const LANG: &str = "ja_JP.UTF-8";
-const FIRST_LOOK: &str = "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす: ";
+const FIRST_LOOK: &str = "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす: ";
 const PLAN: &str = "title: 六つのファイルを書く
 session_goal: 見てから書く
 steps:
@@ -90,7 +90,8 @@ fn a_whole_run_is_asked_and_told_in_japanese() {
     terminal.types("何か");
     terminal.waits_for("y、n、d、s のどれかで答えてください。", 1);
     terminal.types("はい");
-    terminal.waits_for("6 件のファイルに書き込むには 6 と入力、[n] いいえ、[d] 詳細、[s] 飛ばす: ", 1);
+    let number = "6 件に書き込むなら 6 と入力、[n] いいえ、[d] 詳細、[s] ステップを飛ばす: ";
+    terminal.waits_for(number, 1);
     terminal.types("はい");
     terminal.waits_for("承認するにはファイルの数 6 を入力してください。ほかは n、d、s のどれかです。", 1);
     terminal.types("６");
@@ -105,7 +106,7 @@ fn a_whole_run_is_asked_and_told_in_japanese() {
         "の記録（succeeded）",
         "ステップ write_apply を承認",
         "a に書き込み",
-        "検索する: calt logs search",
+        "記録: calt logs search",
     ] {
         assert!(screen.contains(said), "{said}: {screen}");
     }
@@ -177,7 +178,7 @@ fn commands_and_refusals_are_said_in_japanese() {
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
     assert!(failed.stderr.contains("エラー: ステップ a failed: ワークスペースの外のパスです（"), "{}", failed.stderr);
-    assert!(failed.stdout.contains("ステップ a が失敗: ワークスペースの外のパスです（"), "{}", failed.stdout);
+    assert!(failed.stdout.contains("a  failed  ワークスペースの外のパスです（"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();
     let summaries = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();

@@ -439,3 +439,71 @@ fn what_is_not_finished_does_not_land_by_itself() {
     let ran = work.calt(&["land", &work.session.id, "--base", "0123456789012345678901234567890123456789"]);
     assert!(ran.code == 2 && ran.stderr.contains("is not in the repository"), "{}", ran.stderr);
 }
+
+#[test]
+fn an_undo_that_was_only_looked_at_keeps_nothing_from_landing() {
+    let work = Work::new("Tidy up");
+    let session = work.session.id.as_str();
+    assert_eq!(work.world.calt(&["undo", session]).code, 0);
+    let ran = work.land(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let said = "plan v2 is awaiting_plan_approval and has written nothing; what lands is of plan v1, which succeeded\n";
+    assert!(ran.stderr.starts_with(said), "{}", ran.stderr);
+    let branch = ran.stdout.strip_prefix("branch ").unwrap().split(':').next().unwrap().to_owned();
+    let found = work.calt(&["record", "find", &branch]);
+    assert!(found.code == 0 && found.stdout.contains("plan v1, approved by owner"), "{}{}", found.stdout, found.stderr);
+    assert_eq!(
+        git_well(&work.repository, &["rev-parse", &format!("{branch}^{{tree}}")], b"").trim(),
+        work.workspace_tree()
+    );
+    let outside = work.world.calt(&["record", "find", &branch, "--repo", "/"]);
+    assert!(outside.stderr.ends_with(&format!("hint: calt record find {branch} --repo DIR\n")), "{}", outside.stderr);
+
+    assert_eq!(work.world.calt(&["plan", "reject", session, "2", "--reason", "it stays"]).code, 0);
+    assert_eq!(work.land(&["--branch", "after-a-no"]).code, 0);
+    // An undo that was carried out half way is another matter.
+    assert_eq!(work.world.calt(&["undo", session]).code, 0);
+    let ran = work.world.calt(&["run", "--session", session, "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(work.land(&["--branch", "undone"]).stderr.contains("wrote nothing"));
+    work.world.owner().import(&work.session, &plan(4, &[crate::look("again")])).expect(200);
+    let ran = work.land(&["--branch", "later"]);
+    assert!(ran.code == 3 && ran.stderr.contains("wrote nothing"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_later_plan_that_failed_keeps_what_succeeded_from_landing_by_itself() {
+    let work = Work::new("Tidy up");
+    let owner = work.world.owner();
+    let fails = json!({"id": "t", "title": "test", "tool": "run_shell_readonly", "inputs": {"command": "cat nowhere"}});
+    owner.import(&work.session, &plan(2, &[fails])).expect(200);
+    let ran = work.world.calt(&["run", "--session", &work.session.id, "--yes"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let ran = work.land(&[]);
+    assert!(ran.code == 3 && ran.stderr.contains("is failed, not succeeded"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_began_from_files_that_were_not_committed_says_so_and_lands_on_their_commit() {
+    let world = World::start();
+    let repository = repository(&world, &[("a.txt", b"one\ntwo\n", false)]);
+    let path = repository.to_str().unwrap();
+    assert_eq!(world.calt(&["workspace", "add", "web", path, "--kind", "snapshot"]).code, 0);
+    std::fs::write(repository.join("a.txt"), "one\ntwo\nmine\n").unwrap();
+    let files = json!([{"path": "a.txt", "content": "1\ntwo\nmine\n"}]);
+    std::fs::write(world.home().join("plan.yaml"), plan(1, &[change("a", &files)]).to_string()).unwrap();
+    let ran = world.calt(&["run", "plan.yaml", "--workspace", "web", "--uncommitted", "--yes", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let record: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let session = record["session"]["id"].as_str().unwrap();
+    let land = |words: &[&str]| world.calt(&[&["land", session, "--repo", path], words].concat());
+    let ran = land(&[]);
+    assert!(ran.code == 3 && ran.stderr.contains("files that were not committed, so commit "), "{}", ran.stderr);
+    let end = format!(
+        "commit these files as they were then, and name that commit\nhint: calt land {session} --repo DIR --base COMMIT\n"
+    );
+    assert!(ran.stderr.contains("leads on from: `a.txt`;") && ran.stderr.ends_with(&end), "{}", ran.stderr);
+    git_well(&repository, &["commit", "-q", "-a", "-m", "mine"], b"");
+    let ran = land(&["--base", "HEAD"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}

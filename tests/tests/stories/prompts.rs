@@ -2,7 +2,7 @@
 
 use calt_tests::{Terminal, World};
 
-const QUESTION: &str = "[s]kip: ";
+const QUESTION: &str = "[s]kip a step: ";
 
 const WRITES: &str = "title: 議事録を二つ書く
 steps:
@@ -97,7 +97,7 @@ fn details_are_shown_and_a_step_is_left_out_on_request() {
     terminal.waits_for("Please answer y, n, d or s.", 1);
     terminal.types("d");
     let details = terminal.waits_for(QUESTION, 3);
-    assert!(details.contains("\"covers\": \"resolved\""), "{details}");
+    assert!(details.contains("covers:   resolved") && !details.contains('{'), "{details}");
     terminal.types("s");
     terminal.waits_for("Leave out which step (a, b)? ", 1);
     terminal.types("b");
@@ -238,7 +238,9 @@ fn a_change_is_shown_once_and_the_end_says_what_was_written_and_where() {
     assert_eq!(looks.matches("+++ b/議事録.md").count(), 1, "{looks}");
     terminal.types("y");
     let end = terminal.waits_for("exit 0", 1);
-    assert!(end.contains("step w1 executed: wrote 議事録.md"), "{end}");
+    assert_eq!(looks.matches("│ 一").count(), 1, "the preview says it, and the apply that it is the same: {looks}");
+    assert!(end.contains("w1  succeeded  wrote 議事録.md (run 3)"), "{end}");
+    assert!(end.contains("\nDone: 4 steps ran; wrote 議事録.md, wrote b.md\n"), "{end}");
     let id = session(&world)["id"].as_str().unwrap().to_owned();
     assert!(end.contains(&format!("~/data/sessions/{id}/workspace\n")), "{end}");
     assert!(world.workspace(&id).join("議事録.md").is_file());
@@ -294,3 +296,74 @@ fn a_text_goes_only_after_it_was_seen_and_a_yes() {
         assert_eq!(text().contains("an old name"), is_there, "{end}");
     }
 }
+
+#[test]
+fn a_plan_of_an_agent_says_who_proposed_it_for_what_and_why_the_one_before_was_refused() {
+    let world = world(HIGH);
+    let (agent, owner) = (world.agent(), world.owner());
+    let session = agent.session_with(&serde_json::json!({"goal": "Tidy up the desk"}));
+    agent.import(&session, &crate::plan(1, &[crate::look("a")])).expect(200);
+    assert_eq!(world.calt(&["plan", "reject", &session.id, "1", "--reason", "not in the morning"]).code, 0);
+    agent.import(&session, &crate::plan(2, &[crate::look("a")])).expect(200);
+    for command in [vec!["run", "--session", &session.id], vec!["plan", "approve", &session.id]] {
+        let terminal = Terminal::run(&world, 80, &command);
+        let shown = terminal.waits_for("[y]es, [n]o", 1);
+        assert!(shown.contains("proposed by: agent-1, 20"), "{shown}");
+        assert!(
+            shown.contains("\ngoal of the session: Tidy up the desk\nworks on: a directory of its own\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("\nbefore: owner rejected plan v1: not in the morning\n"), "{shown}");
+    }
+    let shown = owner.get(&format!("/api/v1/sessions/{}/plans/2", session.id)).json();
+    assert_eq!(shown["proposed_by"], "agent-1");
+}
+
+#[test]
+fn no_word_of_a_question_is_broken_on_80_columns() {
+    let ids = ["look_at_the_first_thing", "look_at_the_second_thing", "look_at_the_third_thing"];
+    let steps: String =
+        ids.map(|id| format!("  - {{id: {id}, title: {}, tool: list_dir}}\n", "look at it ".repeat(9))).concat();
+    let plan = format!("title: {}\nsteps:\n{steps}", "a long title of words ".repeat(6));
+    let world = world(&plan);
+    let terminal = Terminal::run(&world, 80, &["run", "plan.yaml"]);
+    terminal.waits_for(QUESTION, 1);
+    terminal.types("what?");
+    terminal.waits_for(QUESTION, 2);
+    let lines = terminal.lines();
+    for words in [
+        &plan[..plan.find('\n').unwrap()]["title: ".len()..],
+        "Approve this plan, and 3 of its steps, which write nothing (look_at_the_first_thing, look_at_the_second_thing, look_at_the_third_thing)?",
+        "s: one step is left out, with what needs it, and the rest goes on.",
+    ] {
+        let is_whole = |word| lines.iter().any(|line| line.split(' ').any(|seen| seen == word));
+        assert!(words.split_whitespace().all(is_whole), "{words}: {lines:#?}");
+    }
+}
+
+#[test]
+fn a_step_that_will_be_refused_is_named_by_the_check_and_at_the_look() {
+    let refused = "title: t\nsteps:\n  - {id: get, title: g, tool: run_shell_readonly, inputs: {command: curl x}}\n";
+    let world = world(refused);
+    let checked = world.calt(&["plan", "check", "plan.yaml"]);
+    let said = "! As it stands, step get will be refused when it runs.\n";
+    let end = format!("{said}The plan can be imported all the same; it is better mended first.\n");
+    assert!(checked.code == 0 && checked.stderr.ends_with(&end), "{}", checked.stderr);
+    assert!(
+        checked.stdout.contains("   ! will be refused when it runs: command is not allowlisted"),
+        "{}",
+        checked.stdout
+    );
+    let ran = world.calt(&["run", "plan.yaml"]);
+    assert!(ran.code == 3 && ran.stderr.contains(said), "{}", ran.stderr);
+    std::fs::write(world.home().join("plan.yaml"), LOOKS_RAISED).unwrap();
+    let checked = world.calt(&["plan", "check", "plan.yaml"]);
+    assert!(
+        checked.stdout.contains("   ! the risk is medium") && !checked.stderr.contains("refused"),
+        "{}",
+        checked.stdout
+    );
+}
+
+const LOOKS_RAISED: &str = "title: t\nsteps:\n  - {id: p, title: p, tool: write_file_preview, inputs: {path: a, content: x}}
+  - {id: w, title: w, risk: low, tool: write_file_apply, inputs: {path: a, content: x, preview: \"${steps.p.output}\"}}\n";

@@ -76,12 +76,12 @@ fn forty_changes_and_two_tests_are_two_looks_and_land_as_they_stand() {
     assert_eq!(added.code, 0, "{}", added.stderr);
 
     let terminal = Terminal::run(&world, 120, &["run", "plan.yaml", "--workspace", "calt"]);
-    terminal.waits_for("[s]kip: ", 1);
+    terminal.waits_for("[s]kip a step: ", 1);
     terminal.types("y");
     terminal.waits_for("type 40 to write 40 files, [n]o", 1);
     terminal.types("40");
     terminal.waits_for("exit 0", 1);
-    assert_eq!(terminal.history().matches("[s]kip: ").count(), 2, "two looks");
+    assert_eq!(terminal.history().matches("[s]kip a step: ").count(), 2, "two looks");
 
     let session =
         world.owner().get("/api/v1/sessions").expect(200).json()["items"][0]["id"].as_str().unwrap().to_owned();

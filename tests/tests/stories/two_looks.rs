@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use calt_tests::{Terminal, World};
 use serde_json::Value;
 
-const QUESTION: &str = "[s]kip: ";
+const QUESTION: &str = "[s]kip a step: ";
 
 /// A plan that changes this many files, and then runs two tests.
 fn changes(count: usize) -> String {
@@ -58,7 +58,7 @@ fn forty_changes_and_two_tests_are_two_questions_and_one_is_answered_with_a_numb
     let world = world(&changes(40));
     let terminal = Terminal::run(&world, 120, &["run", "plan.yaml"]);
     terminal.waits_for("and 42 of its steps, which write nothing", 1);
-    terminal.waits_for("[y]es, [n]o, [d]etails, [s]kip: ", 1);
+    terminal.waits_for("[y]es, [n]o, [d]etails, [s]kip a step: ", 1);
     terminal.types("y");
     let asked = terminal.waits_for("type 40 to write 40 files, [n]o", 1);
     assert!(asked.contains("+40\n") && asked.contains("+++ b/f40.txt"), "{asked}");

@@ -565,7 +565,10 @@ fn the_command_shows_the_plan_and_the_next_command() {
              b: somebody changed it since run {run}\n"
         )
     );
-    assert_eq!(ran.stderr, format!("hint: calt run --session {session}\n"));
+    let drop = format!("Nothing has changed. To drop this plan:\n  calt plan reject {session} 2\n");
+    assert_eq!(ran.stderr, format!("{drop}hint: calt run --session {session}\n"));
+    let missing = world.calt(&["undo", session, "999"]);
+    assert_eq!(missing.stderr, format!("error: run 999 was not found\nhint: calt explain {session}\n"));
     let done = world.calt(&["run", "--session", session, "--yes"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(desk.text("a") == "0\n" && !desk.path("n").exists());
@@ -593,7 +596,7 @@ fn a_run_that_fails_after_a_write_ends_with_the_command_that_takes_it_back() {
     assert!(shown.contains("a: goes, as before run 2") && shown.contains("Look at this plan now?"), "{shown}");
     terminal.types("y");
     for look in 1..=2 {
-        terminal.waits_for("[s]kip: ", look);
+        terminal.waits_for("[s]kip a step: ", look);
         terminal.types("y");
     }
     let end = terminal.waits_for("exit ", 1);

@@ -29,7 +29,9 @@ pub(super) async fn consent_to(asking: Asking<'_>, shown: &str, yes: bool) -> Re
     }
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Gate {
-            message: t!("a yes is needed, and there is no terminal to ask on; on one, the same without `--yes` asks"),
+            message: t!(
+                "a yes is needed, and there is no terminal to ask on: run it on one, or say yes unseen with `--yes`"
+            ),
             hint: format!("{} --yes", asking.again),
         });
     };

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use super::land::unlike;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::land::{Commit, Repository};
 use crate::render::{self, Sheet};
 use crate::trailers::Trailers;
 use crate::words::t;
 
 pub(crate) async fn run(context: &Context, commit: &str, repo: &Path) -> Result<(), Fault> {
-    let repository = Repository::open(repo)?;
+    let repository = Repository::open(repo, &format!("calt record find {} --repo DIR", hint::quoted(commit)))?;
     let id = repository.commit_id(commit)?.ok_or_else(|| {
         Fault::usage(t!("there is no commit `{commit}` in `{repo}`", commit = commit, repo = repo.display()))
     })?;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use calt_api::client::Client;
-use calt_api::endpoint;
 use calt_api::visible::clip;
+use calt_api::{Next, endpoint};
 use serde_json::{Value, json};
 
 use super::list;
+use crate::about;
 use crate::arguments::Page;
 use crate::context::Context;
 use crate::fault::Fault;
@@ -120,6 +121,7 @@ fn shown(item: &Value) -> String {
     sheet.line(format_args!("{}  {}", render::time(&item["since"]), render::word(&item["session_id"])));
     sheet.line(format_args!("  {}", clip(&what(item), LINE_COLUMNS - 2)));
     sheet.line(t!("  for {roles}", roles = roles.join(", ")));
+    sheet.line(format_args!("  {}", clip(&proposed(item), LINE_COLUMNS - 2)));
     if let Some(title) = title(item) {
         sheet.line(format_args!("  {}", clip(&title, LINE_COLUMNS - 2)));
     }
@@ -154,6 +156,22 @@ fn short(item: &Value) -> String {
     )
 }
 
+/// Who proposed it, and on which files it works.
+fn proposed(item: &Value) -> String {
+    let workspace = about::workspace(&item["workspace"]);
+    match item["proposed_by"].as_str() {
+        Some(by) => {
+            t!(
+                "proposed by {by}, works on {workspace}",
+                by = calt_api::visible::visible_line(by),
+                workspace = workspace
+            )
+        }
+        // A daemon of an earlier calt does not say it.
+        None => t!("works on {workspace}", workspace = workspace),
+    }
+}
+
 fn title(item: &Value) -> Option<String> {
     let named = |name: &str| item[name].as_str().filter(|text| !text.is_empty());
     let title = named("title").or_else(|| named("goal"))?;
@@ -161,10 +179,14 @@ fn title(item: &Value) -> Option<String> {
     Some(calt_api::visible::visible_line(&whole).into_owned())
 }
 
-/// The command that leads on from an item.
+/// The command that leads on from an item: where a yes is waited for, the one that shows it and sees it through.
 pub(crate) fn command(item: &Value) -> Option<String> {
+    let session = item["session_id"].as_str()?;
     let next = serde_json::from_value(item["next"].clone()).ok()?;
-    hint::command(&next, item["session_id"].as_str())
+    if matches!(next, Next::ApprovePlan { .. } | Next::ApproveStep { .. } | Next::ConfirmHighRisk { .. }) {
+        return Some(hint::here(&format!("calt run --session {session}")));
+    }
+    hint::command(&next, Some(session))
 }
 
 #[cfg(test)]
@@ -177,12 +199,12 @@ mod tests {
         for title in ["words ".repeat(40), "議事録を承認する".repeat(20)] {
             let item = json!({"session_id": "session_01a213e5225f70ee", "waits_for": "step_approval",
                 "step_id": "write", "step_title": title, "title": title, "pending_steps": 3, "plan_version": 1,
-                "roles": ["approver", "owner"], "since": "2026-11-25T19:16:39.000000Z",
+                "roles": ["approver", "owner"], "proposed_by": title, "workspace": {"kind": "snapshot", "name": "web"}, "since": "2026-11-25T19:16:39.000000Z",
                 "next": {"action": "approve_step", "session": "session_01a213e5225f70ee", "step": "write",
                     "digest": null}});
             let shown = shown(&item);
             assert!(shown.lines().all(|line| columns(line) <= LINE_COLUMNS), "{shown}");
-            assert!(shown.ends_with("\n  calt step approve session_01a213e5225f70ee write\n"), "{shown}");
+            assert!(shown.ends_with("\n  calt run --session session_01a213e5225f70ee\n"), "{shown}");
         }
     }
 }

@@ -23,6 +23,11 @@ const SUBJECT_CHARS_MAX: usize = 72;
 /// Digits of a session's id in the name of a branch.
 const BRANCH_ID_DIGITS: usize = 12;
 
+/// Most files that were not committed which are named.
+const FILES_NAMED_MAX: usize = 3;
+/// Digits of a commit that are enough to tell it.
+const COMMIT_DIGITS: usize = 12;
+
 /// What lands, with what leads back to it.
 struct Landing {
     diff: Value,
@@ -33,11 +38,12 @@ struct Landing {
 pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<(), Fault> {
     let client = context.client().await?;
     let session: Value = context.fetch(&client, &endpoint::SHOW_SESSION, &[&arguments.session], &[]).await?;
-    finished(&session, arguments)?;
+    let events = events(context, &client, &arguments.session).await?;
+    let version = landed_version(context, &session, &events, arguments)?;
     // Looked at masked first: what is refused anyway is not given out.
     let masked: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &[]).await?;
     whole(&masked, arguments)?;
-    let repository = Repository::open(&arguments.repo)?;
+    let repository = Repository::open(&arguments.repo, &format!("calt land {} --repo DIR", arguments.session))?;
     let base = base(&repository, &session, arguments)?;
     if let (LandAs::Patch, Some(text)) = (arguments.kind, &arguments.message) {
         readable_by_am(text)?;
@@ -46,14 +52,15 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
         LandAs::Branch => Some(branch_name(&repository, arguments)?),
         LandAs::Commit | LandAs::Patch => None,
     };
-    let trailers = trailers(context, &client, &session).await?;
+    let trailers = trailers(context, &client, &arguments.session, version, &events).await?;
     let query = [("raw", "true"), ("source", context.source())];
     let diff: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &query).await?;
     let message = message(&session, arguments, &trailers);
     let landing = Landing { diff, trailers, message };
     let patch = landing.diff["diff"].as_str().unwrap_or_default();
-    let tree = repository.patched(&base, patch)?;
-    same_as_written(&repository, &tree, &landing.diff)?;
+    let tree = repository.patched(&base, patch).map_err(|fault| unfitting(fault, &base, &session, arguments))?;
+    same_as_written(&repository, &tree, &landing.diff, &arguments.session)
+        .map_err(|fault| unfitting(fault, &base, &session, arguments))?;
     if let LandAs::Patch = arguments.kind {
         return landing.write_patch(context, &repository, &base, arguments.output.as_deref());
     }
@@ -66,18 +73,59 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     landing.told(context, &commit, &base, branch.as_deref())
 }
 
-fn finished(session: &Value, arguments: &LandArguments) -> Result<(), Fault> {
-    if session["status"] == "succeeded" || arguments.unfinished {
-        return Ok(());
+async fn events(context: &Context, client: &Client, session: &str) -> Result<Vec<Value>, Fault> {
+    let (mut events, mut after) = (Vec::new(), "0".to_owned());
+    loop {
+        let query = [("after", after.as_str()), ("limit", "500")];
+        let page: Value = context.fetch(client, &endpoint::SESSION_EVENTS, &[session], &query).await?;
+        let Some(last) = render::items(&page["items"]).last() else { return Ok(events) };
+        after = last["seq"].to_string();
+        events.extend_from_slice(render::items(&page["items"]));
     }
-    Err(Fault::Gate {
-        message: t!(
-            "session {session} is {status}, not succeeded; `--unfinished` lands what there is",
-            session = arguments.session,
-            status = render::word(&session["status"])
-        ),
-        hint: format!("calt explain {}", arguments.session),
-    })
+}
+
+/// The plan version that what lands came of. What was applied counts: a later plan that has written nothing, such as
+/// an undo that was only looked at, takes nothing away from the one that succeeded.
+fn landed_version(
+    context: &Context,
+    session: &Value,
+    events: &[Value],
+    arguments: &LandArguments,
+) -> Result<u64, Fault> {
+    let newest = session["plan_version"].as_u64().unwrap_or_default();
+    if session["status"] == "succeeded" || arguments.unfinished {
+        return Ok(newest);
+    }
+    let status = render::word(&session["status"]);
+    match still_standing(events).filter(|_| session["status"] != "running") {
+        Some(version) => {
+            context.talk(&t!(
+                "plan v{newest} is {status} and has written nothing; what lands is of plan v{version}, which succeeded\n",
+                newest = newest,
+                status = status,
+                version = version
+            ));
+            Ok(version)
+        }
+        None => Err(Fault::Gate {
+            message: t!(
+                "session {session} is {status}, not succeeded; `--unfinished` lands what there is",
+                session = arguments.session,
+                status = status
+            ),
+            hint: format!("calt explain {}", arguments.session),
+        }),
+    }
+}
+
+/// The plan version that succeeded last, if no later one has written anything or failed at its work.
+fn still_standing(events: &[Value]) -> Option<u64> {
+    let place = events.iter().rposition(|event| event["event_type"] == "session_succeeded")?;
+    let is_of = |event: &Value, kinds: &[&str]| kinds.iter().any(|kind| event["event_type"] == **kind);
+    let changes =
+        |event: &Value| is_of(event, &["step_failed", "step_interrupted"]) || !render::written(event).is_empty();
+    let stands = !events[place..].iter().any(changes);
+    events[place]["facts"]["version"].as_u64().filter(|_| stands)
 }
 
 /// What somebody else changed is nobody's to land.
@@ -155,24 +203,23 @@ fn taken(name: &str, session: &str) -> Fault {
 }
 
 /// What leads from the commit back to the record, as it stands now.
-async fn trailers(context: &Context, client: &Client, session: &Value) -> Result<Trailers, Fault> {
-    let id = render::word(&session["id"]);
-    let version = session["plan_version"].as_u64().unwrap_or_default();
-    let plan: Value = context.fetch(client, &endpoint::SHOW_PLAN, &[&id, &version.to_string()], &[]).await?;
-    let (mut approved_by, mut event, mut after) = (BTreeSet::new(), 0, "0".to_owned());
-    loop {
-        let query = [("after", after.as_str()), ("limit", "500")];
-        let page: Value = context.fetch(client, &endpoint::SESSION_EVENTS, &[&id], &query).await?;
-        let Some(last) = render::items(&page["items"]).last() else { break };
-        (after, event) = (last["seq"].to_string(), last["id"].as_u64().unwrap_or_default());
-        let yes = render::items(&page["items"])
-            .iter()
-            .filter(|event| event["event_type"] == "plan_approved" || event["event_type"] == "step_approved");
-        approved_by.extend(yes.map(|event| render::word(&event["principal"])));
-    }
+async fn trailers(
+    context: &Context,
+    client: &Client,
+    session: &str,
+    version: u64,
+    events: &[Value],
+) -> Result<Trailers, Fault> {
+    let plan: Value = context.fetch(client, &endpoint::SHOW_PLAN, &[session, &version.to_string()], &[]).await?;
+    let yes = events.iter().filter(|event| {
+        let is_yes = event["event_type"] == "plan_approved" || event["event_type"] == "step_approved";
+        is_yes && event["facts"]["version"].as_u64().is_some_and(|of| of <= version)
+    });
+    let approved_by: BTreeSet<String> = yes.map(|event| render::word(&event["principal"])).collect();
+    let event = events.last().and_then(|event| event["id"].as_u64()).unwrap_or_default();
     let checkpoint = checkpoint(context, client, event).await?;
     Ok(Trailers {
-        session: id,
+        session: session.to_owned(),
         version,
         digest: render::word(&plan["digest"]),
         approved_by: approved_by.into_iter().collect(),
@@ -217,7 +264,7 @@ fn message(session: &Value, arguments: &LandArguments, trailers: &Trailers) -> S
 }
 
 /// The files of the tree that calt wrote are, byte for byte, those of the workspace.
-fn same_as_written(repository: &Repository, tree: &str, diff: &Value) -> Result<(), Fault> {
+fn same_as_written(repository: &Repository, tree: &str, diff: &Value, session: &str) -> Result<(), Fault> {
     match unlike(repository, tree, diff)?.first() {
         None => Ok(()),
         Some(path) => Err(Fault::Gate {
@@ -225,8 +272,26 @@ fn same_as_written(repository: &Repository, tree: &str, diff: &Value) -> Result<
                 "`{path}` would not land as it stands in the workspace: it was another file at the base commit",
                 path = path
             ),
-            hint: "calt land SESSION --as patch".to_owned(),
+            hint: format!("calt session diff {session}"),
         }),
+    }
+}
+
+/// Why nothing fits, where the session began from more than a commit: the commit has not what the patch leads on from.
+fn unfitting(fault: Fault, base: &str, session: &Value, arguments: &LandArguments) -> Fault {
+    let uncommitted = render::items(&session["workspace"]["uncommitted"]).iter().filter(|file| file["taken"] == true);
+    let paths: Vec<String> = uncommitted.map(|file| format!("`{}`", render::word(&file["path"]))).collect();
+    if paths.is_empty() {
+        return fault;
+    }
+    let more = if paths.len() > FILES_NAMED_MAX { ", …" } else { "" };
+    Fault::Gate {
+        message: t!(
+            "the session began from files that were not committed, so commit {base} has not what its patch leads on from: {paths}; commit these files as they were then, and name that commit",
+            base = base.get(..COMMIT_DIGITS).unwrap_or(base),
+            paths = paths[..paths.len().min(FILES_NAMED_MAX)].join(", ") + more
+        ),
+        hint: format!("calt land {} --repo DIR --base COMMIT", arguments.session),
     }
 }
 
@@ -302,5 +367,23 @@ impl Landing {
         let command = format!("git am --keep-cr {}", crate::hint::quoted(&name));
         context.talk(&t!("It leads on from {base}. To take it over: {command}\n", base = base, command = command));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_plan_that_wrote_nothing_takes_nothing_away_from_what_succeeded() {
+        let event = |kind: &str| json!({"event_type": kind, "facts": {"version": 1}});
+        let of_kinds = |kinds: &[&str]| still_standing(&kinds.iter().map(|kind| event(kind)).collect::<Vec<_>>());
+        assert_eq!(of_kinds(&["plan_imported", "step_failed"]), None);
+        assert_eq!(of_kinds(&["step_failed", "session_succeeded", "plan_imported", "plan_rejected"]), Some(1));
+        assert_eq!(of_kinds(&["session_succeeded", "plan_imported", "step_started", "step_failed"]), None);
+        let mut wrote = event("step_executed");
+        assert_eq!(still_standing(&[event("session_succeeded"), wrote.clone()]), Some(1));
+        wrote["facts"]["applied"] = json!([{"path": "a"}]);
+        assert_eq!(still_standing(&[event("session_succeeded"), wrote]), None);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
     match command {
         PersonCommand::Add { name, role, display, discord } => {
             let body = json!({"name": name, "role": role, "display": display, "discord": discord});
-            let added = context.send_administration(&client, &endpoint::ADD_PERSON, &[], &body).await?;
+            let added = context.decide(&client, &endpoint::ADD_PERSON, &[], &body).await?;
             let said = |added: &Value| {
                 t!("{role} {name} added\n", role = render::word(&added["role"]), name = render::word(&added["name"]))
             };
@@ -41,7 +41,7 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
             })
         }
         PersonCommand::Remove { name } => {
-            let removed = context.send_administration(&client, &endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
+            let removed = context.decide(&client, &endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
             context.show(&removed, |_| t!("{name} removed; their tokens no longer open anything\n", name = name))
         }
     }

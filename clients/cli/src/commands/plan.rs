@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::decision::Asking;
 use super::{PlanText, decision, read_plan};
+use crate::about;
 use crate::applies;
 use crate::arguments::PlanCommand;
 use crate::context::Context;
@@ -24,7 +25,12 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let client = context.client().await?;
             let checked = check_text(context, &client, &text, None).await?;
             context.show(&checked, shown_check)?;
-            context.talk(&t!("\nThe plan can be imported.\n"));
+            let refused = applies::refusals(render::items(&checked["steps"]));
+            context.talk(&if refused.is_empty() {
+                t!("\nThe plan can be imported.\n")
+            } else {
+                refused + &t!("The plan can be imported all the same; it is better mended first.\n")
+            });
             Ok(())
         }
         PlanCommand::FromDiff { test, title } => {
@@ -43,13 +49,14 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let imported = import(&client, &session, &text).await?;
             context.show(&imported, render::plan)?;
             context.talk("\n");
-            context.hint(&format!("calt plan approve {session} {}", render::word(&imported["version"])));
+            context.hint(&format!("calt run --session {session}"));
             Ok(())
         }
         PlanCommand::Show { session, version } => {
             let client = context.client().await?;
             let plan = show(context, &client, &session, version).await?;
-            context.show(&plan, render::plan)
+            let about = about::of(context, &client, &plan).await?;
+            context.show(&plan, |plan| render::plan_of(plan, &about))
         }
         PlanCommand::Approve { session, version, with_steps: false, yes } => {
             approve(context, &session, version, yes).await
@@ -73,7 +80,9 @@ async fn approve_with_steps(context: &Context, session: &str, version: Option<u3
             covered.push(detail);
         }
     }
-    let shown = format!("{}{}", render::plan(&plan), applies::isolation(&covered));
+    let about = about::of(context, &client, &plan).await?;
+    let refusals = applies::refusals(render::items(&plan["steps"]));
+    let shown = format!("{}{refusals}{}", render::plan_of(&plan, &about), applies::isolation(&covered));
     let question = match covered.as_slice() {
         [] => t!("Approve plan v{version}? None of its steps can be approved with it.", version = version),
         some => t!(
@@ -109,7 +118,7 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
     let client = context.client().await?;
     let plan = show(context, &client, session, version).await?;
     let version = number(&plan["version"]);
-    let shown = render::plan(&plan);
+    let shown = render::plan_of(&plan, &about::of(context, &client, &plan).await?);
     let again = format!("calt plan approve {session} {version}");
     let question = t!("Approve plan v{version}?", version = version);
     let how = decision::consent(&shown, &question, yes, &again).await?;
@@ -124,7 +133,7 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
 async fn reject(context: &Context, session: &str, version: u32, reason: Option<String>) -> Result<(), Fault> {
     let client = context.client().await?;
     let plan = show(context, &client, session, Some(version)).await?;
-    let shown = render::plan(&plan);
+    let shown = render::plan_of(&plan, &about::of(context, &client, &plan).await?);
     let again = format!("calt plan reject {session} {version}");
     let (how, reason) = decision::reason(&shown, reason, &again).await?;
     let mut body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);

@@ -68,7 +68,7 @@ async fn redact(context: &Context, event: u64, reason: &str, sure: bool) -> Resu
         }
     }
     let body = json!({"reason": reason, "source": context.source()});
-    let gone = context.send_administration(&client, &endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
+    let gone = context.decide(&client, &endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
     context.show(&gone, |gone| {
         t!("the text of event {event} ({kind}) is gone\n", event = event, kind = render::word(&gone["event_type"]))
     })?;

@@ -9,19 +9,17 @@ use calt_api::{Code, Language, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{PlanText, plan, read_plan, workspace};
+use super::{PlanText, outcome, plan, read_plan, workspace};
 use crate::arguments::{Profile, RunArguments, WorkspaceOption};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::{self, Consent, Run, id, steps};
-use crate::render::{self, EventsOf, Place, Sheet};
+use crate::render::{self, Place};
 use crate::words::{daemon, language, t};
 
 /// How often the spinner turns.
 const SPINNER_TURN: Duration = Duration::from_millis(80);
-/// Digits of a digest that are enough to tell artifacts apart.
-const DIGEST_DIGITS: usize = 12;
 
 /// What a new session is to be.
 #[derive(Clone, Debug)]
@@ -133,7 +131,7 @@ async fn create(context: &Context, client: &Client, new: NewSession, title: &Val
     Ok(made["id"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn show_session(context: &Context, client: &Client, session: &str) -> Result<Value, Fault> {
+pub(super) async fn show_session(context: &Context, client: &Client, session: &str) -> Result<Value, Fault> {
     Ok(context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?)
 }
 
@@ -150,7 +148,7 @@ async fn begin(run: Run<'_>) -> Result<(), Fault> {
         () = interrupted() => return Err(given_up(&run)),
     };
     let done = done.map_err(|fault| and_back(&run, fault));
-    let printed = print_record(&run, done.as_ref().err()).await;
+    let printed = outcome::print(&run, done.as_ref().err()).await;
     match (done, printed) {
         (Ok(()), printed) => printed,
         (Err(fault), Ok(())) if run.context.json() => Err(Fault::Printed(Box::new(fault))),
@@ -304,67 +302,4 @@ pub(crate) fn spinner(context: &Context, label: &str) -> Option<ProgressBar> {
     }
     spinner.enable_steady_tick(SPINNER_TURN);
     Some(spinner)
-}
-
-/// The record of the session: every event, and what runs left behind.
-async fn print_record(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), Fault> {
-    let (context, client, session) = (run.context, &run.client, run.session.as_str());
-    let shown = show_session(context, client, session).await?;
-    let (mut events, mut after) = (Vec::new(), "0".to_owned());
-    loop {
-        let query = [("after", after.as_str()), ("limit", "500")];
-        let page: Value = context.fetch(client, &endpoint::SESSION_EVENTS, &[session], &query).await?;
-        let Some(last) = render::items(&page["items"]).last() else { break };
-        after = last["seq"].to_string();
-        events.extend_from_slice(render::items(&page["items"]));
-    }
-    let artifacts = artifacts(run).await?;
-    if context.json() {
-        let error = stopped_by.and_then(Fault::json);
-        return render::data(&json!({"session": shown, "events": events, "artifacts": artifacts, "error": error}));
-    }
-    let mut sheet = Sheet::default();
-    sheet.line(t!("\nThe record of {session} ({status})", session = session, status = render::word(&shown["status"])));
-    sheet.add(&render::events(&events, EventsOf::OneSession));
-    if !artifacts.is_empty() {
-        sheet.line(t!("\nArtifacts"));
-        let row = |item: &Value| {
-            let digest: String = render::word(&item["sha256"]).chars().take(DIGEST_DIGITS).collect();
-            let bytes = t!("{bytes} bytes", bytes = render::word(&item["bytes"]));
-            vec![format!("{:>4}", render::word(&item["id"])), digest, bytes, render::word(&item["step_id"])]
-        };
-        sheet.add(&crate::table::rows(&artifacts.iter().map(row).collect::<Vec<_>>()));
-    }
-    if let Some(workspace) = context.workspace(&shown) {
-        sheet.line("");
-        sheet.add(&render::files_in(&workspace));
-    }
-    render::out(&sheet.done())?;
-    if !artifacts.is_empty() {
-        let command = format!("calt artifacts get {session} ARTIFACT");
-        context.talk(&t!("\nFetch: {command}", command = command));
-    }
-    let command = format!("calt logs search --session {session} WORD");
-    context.talk(&t!("\nSearch: {command}\n", command = command));
-    if shown["workspace"]["kind"] == "snapshot" && shown["status"] == "succeeded" {
-        // The copy is not where anybody works: what was written still has to get there.
-        let command = crate::hint::here(&format!("calt land {session} --repo DIR"));
-        context.talk(&t!("Land: {command}\n", command = command));
-    }
-    Ok(())
-}
-
-async fn artifacts(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
-    let (mut artifacts, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let mut query = vec![("limit", "500")];
-        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        let page: Value = run.context.fetch(&run.client, &endpoint::LIST_ARTIFACTS, &[&run.session], &query).await?;
-        artifacts.extend_from_slice(render::items(&page["items"]));
-        cursor = page["next_cursor"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            artifacts.sort_by_key(|item| item["id"].as_i64());
-            return Ok(artifacts);
-        }
-    }
 }

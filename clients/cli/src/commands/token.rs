@@ -14,7 +14,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
     match command {
         TokenCommand::Create { name, person, role, expires } => {
             let body = json!({"name": name, "person": person, "role": role, "expires_at": expires});
-            let made = context.send_administration(&client, &endpoint::CREATE_TOKEN, &[], &body).await?;
+            let made = context.decide(&client, &endpoint::CREATE_TOKEN, &[], &body).await?;
             context.talk(&t!("This is the only time the token is shown:\n"));
             context.show(&made, |made| format!("{}\n", render::word(&made["token"])))?;
             context.talk(&t!("hint: {command}\n", command = "export CALT_DAEMON_TOKEN=TOKEN"));
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             })
         }
         TokenCommand::Revoke { public_name: token } => {
-            context.send_administration(&client, &endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
+            context.decide(&client, &endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
             context.show(&json!({"id": token, "revoked": true}), |_| t!("token {token} revoked\n", token = token))
         }
     }

@@ -1,31 +1,44 @@
 //! `calt undo SESSION [RUN]`: the plan that takes back what calt wrote, and what it leaves alone.
 
-use calt_api::endpoint;
+use calt_api::client::CallError;
+use calt_api::{Code, endpoint};
 use serde_json::{Value, json};
 
 use super::run;
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::t;
+use crate::words::{language, t};
 
 pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> Result<(), Fault> {
     let client = context.client().await?;
     let body = json!({"run_id": run, "source": context.source()});
-    let made: Value = client.send(&endpoint::UNDO_SESSION, &[session], &body).await?;
+    let made: Value =
+        client.send(&endpoint::UNDO_SESSION, &[session], &body).await.map_err(|error| led_back(error, session))?;
     context.show(&made, shown)?;
     let into = render::word(&made["session_id"]);
-    let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json()) else {
-        context.hint(&format!("calt run --session {into}"));
-        return Ok(());
-    };
-    if terminal.yes(&t!("Look at this plan now?")).await? == Some(true) {
+    if let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json())
+        && terminal.yes(&t!("Look at this plan now?")).await? == Some(true)
+    {
         let consent = run::consent(false, false, StandardInput::Free);
         return run::go_on(context, into, consent).await;
     }
+    let drop = format!("calt plan reject {into} {}", render::word(&made["version"]));
+    context.talk(&t!("Nothing has changed. To drop this plan:\n  {command}\n", command = hint::here(&drop)));
     context.hint(&format!("calt run --session {into}"));
     Ok(())
+}
+
+/// Which runs there are, the session says.
+fn led_back(error: CallError, session: &str) -> Fault {
+    match error {
+        CallError::Problem(problem) if problem.code == Code::RunNotFound.as_str() => {
+            Fault::Usage { message: problem.said_in(language()), hint: Some(format!("calt explain {session}")) }
+        }
+        error @ (CallError::Problem(_) | CallError::Unexpected(_)) => error.into(),
+    }
 }
 
 fn shown(made: &Value) -> String {

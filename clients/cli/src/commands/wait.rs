@@ -8,15 +8,13 @@ use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use super::inbox;
+use crate::about;
 use crate::arguments::Until;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
 use crate::words::t;
-
-/// Most reasons that are looked up; the newest come first.
-const REASONS_MAX: &str = "20";
 
 pub(crate) async fn run(context: &Context, session: &str, until: Until, seconds: u64) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -47,11 +45,8 @@ async fn look(context: &Context, client: &Client, session: &str) -> Result<Value
     let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
     let mut reasons = Vec::new();
     if shown["needs_replan"] == Value::Bool(true) {
-        for event_type in ["plan_rejected", "step_rejected", "step_failed", "step_interrupted"] {
-            let query = [("q", ""), ("event_type", event_type), ("limit", REASONS_MAX)];
-            let page: Value = context.fetch(client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
-            reasons.extend(render::items(&page["items"]).iter().filter_map(|event| reason(event, &shown)));
-        }
+        let newest = shown["plan_version"].as_u64();
+        reasons = about::reasons(context, client, session, |version| Some(version) == newest).await?;
     }
     let waits = render::items(&inbox["items"]).first().cloned().unwrap_or_default();
     let next_command = match serde_json::from_value(shown["next"].clone()).ok() {
@@ -63,18 +58,6 @@ async fn look(context: &Context, client: &Client, session: &str) -> Result<Value
         "session_id": session, "status": shown["status"], "plan_version": shown["plan_version"],
         "waits": waits, "reasons": reasons, "next": shown["next"], "next_command": next_command,
     }))
-}
-
-/// Why the newest plan does not go on, as the event says it.
-fn reason(event: &Value, session: &Value) -> Option<Value> {
-    let payload: Value = serde_json::from_str(event["payload_text"].as_str()?).unwrap_or_default();
-    let facts = &event["facts"];
-    (facts["version"] == session["plan_version"]).then(|| {
-        json!({
-            "event_type": event["event_type"], "step_id": facts["step"], "by": event["principal"],
-            "reason": payload["reason"].as_str().or_else(|| payload["error"].as_str()),
-        })
-    })
 }
 
 /// Whether there is nothing left to wait for.

@@ -50,8 +50,7 @@ pub(crate) async fn run(context: &Context, command: WorkspaceCommand) -> Result<
         }
         WorkspaceCommand::Remove { name } => {
             let body = json!({"source": context.source()});
-            let removed: Value =
-                context.send_administration(&client, &endpoint::REMOVE_WORKSPACE, &[&name], &body).await?;
+            let removed: Value = context.decide(&client, &endpoint::REMOVE_WORKSPACE, &[&name], &body).await?;
             context
                 .show(&removed, |_| t!("{name} is no workspace any more; its directory stays as it is\n", name = name))
         }
@@ -167,7 +166,7 @@ async fn add(
         Some(Err(path)) => return Err(Fault::usage(t!("the path {path} is not UTF-8", path = path.display()))),
     };
     let body = json!({"name": name, "kind": kind, "path": path, "include": include, "source": context.source()});
-    context.send_administration(client, &endpoint::ADD_WORKSPACE, &[], &body).await
+    context.decide(client, &endpoint::ADD_WORKSPACE, &[], &body).await
 }
 
 /// Every workspace that stands by name.

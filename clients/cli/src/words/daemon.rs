@@ -18,9 +18,18 @@ pub(crate) fn risk(risk: &Value) -> String {
     }
 }
 
+/// Remarks that tell something and foretell no refusal.
+const TELLING: &[&str] = &["risk_raised", "masked"];
+
+/// Whether a remark says ahead that a run of the step is refused: its code is that of the failure.
+pub(crate) fn says_refusal(remark: &Value) -> bool {
+    !TELLING.iter().any(|code| remark["code"] == **code)
+}
+
 /// What a remark says, in the person's language first.
 pub(crate) fn remark(remark: &Value) -> String {
-    with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
+    let said = with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]));
+    if says_refusal(remark) { t!("will be refused when it runs: {why}", why = said) } else { said }
 }
 
 /// Why a run failed, by the code of its end, in the person's language first.

@@ -25,6 +25,8 @@ const AROUND: &[(&str, &str)] = &[
     // PINs.
     ("Your PIN, to decide on plan v{version} of {session}: ", "{session} のプラン v{version} を決定するための PIN: "),
     ("Your PIN, for this act of administration: ", "この管理操作のための PIN: "),
+    ("no PIN was typed; nothing was decided", "PIN が入力されませんでした。何も決定していません"),
+    ("no PIN was typed; nothing was done", "PIN が入力されませんでした。何も行っていません"),
     // The daemon and its place.
     ("the daemon did not start: {reason}", "デーモンを起動できませんでした: {reason}"),
     ("it said nothing in `{log}`", "`{log}` に何も残していません"),
@@ -49,6 +51,8 @@ const AROUND: &[(&str, &str)] = &[
     ("Nothing waits.\n", "待っているものはありません。\n"),
     ("settled: {session} {what}", "決着: {session} {what}"),
     ("  for {roles}", "  決められる役割: {roles}"),
+    ("proposed by {by}, works on {workspace}", "提案者: {by}、対象: {workspace}"),
+    ("works on {workspace}", "対象: {workspace}"),
     ("plan v{version} waits for a yes or a no", "プラン v{version} が承認か却下を待っています"),
     (
         "step {step} waits for a yes or a no, and {more} after it",
@@ -82,6 +86,10 @@ const AROUND: &[(&str, &str)] = &[
         "  {path}: {from} から元の名前に戻ります（実行 {run} の前と同じ）",
     ),
     ("  {path}: as before run {run}", "  {path}: 実行 {run} の前と同じになります"),
+    (
+        "Nothing has changed. To drop this plan:\n  {command}\n",
+        "まだ何も変わっていません。このプランをやめるには:\n  {command}\n",
+    ),
     ("\nIt leaves alone", "\n次のものはそのままにします"),
     // The record.
     ("no checkpoint was signed yet", "署名されたチェックポイントはまだありません"),
@@ -134,6 +142,14 @@ const AROUND: &[(&str, &str)] = &[
     (
         "not everything can land: `{path}`: {why} ({more} more); `--unfinished` leaves these out",
         "すべては取り込めません: `{path}`: {why}（ほか {more} 件）。`--unfinished` ならこれらを除きます",
+    ),
+    (
+        "plan v{newest} is {status} and has written nothing; what lands is of plan v{version}, which succeeded\n",
+        "プラン v{newest} は {status} で、何も書き込んでいません。取り込むのは成功したプラン v{version} の結果です\n",
+    ),
+    (
+        "the session began from files that were not committed, so commit {base} has not what its patch leads on from: {paths}; commit these files as they were then, and name that commit",
+        "このセッションはコミットされていないファイルから始まったので、コミット {base} にはパッチの元がありません: {paths}。始めたときのままコミットし、そのコミットを指定してください",
     ),
     ("session {session} wrote nothing", "セッション {session} は何も書いていません"),
     (

@@ -50,7 +50,7 @@ fn it_opens_with_the_two_commands_that_build_and_test() {
     words.push("--yes".to_owned());
     let ran = world.calt(&words.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("step_executed"), "the write is in the log: {}", ran.stdout);
+    assert!(ran.stdout.contains("wrote "), "the write is in the log: {}", ran.stdout);
     assert!(root().join(second).is_file(), "{second}");
 }
 

@@ -1,6 +1,7 @@
 //! What the daemon says waits for somebody.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::next::Next;
 
@@ -23,10 +24,14 @@ pub struct InboxItemView {
     pub goal: Option<String>,
     /// The ticket it belongs to.
     pub r#ref: Option<String>,
+    /// The workspace: its kind, and its name if it has one.
+    pub workspace: Value,
     /// The newest plan's version.
     pub plan_version: Option<u32>,
     /// The newest plan's title.
     pub title: Option<String>,
+    /// Who proposed the newest plan.
+    pub proposed_by: Option<String>,
     /// The step it waits at.
     pub step_id: Option<String>,
     /// That step's title.

@@ -112,6 +112,10 @@ reply! {
         session_goal: Option<String>,
         /// The ticket it belongs to.
         r#ref: Option<String>,
+        /// Who proposed it.
+        proposed_by: Option<String>,
+        /// When, RFC 3339, UTC.
+        proposed_at: Option<String>,
         /// Whether it is approved.
         approved: bool,
         /// Whether a newer version has taken its place.

@@ -9,6 +9,7 @@ use calt_engine::core::principal::Role;
 use calt_engine::core::session::WaitsFor;
 use calt_engine::store::{InboxPlace, InboxRow};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::events::known_session;
 use super::{Reader, cursor, page_size, read};
@@ -56,7 +57,9 @@ pub(crate) fn shown(row: InboxRow) -> InboxItemView {
         since_event: row.since_event.0,
         goal: row.goal,
         r#ref: row.ticket,
+        workspace: json!(row.workspace),
         plan_version: row.plan_version,
+        proposed_by: row.proposed_by,
         title: row.title,
         step_id: row.waits_for.step().map(ToString::to_string),
         step_title: row.step_title,

@@ -151,6 +151,8 @@ fn shown(plan: PlanRow, steps: Vec<StepRow>, newest: Option<u32>) -> PlanView {
         digest: plan.digest.to_string(),
         session_goal: plan.session_goal,
         r#ref: plan.ticket,
+        proposed_by: Some(plan.created_by),
+        proposed_at: Some(plan.created_at.to_string()),
         approved: plan.status == "approved",
         superseded: newest.is_some_and(|newest| newest > plan.version),
         steps: steps.into_iter().map(shown_step).collect(),

@@ -1,5 +1,6 @@
 //! The inbox: what waits, oldest first, over all sessions.
 
+use calt_core::event::WorkspaceIdentity;
 use calt_core::id::{EventId, SessionId, StepId};
 use calt_core::session::{PROBE_ORIGIN, WaitsFor};
 use calt_core::time::Timestamp;
@@ -18,7 +19,11 @@ pub struct InboxRow {
     pub goal: Option<String>,
     /// The ticket (`ref` on the wire).
     pub ticket: Option<String>,
+    /// What its workspace is.
+    pub workspace: WorkspaceIdentity,
     pub plan_version: Option<u32>,
+    /// Who proposed the plan.
+    pub proposed_by: Option<String>,
     /// The plan's title.
     pub title: Option<String>,
     pub waits_for: WaitsFor,
@@ -85,7 +90,7 @@ fn statement(is_of_one: bool) -> String {
         "SELECT sessions.id, sessions.goal, sessions.ref, sessions.plan_version, plans.title, sessions.waits_for,
                 sessions.waits_step, steps.title, steps.risk,
                 (SELECT COUNT(*) FROM steps AS open WHERE open.plan_id = plans.id AND open.status = 'pending'),
-                sessions.waits_since, events.created_at
+                sessions.waits_since, events.created_at, sessions.workspace, plans.created_by
          FROM sessions
          JOIN events ON events.id = sessions.waits_since
          LEFT JOIN plans ON plans.session_id = sessions.id AND plans.version = sessions.plan_version
@@ -110,6 +115,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
         pending_steps: row.get(9)?,
         since_event: EventId(row.get(10)?),
         since: parsed(row, 11, Timestamp::parse)?,
+        workspace: parsed(row, 12, super::rows::json)?,
+        proposed_by: row.get(13)?,
     })
 }
 

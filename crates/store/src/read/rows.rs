@@ -314,6 +314,6 @@ impl ApprovalRow {
     }
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+pub(super) fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }

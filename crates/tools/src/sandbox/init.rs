@@ -6,6 +6,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use calt_core::isolation::{Network, Tier};
@@ -26,6 +27,7 @@ use super::remove::remove_tree;
 use super::spec::{RunAs, Spec, Status, TERMINATE};
 use super::sys::{self, Forked};
 use super::{landing, report, root};
+use crate::command::program::FIXED_PATH;
 
 /// Every namespace but the user's.
 pub(super) const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
@@ -227,13 +229,20 @@ fn command(spec: &Spec, ends: &Ends, processes: u64) -> Status {
     }
     let text = |text: &str| CString::new(text).unwrap_or_default();
     let program = text(&spec.program.to_string_lossy());
-    let name = spec.program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let arguments: Vec<CString> =
-        std::iter::once(text(&name)).chain(spec.arguments.iter().map(|word| text(word))).collect();
+        std::iter::once(text(&own_name(&spec.program))).chain(spec.arguments.iter().map(|word| text(word))).collect();
     let environment: Vec<CString> =
         spec.environment.iter().map(|(name, value)| text(&format!("{name}={value}"))).collect();
     let error = sys::become_program(&program, &arguments, &environment);
     failed(Broken { layer: "execute", reason: format!("{}: {error}", spec.program.display()) })
+}
+
+/// The name a program is called by. One that is not on the path is called by where it lies: a python of a virtual
+/// environment finds the environment by that alone.
+fn own_name(program: &Path) -> String {
+    let is_on_path = FIXED_PATH.split(':').any(|directory| program.parent() == Some(Path::new(directory)));
+    let name = program.file_name().filter(|_| is_on_path).unwrap_or(program.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// The layers that are the command's own: session, descriptors, limits, Landlock, seccomp.

@@ -427,6 +427,24 @@ fn a_command_without_namespaces_changes_no_attribute_of_a_file_it_may_only_read(
 }
 
 #[test]
+fn a_python_of_a_virtual_environment_finds_the_environment() {
+    // Not below `/tmp`, which a box has for itself.
+    let environment = tempfile::Builder::new().prefix("calt-venv-").tempdir_in("/var/tmp").unwrap();
+    std::fs::set_permissions(environment.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::create_dir(environment.path().join("bin")).unwrap();
+    let program = environment.path().join("bin/python");
+    std::os::unix::fs::symlink("/usr/bin/python3", &program).unwrap();
+    std::fs::write(environment.path().join("pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+    let roots = vec![environment.path().display().to_string()];
+    let (program, script) = (program.to_str().unwrap(), "import sys; print(sys.prefix)");
+    for tier in [Tier::Full, Tier::KernelFilter] {
+        let shape = BoxSpec { binds: roots.clone(), ..BoxSpec::read_only() };
+        let ran = run_in(&sandbox(tier), &shape, &Place::new(), program, &["-c", script], 20).unwrap();
+        assert_eq!(ran.stdout.text().0.trim(), roots[0], "{tier}: {}", ran.stderr.text().0);
+    }
+}
+
+#[test]
 fn a_helper_that_is_killed_leaves_no_command_behind() {
     for tier in [Tier::Full, Tier::KernelFilter] {
         let sandbox = sandbox(tier);
