@@ -6,6 +6,7 @@ mod api_of_the_earlier_calt;
 mod attacks;
 mod backup;
 mod command_line;
+mod commands;
 mod crash;
 mod decisions;
 mod delivery;
