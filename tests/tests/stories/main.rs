@@ -12,6 +12,7 @@ mod decisions;
 mod delivery;
 mod discord;
 mod documents;
+mod end_to_end;
 mod examples;
 mod failure;
 mod faults;
