@@ -25,6 +25,7 @@ mod kills;
 mod landing;
 mod newcomer;
 mod people;
+mod picture;
 mod pin;
 mod plans;
 mod preview;
