@@ -14,7 +14,7 @@ FROM source AS tests
 # Debian keeps one version of each; what is pinned would be gone with the next.
 # hadolint ignore=DL3008
 RUN apt-get update -q \
- && apt-get install -y -q --no-install-recommends coreutils findutils git mount procps python3 python3-pytest python3-yaml \
+ && apt-get install -y -q --no-install-recommends coreutils curl findutils git jq mount procps python3 python3-pytest python3-yaml \
     ripgrep tmux util-linux \
  && rm -rf /var/lib/apt/lists/*
 RUN cargo install --locked cargo-nextest@0.9.143

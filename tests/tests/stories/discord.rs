@@ -3,7 +3,7 @@
 mod cards;
 mod decide;
 mod faults;
-mod guild;
+pub(crate) mod guild;
 mod r#loop;
 mod people;
 mod text;

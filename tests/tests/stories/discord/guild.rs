@@ -10,7 +10,7 @@ use calt_tests::{Session, World};
 use serde_json::{Value, json};
 
 /// Accounts in these stories.
-pub(super) const ANN: &str = "100000000000000001";
+pub(crate) const ANN: &str = "100000000000000001";
 pub(super) const BOB: &str = "100000000000000002";
 /// Listed, and bound to somebody who only reads.
 pub(super) const VERA: &str = "100000000000000003";
@@ -19,17 +19,17 @@ pub(super) const UNBOUND: &str = "100000000000000004";
 /// Not listed.
 pub(super) const STRANGER: &str = "100000000000000009";
 
-pub(super) struct Guild {
+pub(crate) struct Guild {
     bot: RefCell<Option<Child>>,
-    pub(super) discord: FakeDiscord,
-    pub(super) world: World,
+    pub(crate) discord: FakeDiscord,
+    pub(crate) world: World,
     relay: String,
     settings: Vec<(String, String)>,
 }
 
 impl Guild {
     /// A guild whose bot is there.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
@@ -108,7 +108,7 @@ impl Guild {
         self.world.home().join("bot-output.log")
     }
 
-    pub(super) fn ann(&self) -> FakeUser<'_> {
+    pub(crate) fn ann(&self) -> FakeUser<'_> {
         self.discord.user(ANN)
     }
 
@@ -124,14 +124,14 @@ impl Guild {
     }
 
     /// The newest card of a session with such a button.
-    pub(super) fn card_of(&self, session: &Session, label: &str) -> Message {
+    pub(crate) fn card_of(&self, session: &Session, label: &str) -> Message {
         self.discord.until(&format!("a card of {} with {label}", session.id), || {
             self.discord.find(|message| message.text().contains(&session.id) && message.button(label).is_some())
         })
     }
 
     /// Waits until a message says this.
-    pub(super) fn says(&self, message: &Message, text: &str) -> Message {
+    pub(crate) fn says(&self, message: &Message, text: &str) -> Message {
         self.discord
             .until(&format!("the card says {text:?}; it says {:?}", self.discord.again(message).content()), || {
                 Some(self.discord.again(message)).filter(|now| now.content().contains(text))
@@ -139,7 +139,7 @@ impl Guild {
     }
 
     /// Waits until a session has this status.
-    pub(super) fn reaches(&self, session: &Session, status: &str) {
+    pub(crate) fn reaches(&self, session: &Session, status: &str) {
         let owner = self.world.owner();
         let path = format!("/api/v1/sessions/{}", session.id);
         self.discord.until(&format!("{} is {status}\n{}", session.id, self.bot_log()), || {
