@@ -9,6 +9,7 @@ mod way;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::uri::Authority;
 use axum::http::{Request, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -91,7 +92,7 @@ impl Webhook {
     /// Scheme, host and port: a path may hold what only the receiver should know.
     pub(crate) fn place(&self) -> String {
         let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        format!("{}://{}", part(self.url.scheme_str()), part(self.url.authority().map(|authority| authority.as_str())))
+        format!("{}://{}", part(self.url.scheme_str()), part(self.url.authority().map(Authority::as_str)))
     }
 
     fn signature(&self, id: &str, seconds: i64, body: &str) -> String {
