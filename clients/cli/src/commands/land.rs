@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     }
     let trailers = trailers(context, &client, &session).await?;
     let query = [("raw", "true"), ("source", context.source())];
-    let diff: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &query).await?;
+    let diff = context.fetch_released(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &query).await?;
     let message = message(&session, arguments, &trailers);
     let landing = Landing { diff, trailers, message };
     let patch = landing.diff["diff"].as_str().unwrap_or_default();
