@@ -86,6 +86,17 @@ pub(crate) struct Commit {
     pub(crate) message: String,
 }
 
+/// Why a name cannot be given to a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum InTheWay {
+    /// It stands for something.
+    There,
+    /// It stands for another name.
+    LeadsTo(String),
+    /// A working tree has this branch checked out.
+    CheckedOut,
+}
+
 impl Repository {
     /// The repository that holds a directory. `otherwise` is the command that names another one.
     pub(crate) fn open(directory: &Path, otherwise: &str) -> Result<Self, Fault> {
@@ -178,16 +189,41 @@ impl Repository {
         Ok(made.trim().to_owned())
     }
 
-    /// Whether this is a name a branch can have.
-    pub(crate) fn is_branch_name(&self, name: &str) -> Result<bool, Fault> {
-        Ok(self.run(&["check-ref-format", "--branch", name], b"")?.status.success())
+    /// Whether a name is spelled as git lets names be, in full (`refs/…`).
+    pub(crate) fn is_spelled_well(&self, full: &str) -> Result<bool, Fault> {
+        Ok(self.run(&["check-ref-format", full], b"")?.status.success())
     }
 
-    /// Gives a commit a new name. A name that stands for something is never taken away from it.
-    pub(crate) fn name_anew(&self, name: &str, commit: &str) -> Result<(), Fault> {
+    /// Where a name that only stands for another name leads; `None` when it is not one of these.
+    fn leads_to(&self, full: &str) -> Result<Option<String>, Fault> {
+        let found = self.run(&["symbolic-ref", "--quiet", full], b"")?;
+        Ok(found.status.success().then(|| String::from_utf8_lossy(&found.stdout).trim().to_owned()))
+    }
+
+    /// Whether a working tree has this branch checked out, also one that has no commit yet.
+    fn is_checked_out(&self, full: &str) -> Result<bool, Fault> {
+        let listed = self.git(&["worktree", "list", "--porcelain", "-z"], b"")?;
+        Ok(listed.split('\0').any(|line| line.strip_prefix("branch ") == Some(full)))
+    }
+
+    /// What keeps a name from being made anew; `None` when nothing does.
+    pub(crate) fn in_the_way(&self, full: &str) -> Result<Option<InTheWay>, Fault> {
+        if let Some(target) = self.leads_to(full)? {
+            return Ok(Some(InTheWay::LeadsTo(target)));
+        }
+        if self.is_checked_out(full)? {
+            return Ok(Some(InTheWay::CheckedOut));
+        }
+        let there = self.run(&["show-ref", "--verify", "--quiet", full], b"")?.status.success();
+        Ok(there.then_some(InTheWay::There))
+    }
+
+    /// Gives a commit a new name. A name that stands for something is never taken away from it, and one that leads
+    /// to another name is not followed.
+    pub(crate) fn name_anew(&self, full: &str, commit: &str) -> Result<(), Fault> {
         // The old value of nothing: all zeros, as long as the id.
         let nothing = "0".repeat(commit.len());
-        self.git(&["update-ref", "-m", "calt land", name, commit, &nothing], b"").map(drop)
+        self.git(&["update-ref", "--no-deref", "-m", "calt land", full, commit, &nothing], b"").map(drop)
     }
 
     fn git(&self, words: &[&str], input: &[u8]) -> Result<String, Fault> {

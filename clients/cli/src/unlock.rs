@@ -1,7 +1,7 @@
 //! The one place where a PIN is asked for: when the daemon wants one and a terminal is there.
 
-use calt_api::client::{CallError, Client};
-use calt_api::endpoint::{self, Endpoint};
+use calt_api::client::{Body, CallError, Client};
+use calt_api::endpoint::{self, Endpoint, UNLOCK_HEADER};
 use calt_api::views::UnlockRequest;
 use calt_api::{Code, Next, Problem};
 use serde::Serialize;
@@ -46,6 +46,26 @@ impl Context {
         body: &impl Serialize,
     ) -> Result<Value, Fault> {
         self.send_with_pin(client, (&endpoint::EXECUTE_STEP, values), body, Answer::Early).await
+    }
+
+    /// Fetches what is given out unmasked; with the PIN where it is asked for.
+    pub(crate) async fn fetch_released(
+        &self,
+        client: &Client,
+        endpoint: &Endpoint,
+        values: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Fault> {
+        let mut key: Option<String> = None;
+        loop {
+            let headers: Vec<_> = key.iter().map(|key| (UNLOCK_HEADER, key.as_str())).collect();
+            match client.bytes(endpoint, values, query, Body::Empty, &headers).await {
+                Err(CallError::Problem(problem)) if wants_pin(&problem) && key.is_none() && secret::can_be_asked() => {
+                    key = Some(self.unlock(client, None, None).await?);
+                }
+                fetched => return serde_json::from_slice(&fetched?).map_err(|error| Fault::Bug(error.to_string())),
+            }
+        }
     }
 
     async fn send_with_pin(

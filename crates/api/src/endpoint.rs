@@ -1,5 +1,8 @@
 //! The endpoints, by hand: every call the daemon answers, once.
 
+/// The header that brings the key a PIN gave, to calls without a body.
+pub const UNLOCK_HEADER: &str = "Calt-Unlock";
+
 /// How a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {

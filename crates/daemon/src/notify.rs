@@ -4,12 +4,17 @@
 //! the request: a crash in between tells once more, and never nothing. Signed as Standard Webhooks 1.0 says
 //! (<https://www.standardwebhooks.com>).
 
+mod way;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::uri::Authority;
+use axum::http::{Request, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use calt_api::views::InboxItemView;
+use calt_api::visible::escape_json;
 use calt_engine::core::EventId;
 use calt_engine::store::InboxPlace;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -18,6 +23,7 @@ use sha2::Sha256;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use self::way::Way;
 use crate::app::App;
 use crate::ground;
 use crate::handlers::inbox::shown;
@@ -35,10 +41,11 @@ pub(crate) const SECRET_BYTES_MIN: usize = 24;
 /// What stands before a secret that is written in Base64.
 const ENCODED_SECRET: &str = "whsec_";
 
-/// Where the webhook goes, and what signs it.
+/// Where the webhook goes, whom it believes to be the receiver, and what signs it.
 #[derive(Clone)]
 pub(crate) struct Webhook {
-    url: reqwest::Url,
+    url: Uri,
+    way: Way,
     secret: Vec<u8>,
 }
 
@@ -49,15 +56,26 @@ impl std::fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// Takes the two settings.
+    /// Takes the settings. With `authorities`, the text of a PEM file, a receiver by https is believed who shows a
+    /// certificate of theirs; without it, one of those that browsers believe.
     ///
     /// # Errors
-    /// A sentence on what is wrong with which: `notify.url` or `notify.secret`.
-    pub(crate) fn new(url: &str, secret: Option<&str>) -> Result<Self, (&'static str, String)> {
-        let url = reqwest::Url::parse(url).map_err(|fault| ("notify.url", fault.to_string()))?;
-        if url.scheme() != "http" || url.host_str().is_none() {
-            return Err(("notify.url", "write it as http://HOST[:PORT]/PATH".to_owned()));
+    /// A sentence on what is wrong with which: `notify.url`, `notify.ca_file` or `notify.secret`.
+    pub(crate) fn new(
+        url: &str,
+        authorities: Option<&[u8]>,
+        secret: Option<&str>,
+    ) -> Result<Self, (&'static str, String)> {
+        let url: Uri = url.parse().map_err(|fault: axum::http::uri::InvalidUri| ("notify.url", fault.to_string()))?;
+        let host = url.host().unwrap_or_default();
+        if !matches!(url.scheme_str(), Some("http" | "https")) || host.is_empty() {
+            return Err(("notify.url", "write it as https://HOST[:PORT]/PATH or http://HOST[:PORT]/PATH".to_owned()));
         }
+        if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            let reason = "a name or password in it is never sent; the receiver knows calt by its signature";
+            return Err(("notify.url", reason.to_owned()));
+        }
+        let way = Way::new(authorities).map_err(|reason| ("notify.ca_file", reason))?;
         let secret = secret.ok_or_else(|| {
             ("notify.secret", "it is missing; name a file in `notify.secret_file` or set CALT_NOTIFY_SECRET".to_owned())
         })?;
@@ -68,12 +86,13 @@ impl Webhook {
         if secret.len() < SECRET_BYTES_MIN {
             return Err(("notify.secret", format!("it has {} bytes; use {SECRET_BYTES_MIN} or more", secret.len())));
         }
-        Ok(Self { url, secret })
+        Ok(Self { url, way, secret })
     }
 
     /// Scheme, host and port: a path may hold what only the receiver should know.
     pub(crate) fn place(&self) -> String {
-        self.url.origin().ascii_serialization()
+        let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        format!("{}://{}", part(self.url.scheme_str()), part(self.url.authority().map(Authority::as_str)))
     }
 
     fn signature(&self, id: &str, seconds: i64, body: &str) -> String {
@@ -82,24 +101,25 @@ impl Webhook {
         format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
     }
 
-    async fn send(&self, client: &reqwest::Client, item: &InboxItemView) -> Result<(), String> {
+    async fn send(&self, item: &InboxItemView) -> Result<(), String> {
         let id = format!("waiting_{}", item.since_event);
         let now = calt_engine::now();
         let seconds = now.as_micros().div_euclid(1_000_000);
         let body = json!({"type": "waiting.started", "timestamp": now.to_string(), "data": item}).to_string();
-        let request = client
-            .post(self.url.clone())
+        // Titles are somebody's text: what would turn the reading direction or show nothing is written out.
+        let body = escape_json(&body).into_owned();
+        let request = Request::post(self.url.clone())
             .header("content-type", "application/json")
+            .header("user-agent", concat!("calt/", env!("CARGO_PKG_VERSION")))
             .header("webhook-id", &id)
             .header("webhook-timestamp", seconds.to_string())
             .header("webhook-signature", self.signature(&id, seconds, &body))
-            .body(body);
-        // An error of this client names the address with its path.
-        let answer = request.send().await.map_err(|fault| fault.without_url().to_string())?;
-        if answer.status().is_success() {
-            return Ok(());
-        }
-        Err(format!("the receiver answered {}", answer.status()))
+            .body(body.into())
+            .map_err(|fault| fault.to_string())?;
+        let sent = tokio::time::timeout(ANSWER_TIME_MAX, self.way.send(request)).await;
+        let status = sent.map_err(|_| format!("no answer within {} seconds", ANSWER_TIME_MAX.as_secs()))??;
+        // Also an answer that leads elsewhere: what is signed for one receiver goes to no other.
+        if status.is_success() { Ok(()) } else { Err(format!("the receiver answered {status}")) }
     }
 }
 
@@ -108,13 +128,6 @@ impl Webhook {
 /// # Errors
 /// A sentence on what does not let it.
 pub(crate) fn begin(app: App, webhook: Webhook, data_root: PathBuf) -> Result<(), String> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(ANSWER_TIME_MAX)
-        .user_agent(concat!("calt/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|fault| fault.to_string())?;
     let committed = app.engine.store().committed();
     let told = if let Some(told) = told_until(&data_root) {
         told
@@ -124,14 +137,13 @@ pub(crate) fn begin(app: App, webhook: Webhook, data_root: PathBuf) -> Result<()
         keep_told(&data_root, newest)?;
         newest
     };
-    tokio::spawn(tell(app, Teller { webhook, client, data_root, told, committed }));
+    tokio::spawn(tell(app, Teller { webhook, data_root, told, committed }));
     Ok(())
 }
 
 /// What telling needs, and how far it has come.
 struct Teller {
     webhook: Webhook,
-    client: reqwest::Client,
     data_root: PathBuf,
     told: EventId,
     committed: watch::Receiver<EventId>,
@@ -169,7 +181,7 @@ impl Teller {
         let inbox = app.engine.store().read(move |store| store.inbox(&wanted)).await;
         let Some(row) = inbox.map_err(|fault| fault.to_string())?.rows.into_iter().next() else { return Ok(false) };
         let item = shown(row);
-        self.webhook.send(&self.client, &item).await?;
+        self.webhook.send(&item).await?;
         self.told = EventId(item.since_event);
         let (data_root, told) = (self.data_root.clone(), self.told);
         let kept = tokio::task::spawn_blocking(move || keep_told(&data_root, told)).await;
@@ -208,7 +220,7 @@ mod tests {
     /// The example of the specification of Standard Webhooks 1.0.
     #[test]
     fn a_signature_is_the_one_of_the_specification() {
-        let webhook = Webhook::new("http://127.0.0.1/", Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+        let webhook = Webhook::new("http://127.0.0.1/", None, Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
         let signature = webhook.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
@@ -219,14 +231,20 @@ mod tests {
         for (url, secret, key) in [
             ("nowhere", Some(long), "notify.url"),
             ("ftp://127.0.0.1/", Some(long), "notify.url"),
+            ("https:///path", Some(long), "notify.url"),
+            ("https://ada:key@127.0.0.1/", Some(long), "notify.url"),
             ("http://127.0.0.1/", None, "notify.secret"),
             ("http://127.0.0.1/", Some("short"), "notify.secret"),
             ("http://127.0.0.1/", Some("whsec_?"), "notify.secret"),
         ] {
-            assert_eq!(Webhook::new(url, secret).unwrap_err().0, key, "{url}");
+            assert_eq!(Webhook::new(url, None, secret).unwrap_err().0, key, "{url}");
         }
-        let webhook = Webhook::new("http://127.0.0.1:9/hook?key=x", Some(long)).unwrap();
-        assert_eq!(format!("{webhook:?}"), "http://127.0.0.1:9");
+        for nothing in ["", "no certificate\n"] {
+            let refused = Webhook::new("https://127.0.0.1/", Some(nothing.as_bytes()), Some(long)).unwrap_err();
+            assert_eq!(refused.0, "notify.ca_file", "{nothing}");
+        }
+        let webhook = Webhook::new("https://127.0.0.1:9/hook?key=x", None, Some(long)).unwrap();
+        assert_eq!(format!("{webhook:?}"), "https://127.0.0.1:9");
     }
 
     #[test]

@@ -306,6 +306,10 @@ fn headers(endpoint: &Endpoint) -> &'static [(&'static str, &'static str)] {
         at::SESSION_EVENTS | at::ALL_EVENTS => {
             &[("Last-Event-ID", "The number a stream goes on after; it wins over `after`.")]
         }
+        at::SESSION_DIFF => &[(
+            at::UNLOCK_HEADER,
+            "The key that `POST /unlock` gave for one act; for `raw`, where the caller has a PIN.",
+        )],
         at::GET_ARTIFACT => &[("If-None-Match", "The `ETag` the client has.")],
         _ => &[],
     }

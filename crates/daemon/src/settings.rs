@@ -15,12 +15,13 @@ use crate::limits::IDLE_SECONDS_DEFAULT;
 use crate::notify::Webhook;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 23] = [
+pub(crate) const KEYS: [&str; 24] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
     "isolation.tier_max",
     "log.level",
+    "notify.ca_file",
     NOTIFY_SECRET,
     "notify.secret_file",
     NOTIFY_URL,
@@ -48,6 +49,8 @@ const NOTIFY_SECRET: &str = "notify.secret";
 const NOTIFY_URL: &str = "notify.url";
 /// Settings whose values are never shown: an address may hold what only its receiver should know.
 const HIDDEN: [&str; 3] = [TOKEN, NOTIFY_SECRET, NOTIFY_URL];
+/// Longest file of certificates that is read, in bytes.
+const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Longest secret in a file, in bytes.
 const SECRET_FILE_BYTES_MAX: u64 = 4 * 1024;
 
@@ -329,9 +332,20 @@ fn webhook(pick: &mut Pick<'_>) -> Result<(Option<Webhook>, Option<String>), Set
     let given = pick.optional(NOTIFY_SECRET)?.filter(|secret| !secret.is_empty());
     let kept = pick.optional("notify.secret_file")?.map(|path| secret_in(Path::new(&path))).transpose()?;
     let secret = given.or(kept);
+    let authorities = pick.optional("notify.ca_file")?.map(|path| authorities_in(Path::new(&path))).transpose()?;
     let Some(url) = url else { return Ok((None, secret)) };
-    let webhook = Webhook::new(&url, secret.as_deref()).map_err(|(key, reason)| invalid(key, &reason))?;
+    let webhook =
+        Webhook::new(&url, authorities.as_deref(), secret.as_deref()).map_err(|(key, reason)| invalid(key, &reason))?;
     Ok((Some(webhook), secret))
+}
+
+/// The certificates of whoever vouches for the receiver.
+fn authorities_in(path: &Path) -> Result<Vec<u8>, SettingsFault> {
+    let refused = |fault: std::io::Error| invalid("notify.ca_file", &format!("`{}`: {fault}", path.display()));
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).map_err(refused)?;
+    file.take(CA_FILE_BYTES_MAX).read_to_end(&mut text).map_err(refused)?;
+    Ok(text)
 }
 
 /// A secret in a file that only its owner reads.

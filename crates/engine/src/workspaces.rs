@@ -11,8 +11,8 @@ use calt_core::workspace::{DirectoryFact, NamedWorkspace, WorkspaceKind, is_name
 use calt_core::{Digest, Refusal, SessionId};
 use calt_store::StoreError;
 use calt_tools::{
-    CopyProgress, DirectoryFault, Limits, SnapshotWish, Workspace, check_repository, find_directory, open_directory,
-    take_snapshot,
+    CopyProgress, DirectoryFault, Limits, SnapshotWish, Workspace, check_attachable, check_repository, find_directory,
+    open_directory, take_snapshot,
 };
 
 use crate::engine::{Asker, Engine, Fault, blocking, io_fault};
@@ -253,13 +253,8 @@ impl Drop for Copying<'_> {
 fn found(path: &Path, kind: WorkspaceKind, kept: &[PathBuf]) -> Result<DirectoryFact, String> {
     let home: Vec<PathBuf> = std::env::var_os("HOME").map(PathBuf::from).into_iter().collect();
     let directory = find_directory(path, kept, &home)?;
-    let found = Path::new(&directory.path);
-    let has = |name: &str| found.join(name).exists();
-    // What lies there are hooks and settings: programs that git runs as whoever works in the repository.
-    let is_gits =
-        found.components().any(|part| part.as_os_str() == ".git") || (has("HEAD") && has("objects") && has("refs"));
-    if kind == WorkspaceKind::Attach && is_gits {
-        return Err("it is git's own directory of a repository".to_owned());
+    if kind == WorkspaceKind::Attach {
+        check_attachable(&directory)?;
     }
     if kind == WorkspaceKind::Snapshot {
         let (opened, _) = open_directory(&directory).map_err(|fault| fault.to_string())?;

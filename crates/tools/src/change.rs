@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::failure::{FailureCode, ToolFailure};
+use crate::git_own::none_in_gits;
 use crate::patch;
 use crate::workspace::{FILE_BYTES_MAX, Found, Purpose, RelativePath, Workspace};
 
@@ -120,7 +121,7 @@ pub(crate) fn of_content(workspace: &Workspace, path: &str, content: &str) -> Re
     let path = RelativePath::parse_for_write(path)?;
     let old = workspace.read(&path, Purpose::Write)?;
     let after = Some(After::Written(content.as_bytes().to_vec()));
-    Ok(vec![planned(&path, None, old, after, None)?])
+    allowed(workspace, vec![planned(&path, None, old, after, None)?])
 }
 
 /// Plans the changes of a `files` list.
@@ -149,7 +150,7 @@ pub(crate) fn of_files(workspace: &Workspace, files: &[FileInput]) -> Result<Vec
             None => planned(&path, None, old, after, mode)?,
         });
     }
-    disjoint(planned_files)
+    allowed(workspace, planned_files)
 }
 
 /// The bytes of a file afterwards, and where they come from.
@@ -225,7 +226,7 @@ pub(crate) fn of_patch(workspace: &Workspace, text: &str) -> Result<Vec<PlannedF
     if planned_files.is_empty() {
         return Err(ToolFailure::plain(FailureCode::PatchInvalid, "the patch changes no file"));
     }
-    disjoint(planned_files)
+    allowed(workspace, planned_files)
 }
 
 fn renamed(
@@ -276,6 +277,13 @@ fn planned(
         old_mode: old_mode.map(|mode| format!("{:04o}", mode & 0o777)),
     };
     Ok(PlannedFile { change, old_bytes, new_bytes, old_mode, new_mode, old_inode, old_owner })
+}
+
+/// What is planned, when all of it together may be written.
+fn allowed(workspace: &Workspace, files: Vec<PlannedFile>) -> Result<Vec<PlannedFile>, ToolFailure> {
+    let files = disjoint(files)?;
+    none_in_gits(workspace, &files)?;
+    Ok(files)
 }
 
 /// No path twice: what one file of a write becomes must not hang on the order of the others.

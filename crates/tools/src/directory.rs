@@ -7,9 +7,34 @@ use std::path::{Component, Path, PathBuf};
 use calt_core::workspace::{DirectoryFact, PATH_BYTES_MAX};
 use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, makedev, statx};
 
+use crate::git_own::is_gits;
 use crate::workspace::Workspace;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
+/// What stands there the system runs or obeys: nothing there, above or below can be a workspace.
+const SYSTEM_PLACES: &[&str] = &[
+    "/bin",
+    "/boot",
+    "/dev",
+    "/efi",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib/dpkg",
+    "/var/lib/rpm",
+    "/var/spool",
+];
+/// Places of many: a directory below one of them can be a workspace, and none of them itself.
+const SHARED_PLACES: &[&str] = &["/home", "/media", "/mnt", "/opt", "/srv", "/tmp", "/var/lib", "/var/tmp"];
+/// Directories of a home that hold what proves somebody's identity.
+const KEY_PLACES: &[&str] = &[".ssh", ".gnupg"];
 
 /// Why a directory is not the one that was named.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +91,60 @@ fn refuse_by_place(real: &Path, kept: &[PathBuf], homes: &[PathBuf]) -> Result<(
             return Err(format!("`{shown}` holds or lies in `{}`, where calt keeps its own files", own.display()));
         }
     }
-    let is_home = |home: &PathBuf| home.canonicalize().is_ok_and(|home| home == real);
-    if homes.iter().any(is_home) || real == Path::new("/root") || real.parent() == Some(Path::new("/home")) {
+    refuse_the_systems(real)?;
+    refuse_homes(real, homes)
+}
+
+/// A daemon that is root could open any of these.
+fn refuse_the_systems(real: &Path) -> Result<(), String> {
+    let shown = real.display();
+    for place in SYSTEM_PLACES.iter().map(Path::new) {
+        if real.starts_with(place) {
+            return Err(format!("`{shown}` lies in `{}`, which is the system's own", place.display()));
+        }
+        if place.starts_with(real) {
+            return Err(format!("`{shown}` holds `{}`, which is the system's own", place.display()));
+        }
+    }
+    if SHARED_PLACES.iter().any(|place| Path::new(place) == real) {
+        return Err(format!("`{shown}` is a place of many; name a directory below it"));
+    }
+    Ok(())
+}
+
+fn refuse_homes(real: &Path, homes: &[PathBuf]) -> Result<(), String> {
+    let shown = real.display();
+    let is_a_home = real == Path::new("/root") || real.parent() == Some(Path::new("/home"));
+    for home in homes.iter().filter_map(|home| home.canonicalize().ok()) {
+        if KEY_PLACES.iter().any(|place| real.starts_with(home.join(place))) {
+            return Err(format!("`{shown}` holds the keys of a person"));
+        }
+        if home != real && home.starts_with(real) {
+            return Err(format!(
+                "`{shown}` holds the home directory `{}`; name a directory below that",
+                home.display()
+            ));
+        }
+        if home == real {
+            return Err(format!("`{shown}` is a home directory; name a directory below it"));
+        }
+    }
+    if is_a_home {
         return Err(format!("`{shown}` is a home directory; name a directory below it"));
+    }
+    Ok(())
+}
+
+/// Whether sessions may write in a directory: hooks and settings are programs that git runs as whoever works in the
+/// repository.
+///
+/// # Errors
+/// The reason why not, as the end of a sentence.
+pub fn check_attachable(directory: &DirectoryFact) -> Result<(), String> {
+    let real = Path::new(&directory.path);
+    let is_named_so = real.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git"));
+    if is_named_so || real.ancestors().any(|above| is_gits(|name| above.join(name).symlink_metadata().is_ok())) {
+        return Err(format!("`{}` is or lies in git's own directory of a repository", real.display()));
     }
     Ok(())
 }
@@ -141,13 +217,15 @@ mod tests {
     fn places_that_can_be_no_workspace_are_refused_in_words() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().canonicalize().unwrap();
-        for below in ["data/sessions", "config", "project", "home"] {
+        let directories = "data/sessions config project home/.ssh users/ann";
+        for below in directories.split(' ') {
             std::fs::create_dir_all(root.join(below)).unwrap();
         }
         std::fs::write(root.join("file"), "").unwrap();
         std::os::unix::fs::symlink("project", root.join("link")).unwrap();
         let kept = [root.join("data"), root.join("config")];
-        let refused = |path: PathBuf| find_directory(&path, &kept, &[root.join("home")]).unwrap_err();
+        let refused =
+            |path: PathBuf| find_directory(&path, &kept, &[root.join("home"), root.join("users/ann")]).unwrap_err();
         for (path, word) in [
             (PathBuf::from("/"), "root of the file system"),
             (PathBuf::from("relative"), "absolute"),
@@ -156,7 +234,9 @@ mod tests {
             (root.join("data"), "calt keeps its own files"),
             (root.join("data/sessions"), "calt keeps its own files"),
             (root.join("config"), "calt keeps its own files"),
-            (root.join("home"), "home directory"),
+            (root.join("home"), "is a home directory"),
+            (root.join("users"), "holds the home directory"),
+            (root.join("home/.ssh"), "the keys of a person"),
             (root.join("file"), "not a directory"),
             (root.join("link"), "a link"),
             (root.join("missing"), "cannot be looked at"),
@@ -164,6 +244,51 @@ mod tests {
             let said = refused(path.clone());
             assert!(said.contains(word), "{}: {said}", path.display());
         }
-        assert!(find_directory(&root.join("project"), &kept, &[]).is_ok());
+        assert!(find_directory(&root.join("project"), &kept, &[root.join("home")]).is_ok());
+    }
+
+    #[test]
+    fn git_s_own_directories_are_not_attached_nor_what_lies_in_them() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        for below in "project/.git/modules x.git/hooks x.git/objects x.git/refs worktrees/w src".split(' ') {
+            std::fs::create_dir_all(root.join(below)).unwrap();
+        }
+        for file in ["x.git/HEAD", "worktrees/w/HEAD", "worktrees/w/commondir"] {
+            std::fs::write(root.join(file), "x").unwrap();
+        }
+        let check = |path: &str| check_attachable(&find_directory(&root.join(path), &[], &[]).unwrap());
+        for path in ["project/.git", "project/.git/modules", "x.git", "x.git/hooks", "worktrees/w"] {
+            let said = check(path).unwrap_err();
+            assert!(said.contains("git's own directory"), "{path}: {said}");
+        }
+        for path in ["project", "src", "worktrees"] {
+            assert_eq!(check(path), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_place_of_the_system_can_be_a_workspace_nor_what_holds_one() {
+        for (path, word) in [
+            ("/", "the system's own"),
+            ("/etc", "the system's own"),
+            ("/etc/cron.d", "the system's own"),
+            ("/usr", "the system's own"),
+            ("/usr/local/bin", "the system's own"),
+            ("/proc/self", "the system's own"),
+            ("/var", "the system's own"),
+            ("/var/spool/cron", "the system's own"),
+            ("/tmp", "a place of many"),
+            ("/srv", "a place of many"),
+            ("/home", "a place of many"),
+            ("/root", "a home directory"),
+            ("/home/ann", "a home directory"),
+        ] {
+            let said = refuse_by_place(Path::new(path), &[], &[]).unwrap_err();
+            assert!(said.contains(word), "{path}: {said}");
+        }
+        for path in ["/srv/site", "/var/www/html", "/opt/app", "/home/ann/src", "/etcetera", "/workspace", "/tmp/x"] {
+            assert_eq!(refuse_by_place(Path::new(path), &[], &[]), Ok(()), "{path}");
+        }
     }
 }

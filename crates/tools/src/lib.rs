@@ -13,6 +13,7 @@ mod directory;
 mod failure;
 #[cfg(test)]
 mod fuzz;
+mod git_own;
 mod git_patch;
 mod limits;
 mod patch;
@@ -28,7 +29,7 @@ mod workspace;
 mod write;
 
 pub use change::FILES_MAX;
-pub use directory::{DirectoryFault, find_directory, open_directory};
+pub use directory::{DirectoryFault, check_attachable, find_directory, open_directory};
 pub use failure::{FailureCode, ToolFailure};
 pub use limits::{Cancel, Limits};
 pub use recover::inspect_interrupted;

@@ -1,5 +1,7 @@
 //! Getting results out: what a session wrote as a patch, and landed on the repository it began from.
 
+mod names;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -506,4 +508,30 @@ fn what_began_from_files_that_were_not_committed_says_so_and_lands_on_their_comm
     git_well(&repository, &["commit", "-q", "-a", "-m", "mine"], b"");
     let ran = land(&["--base", "HEAD"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_lands_under_whatever_name_it_has() {
+    let world = World::start();
+    let repository = repository(&world, &[("a.txt", b"one\n", false)]);
+    let session = world.owner().session();
+    filled(&world, &session, &repository);
+    let odd =
+        ["two\nlines.txt", "tab\there", "quote\"d", "back\\slash", "esc\u{1b}[31m", "\u{202e}txt.exe", " lead", "--x"];
+    let files: Vec<Value> = odd.iter().map(|name| json!({"path": name, "content": format!("{name}\n")})).collect();
+    carried_out(&world.owner(), &session, &plan(1, &[change("a", &json!(files))]));
+    let repo = repository.to_string_lossy().into_owned();
+    let ran = world.calt(&["land", &session.id, "--base", "main", "--repo", &repo, "--branch", "odd"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let mut landed: Vec<String> = git_well(&repository, &["ls-tree", "-r", "-z", "--name-only", "odd"], b"")
+        .split_terminator('\0')
+        .filter(|name| *name != "a.txt")
+        .map(str::to_owned)
+        .collect();
+    landed.sort();
+    let mut odd: Vec<_> = odd.map(str::to_owned).to_vec();
+    odd.sort();
+    assert_eq!(landed, odd);
+    let found = world.calt(&["record", "find", "odd", "--repo", &repo]);
+    assert_eq!(found.code, 0, "{}{}", found.stdout, found.stderr);
 }

@@ -1,5 +1,7 @@
 //! PINs: once one stands, a token alone decides nothing in that person's name.
 
+mod released;
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use calt_tests::{Person, Reply, Session, Terminal, World};

@@ -24,7 +24,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("hyper", &["crates/daemon"]),
     ("clap", &["clients/cli"]),
     ("twilight-gateway", &["clients/discord"]),
-    ("hyper-rustls", &["clients/discord"]),
+    ("hyper-rustls", &["crates/daemon", "clients/discord"]),
     ("granit-parser", &["crates/core"]),
     ("similar", &["crates/tools"]),
     ("diffy", &["crates/tools"]),

@@ -1,8 +1,9 @@
 //! The webhook: what starts to wait is told to a receiver, signed, again and again until it is taken.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -55,13 +56,57 @@ impl Endpoint {
         Self { url, came }
     }
 
+    /// The same by https, as `localhost`, with a certificate of this authority.
+    fn certified_by(authority: &Authority) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://localhost:{}/hook/of-one-team", listener.local_addr().unwrap().port());
+        let config = authority.server();
+        let (sender, came) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { return };
+                let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                answer(rustls::StreamOwned::new(connection, stream), 204, &sender);
+            }
+        });
+        Self { url, came }
+    }
+
     fn next(&self) -> Told {
         self.came.recv_timeout(PATIENCE).expect("a request comes")
     }
 }
 
-fn answer(mut stream: TcpStream, status: u16, sender: &Sender<Told>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+/// Who vouches for receivers, in this story alone.
+struct Authority {
+    pem: String,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut about = rcgen::CertificateParams::default();
+        about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = about.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: rcgen::Issuer::new(about, key) }
+    }
+
+    fn server(&self) -> Arc<rustls::ServerConfig> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let about = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = about.signed_by(&key, &self.issuer).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate.into()], key.into()).unwrap();
+        Arc::new(config)
+    }
+}
+
+fn answer(stream: impl Read + Write, status: u16, sender: &Sender<Told>) {
+    let mut reader = BufReader::new(stream);
     let mut line = String::new();
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
         return;
@@ -76,7 +121,8 @@ fn answer(mut stream: TcpStream, status: u16, sender: &Sender<Told>) {
     let mut body = vec![0; headers["content-length"].parse().unwrap()];
     reader.read_exact(&mut body).unwrap();
     let _ = sender.send(Told { headers, body: String::from_utf8(body).unwrap() });
-    let _ = write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let _ = write!(reader.get_mut(), "HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let _ = reader.get_mut().flush();
 }
 
 /// HMAC of RFC 2104, put together here so that the daemon's is not its own witness.
@@ -180,4 +226,55 @@ fn the_secret_is_asked_for_and_never_shown() {
     ]);
     let ran = careless.calt(&["daemon", "--port", "0"]);
     assert!(ran.stderr.contains("others may read it; `chmod 600"), "{}", ran.stderr);
+}
+
+#[test]
+fn by_https_only_a_receiver_is_told_that_can_prove_its_name() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let endpoint = Endpoint::certified_by(&authority);
+    let world = World::asleep(&[("CALT__NOTIFY__URL", &endpoint.url), ("CALT_NOTIFY_SECRET", SECRET)]);
+    let kept = |name: &str, authority: &Authority| {
+        let path = world.home().join(name);
+        std::fs::write(&path, &authority.pem).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let (ours, theirs) = (kept("ours.pem", &authority), kept("theirs.pem", &stranger));
+    let by_address = endpoint.url.replace("localhost", "127.0.0.1");
+    // Nobody vouches for it; somebody else does; the name is another. Each time it is said, and nothing is sent.
+    for more in [
+        &[][..],
+        &[("CALT__NOTIFY__CA_FILE", theirs.as_str())],
+        &[("CALT__NOTIFY__CA_FILE", &ours), ("CALT__NOTIFY__URL", &by_address)],
+    ] {
+        let said = world.daemon_log().matches("invalid peer certificate").count();
+        assert!(world.wakes_with(more));
+        world.agent().propose(&plan(1, &[look("a")]));
+        world.until("the certificate is refused", || {
+            world.daemon_log().matches("invalid peer certificate").count() > said
+        });
+        world.kill();
+        assert!(endpoint.came.try_recv().is_err(), "{more:?}");
+    }
+    assert!(!world.daemon_log().contains("of-one-team"), "{}", world.daemon_log());
+    assert!(world.wakes_with(&[("CALT__NOTIFY__CA_FILE", &ours)]));
+    for _ in 0..3 {
+        let told = endpoint.next();
+        assert!(told.is_signed(), "{:?}", told.headers);
+        assert_eq!(told.json()["data"]["waits_for"], "plan_approval", "{}", told.body);
+    }
+}
+
+#[test]
+fn what_hides_in_a_title_is_written_out_in_what_is_sent() {
+    let endpoint = Endpoint::answering(&[]);
+    let world = told_by(&endpoint);
+    let title = "pay\u{202e}eno\u{200b}\u{1b}[31m";
+    let mut proposed = plan(1, &[look("a")]);
+    proposed["title"] = json!(title);
+    world.agent().propose(&proposed);
+    let told = endpoint.next();
+    assert!(told.is_signed());
+    assert!(told.body.is_ascii() && !told.body.contains('\u{1b}'), "{}", told.body);
+    assert!(told.body.contains(r"\u202e") && told.body.contains(r"\u200b"), "{}", told.body);
+    assert_eq!(told.json()["data"]["title"], title, "it is the same text");
 }

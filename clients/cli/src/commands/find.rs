@@ -4,6 +4,7 @@ use std::path::Path;
 
 use calt_api::client::Client;
 use calt_api::endpoint;
+use calt_api::visible::visible_line;
 use serde_json::{Value, json};
 
 use super::land::unlike;
@@ -103,7 +104,8 @@ async fn of_the_tree(
     let diff: Value = context.fetch(client, &endpoint::SESSION_DIFF, &[&trailers.session], &[]).await?;
     let mut written: Vec<String> = Vec::new();
     for file in render::items(&diff["files"]) {
-        written.push(render::word(&file["path"]));
+        // As it is, and not as it is shown: a name may hold a newline.
+        written.extend(file["path"].as_str().map(str::to_owned));
         written.extend(file["from"].as_str().map(str::to_owned));
     }
     let base = repository.commit(parent)?;
@@ -120,16 +122,16 @@ fn shown(session: &Value, trailers: &Trailers, differs: &[String]) -> String {
     let mut sheet = Sheet::default();
     sheet.line(t!("session {session}", session = trailers.session));
     if let Some(goal) = session["goal"].as_str() {
-        sheet.line(calt_api::visible::visible_line(goal));
+        sheet.line(visible_line(goal));
     }
     sheet.line(t!(
         "plan v{version}, approved by {people}",
         version = trailers.version,
-        people = trailers.approved_by.join(", ")
+        people = visible_line(&trailers.approved_by.join(", "))
     ));
     sheet.line(t!("event {event}, under a signed tree of {size} events", event = trailers.event, size = trailers.size));
     for line in differs {
-        sheet.line(t!("DIFFERS: {what}", what = line));
+        sheet.line(t!("DIFFERS: {what}", what = visible_line(line)));
     }
     if differs.is_empty() {
         sheet.line(t!("The commit is what the record says."));

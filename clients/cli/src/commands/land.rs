@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::arguments::{LandArguments, LandAs};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::land::Repository;
+use crate::land::{InTheWay, Repository};
 use crate::render;
 use crate::trailers::Trailers;
 use crate::words::t;
@@ -22,6 +22,9 @@ use crate::words::t;
 const SUBJECT_CHARS_MAX: usize = 72;
 /// Digits of a session's id in the name of a branch.
 const BRANCH_ID_DIGITS: usize = 12;
+/// Digits of an id in a repository of SHA-1, and in one of SHA-256.
+const SHA1_DIGITS: usize = 40;
+const SHA256_DIGITS: usize = 64;
 
 /// Most files that were not committed which are named.
 const FILES_NAMED_MAX: usize = 3;
@@ -52,24 +55,29 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
         LandAs::Branch => Some(branch_name(&repository, arguments)?),
         LandAs::Commit | LandAs::Patch => None,
     };
+    let name = match (&branch, arguments.kind) {
+        (Some(branch), _) => Some(format!("refs/heads/{branch}")),
+        (None, LandAs::Commit) => Some(format!("refs/calt/{}", render::word(&session["id"]))),
+        (None, LandAs::Branch | LandAs::Patch) => None,
+    };
+    if let Some(name) = &name {
+        free(&repository, name, &arguments.session)?;
+    }
     let trailers = trailers(context, &client, &arguments.session, version, &events).await?;
     let query = [("raw", "true"), ("source", context.source())];
-    let diff: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &query).await?;
+    let diff = context.fetch_released(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &query).await?;
     let message = message(&session, arguments, &trailers);
     let landing = Landing { diff, trailers, message };
     let patch = landing.diff["diff"].as_str().unwrap_or_default();
     let tree = repository.patched(&base, patch).map_err(|fault| unfitting(fault, &base, &session, arguments))?;
     same_as_written(&repository, &tree, &landing.diff, &arguments.session)
         .map_err(|fault| unfitting(fault, &base, &session, arguments))?;
-    if let LandAs::Patch = arguments.kind {
+    let Some(name) = name else {
         return landing.write_patch(context, &repository, &base, arguments.output.as_deref());
-    }
-    let commit = repository.commit_tree(&tree, &base, &landing.message)?;
-    let name = match &branch {
-        Some(branch) => format!("refs/heads/{branch}"),
-        None => format!("refs/calt/{}", landing.trailers.session),
     };
-    repository.name_anew(&name, &commit).map_err(|_| taken(&name, &arguments.session))?;
+    let commit = repository.commit_tree(&tree, &base, &landing.message)?;
+    // Somebody may have taken the name meanwhile; what else git says is said as it is.
+    repository.name_anew(&name, &commit).or_else(|said| free(&repository, &name, &arguments.session).and(Err(said)))?;
     landing.told(context, &commit, &base, branch.as_deref())
 }
 
@@ -175,15 +183,65 @@ fn branch_name(repository: &Repository, arguments: &LandArguments) -> Result<Str
         format!("calt/{}", digits.get(from..).unwrap_or(digits))
     };
     let name = arguments.branch.clone().unwrap_or_else(own);
-    if !repository.is_branch_name(&name)? {
+    let full = format!("refs/heads/{name}");
+    if let Some(why) = misleading(&name) {
+        let message = t!("`{name}` is no name for a branch: {why}", name = name, why = why.said());
+        return Err(Fault::Usage { message, hint: Some(format!("calt land {} --branch NAME", arguments.session)) });
+    }
+    if !repository.is_spelled_well(&full)? {
         let hint = Some(format!("calt land {} --branch NAME", arguments.session));
         return Err(Fault::Usage { message: t!("`{name}` is no name for a branch", name = name), hint });
     }
-    let full = format!("refs/heads/{name}");
-    match repository.commit_id(&full)? {
-        Some(_) => Err(taken(&full, &arguments.session)),
-        None => Ok(name),
+    Ok(name)
+}
+
+/// Why git would take a name for something else than this branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Misleading {
+    Option,
+    Head,
+    Full,
+    Id,
+}
+
+impl Misleading {
+    fn said(self) -> String {
+        match self {
+            Self::Option => t!("it begins as an option does"),
+            Self::Head => t!("git reads it as where a working tree stands"),
+            Self::Full => t!("it is a full name already; leave out what stands before the branch's own name"),
+            Self::Id => t!("it reads as the id of a commit"),
+        }
     }
+}
+
+/// Names that git would make a branch of and then read as something else.
+fn misleading(name: &str) -> Option<Misleading> {
+    let is_id = |digits: usize| name.len() == digits && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_head = |name: &str| {
+        let spelled = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        spelled && (name == "HEAD" || name.ends_with("_HEAD"))
+    };
+    match name {
+        _ if name.starts_with('-') => Some(Misleading::Option),
+        _ if name == "@" || name.contains("@{") || is_head(&name.to_ascii_uppercase()) => Some(Misleading::Head),
+        _ if name.starts_with("refs/") || name.starts_with("heads/") => Some(Misleading::Full),
+        _ if is_id(SHA1_DIGITS) || is_id(SHA256_DIGITS) => Some(Misleading::Id),
+        _ => None,
+    }
+}
+
+/// Refuses a name that is there, stands for another one, or is what somebody works on.
+fn free(repository: &Repository, full: &str, session: &str) -> Result<(), Fault> {
+    let message = match repository.in_the_way(full)? {
+        None => return Ok(()),
+        Some(InTheWay::There) => t!("`{name}` is there already, and stays as it is", name = full),
+        Some(InTheWay::LeadsTo(target)) => {
+            t!("`{name}` stands for another name, `{target}`, and is not followed", name = full, target = target)
+        }
+        Some(InTheWay::CheckedOut) => t!("`{name}` is checked out in a working tree, and stays as it is", name = full),
+    };
+    Err(Fault::Usage { message, hint: Some(format!("calt land {session} --branch NAME")) })
 }
 
 /// A message ends for `git am` where a patch could begin.
@@ -192,13 +250,6 @@ fn readable_by_am(message: &str) -> Result<(), Fault> {
     match message.lines().find(ends) {
         Some(line) => Err(Fault::usage(t!("the message of a patch cannot hold the line `{line}`", line = line))),
         None => Ok(()),
-    }
-}
-
-fn taken(name: &str, session: &str) -> Fault {
-    Fault::Usage {
-        message: t!("`{name}` is there already, and stays as it is", name = name),
-        hint: Some(format!("calt land {session} --branch NAME")),
     }
 }
 
@@ -300,13 +351,14 @@ pub(crate) fn unlike(repository: &Repository, tree: &str, diff: &Value) -> Resul
     let files = repository.files(tree)?;
     let mut unlike = Vec::new();
     for file in render::items(&diff["files"]) {
-        let path = render::word(&file["path"]);
-        let there = files.get(&path);
+        // As it is, and not as it is shown: a name may hold a newline.
+        let path = file["path"].as_str().unwrap_or_default();
+        let there = files.get(path);
         let sha256 = there.map(|file| repository.sha256(&file.blob)).transpose()?;
         let mode = there.map(|file| file.mode.as_str());
         let left = file["from"].as_str().is_some_and(|from| files.contains_key(from));
         if sha256.as_deref() != file["new_sha256"].as_str() || mode != file["new_mode"].as_str() || left {
-            unlike.push(path);
+            unlike.push(path.to_owned());
         }
     }
     Ok(unlike)
@@ -385,5 +437,28 @@ mod tests {
         assert_eq!(still_standing(&[event("session_succeeded"), wrote.clone()]), Some(1));
         wrote["facts"]["applied"] = json!([{"path": "a"}]);
         assert_eq!(still_standing(&[event("session_succeeded"), wrote]), None);
+    }
+
+    #[test]
+    fn a_name_that_git_reads_as_something_else_is_none_for_a_branch() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        for (name, why) in [
+            ("-x", Misleading::Option),
+            ("--orphan", Misleading::Option),
+            ("@", Misleading::Head),
+            ("@{-1}", Misleading::Head),
+            ("a@{0}", Misleading::Head),
+            ("HEAD", Misleading::Head),
+            ("head", Misleading::Head),
+            ("FETCH_HEAD", Misleading::Head),
+            ("refs/heads/main", Misleading::Full),
+            ("heads/main", Misleading::Full),
+            (id, Misleading::Id),
+        ] {
+            assert_eq!(misleading(name), Some(why), "{name}");
+        }
+        for name in ["main", "calt/0123", "a-b", "a@b", "feature/HEAD-start", "ahead", &id[1..], "\u{65e5}"] {
+            assert_eq!(misleading(name), None, "{name}");
+        }
     }
 }

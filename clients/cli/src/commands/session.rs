@@ -75,8 +75,11 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
         }
         SessionCommand::Diff { session, raw } => {
             let query = [("raw", "true"), ("source", context.source())];
-            let query: &[_] = if raw { &query } else { &[] };
-            let diff: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&session], query).await?;
+            let diff: Value = if raw {
+                context.fetch_released(&client, &endpoint::SESSION_DIFF, &[&session], &query).await?
+            } else {
+                context.fetch(&client, &endpoint::SESSION_DIFF, &[&session], &[]).await?
+            };
             if context.json() {
                 render::data(&diff)?;
             } else if std::io::stdout().is_terminal() {

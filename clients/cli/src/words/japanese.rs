@@ -169,6 +169,22 @@ const AROUND: &[(&str, &str)] = &[
         "パッチのメッセージには `{line}` という行を入れられません",
     ),
     ("`{name}` is no name for a branch", "`{name}` はブランチの名前になりません"),
+    ("`{name}` is no name for a branch: {why}", "`{name}` はブランチの名前になりません: {why}"),
+    ("it begins as an option does", "オプションと同じ始まり方です"),
+    ("git reads it as where a working tree stands", "git は作業ツリーの現在位置と読みます"),
+    (
+        "it is a full name already; leave out what stands before the branch's own name",
+        "すでに完全な名前です。ブランチ自身の名前の前にあるものを省いてください",
+    ),
+    ("it reads as the id of a commit", "コミットの ID と読めます"),
+    (
+        "`{name}` stands for another name, `{target}`, and is not followed",
+        "`{name}` は別の名前 `{target}` を指すもので、その先はたどりません",
+    ),
+    (
+        "`{name}` is checked out in a working tree, and stays as it is",
+        "`{name}` は作業ツリーでチェックアウトされており、そのままにします",
+    ),
     ("`{name}` is there already, and stays as it is", "`{name}` はすでにあり、そのままにします"),
     (
         "`{path}` would not land as it stands in the workspace: it was another file at the base commit",

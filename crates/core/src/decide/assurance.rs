@@ -100,7 +100,9 @@ pub(super) fn held(
 /// The same for what is wanted of the roster, before anything else is looked at.
 pub(super) fn held_for_roster(roster: &Roster, caller: &Caller, act: Act, facts: &Facts) -> Result<(), Refusal> {
     let stands = roster.pin(&caller.principal).is_some();
-    if act == Act::Administer && stands && !administers(caller, facts) {
+    // What is given out unmasked cannot be taken back, so a token alone does not get it either.
+    let is_guarded = matches!(act, Act::Administer | Act::ReleaseContent);
+    if is_guarded && stands && !administers(caller, facts) {
         return Err(needed_to_administer());
     }
     Ok(())

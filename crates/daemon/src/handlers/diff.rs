@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
+use calt_api::endpoint::UNLOCK_HEADER;
 use calt_api::views::{DiffFileView, SessionDiffView};
 use calt_engine::SessionDiff;
 use calt_engine::core::SessionId;
@@ -35,13 +37,15 @@ pub(crate) async fn show(
     by: By,
     At(session): At<String>,
     Params(query): Params<DiffQuery>,
+    headers: HeaderMap,
 ) -> Result<View<SessionDiffView>, Refused> {
     if query.raw {
         may(&by, Act::ReleaseContent)?;
     }
     let session = known_session(&app, &session).await?;
     let diff = if query.raw {
-        let by = by.claiming(query.source, query.user_id, query.message_id);
+        let key = headers.get(UNLOCK_HEADER).and_then(|key| key.to_str().ok()).map(str::to_owned);
+        let by = by.unlocking(query.source, query.user_id, query.message_id, key);
         app.engine.release_diff(by, &session).await?
     } else {
         app.engine.session_diff(&session).await?

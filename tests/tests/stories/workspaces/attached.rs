@@ -274,3 +274,43 @@ fn a_crash_in_the_middle_of_an_apply_is_put_right_in_the_directory() {
     assert_eq!(standing(&web).len(), before);
     assert_eq!(world.calt(&["record", "verify"]).code, 0);
 }
+
+#[test]
+fn what_git_would_run_is_not_written_under_whatever_name_it_lies() {
+    let world = World::start();
+    let web = repository(&world, "web", &[("a.txt", "one\n")]);
+    let run = |words: &[&str]| super::git(&world, &web, words);
+    run(&["clone", "-q", "--bare", ".", "vendor/x.git"]);
+    run(&["init", "-q", "--separate-git-dir", "meta", "tree"]);
+    run(&["worktree", "add", "-q", "--detach", "other"]);
+    assert!(web.join("tree/.git").is_file() && web.join("meta/HEAD").is_file());
+    add(&world, "web", "attach", Some(&web));
+    let owner = world.owner();
+    let before = standing(&web);
+    let fails = |steps: &[serde_json::Value], why: &str| {
+        let session = owner.session_with(&json!({"workspace": "web"}));
+        owner.import(&session, &plan(1, steps)).expect(200);
+        owner.approve_plan(&session, 1).expect(200);
+        owner.approve(&session, "p").expect(200);
+        let run = owner.run(&session, "p").json();
+        assert_eq!(run["status"], "failed", "{run}");
+        assert!(run["error"].as_str().unwrap().contains(why), "{run}");
+    };
+    for path in ["vendor/x.git/hooks/post-merge", "vendor/x.git/config", "meta/hooks/pre-commit", "meta/new/file"] {
+        fails(&[preview("p", path, "x")], "git's own directory");
+    }
+    fails(&[preview("p", "other/.git", "gitdir: ../a")], "`.git`");
+    let whole = ["b/HEAD", "b/objects/x", "b/refs/x", "b/config"];
+    let files: Vec<_> = whole.iter().map(|path| json!({"path": path, "content": "x"})).collect();
+    let patch = json!({"id": "p", "title": "p", "tool": "apply_patch", "inputs": {"files": files, "mode": "preview"}});
+    fails(&[patch], "would make `b`");
+    assert_eq!(standing(&web), before);
+    // Beside them everything is a workspace like any other.
+    let change = [preview("p", "vendor/readme", "x"), apply("w", "vendor/readme", "x", "p")];
+    let session = owner.session_with(&json!({"workspace": "web"}));
+    owner.import(&session, &plan(1, &change)).expect(200);
+    owner.approve_plan(&session, 1).expect(200);
+    owner.carry_out(&session, "p");
+    owner.carry_out(&session, "w");
+    assert_eq!(std::fs::read_to_string(web.join("vendor/readme")).unwrap(), "x");
+}
