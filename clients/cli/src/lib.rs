@@ -15,9 +15,11 @@ mod context;
 mod diff;
 mod fault;
 mod found;
+mod help;
 mod hint;
 mod land;
 mod look;
+mod misread;
 mod place;
 mod render;
 mod secret;
@@ -30,7 +32,6 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::RecordCommand;
@@ -38,7 +39,7 @@ use arguments::{Arguments, Command};
 pub use arguments::{DaemonArguments, DiscordArguments, OfflineCommand, PinCommand, RecordPlace};
 pub use chat::{ChatCheck, ChatFound};
 use context::Context;
-use fault::{EXIT_USAGE, Fault};
+use fault::Fault;
 pub use secret::ask_secret;
 
 /// Who goes on after the arguments are read.
@@ -69,7 +70,7 @@ pub fn run(chat: ChatCheck) -> Handover {
     });
     let (arguments, matches) = match read {
         Ok(read) => read,
-        Err(error) => return Handover::Done(ExitCode::from(misread(&error, &given))),
+        Err(error) => return Handover::Done(ExitCode::from(misread::misread(&error, &given))),
     };
     let context = Context::new(arguments.shared.clone(), &matches, chat);
     hint::repeat(context.given());
@@ -122,75 +123,13 @@ fn told(context: &Context, fault: &Fault) -> u8 {
     }
 }
 
-/// Arguments that cannot be read, or a question for help.
-fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
-    if !error.use_stderr() {
-        // A reader that closed the pipe has seen enough.
-        let _ = error.print();
-        return 0;
-    }
-    let mut command = asked(given);
-    let hint = format!("{} --help", command.get_bin_name().unwrap_or("calt"));
-    let message = in_one_line(&error.render().to_string());
-    let is_bare =
-        matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
-    if is_bare {
-        ask::talk(&command.render_help().to_string());
-    }
-    let message = if is_bare { "a command is missing".to_owned() } else { message };
-    let fault = Fault::Usage { message, hint: Some(hint) };
-    if !is_bare {
-        ask::talk(&fault.render());
-    }
-    if let Some(json) = fault.json().filter(|_| words::wants_data(&mut given.iter().cloned())) {
-        let _ = render::data(&json);
-    }
-    EXIT_USAGE
-}
-
-/// The command that was meant, as far as its name can be read.
-fn asked(given: &[OsString]) -> clap::Command {
-    let mut command = definition();
-    command.build();
-    for word in given.iter().skip(1).filter_map(|word| word.to_str()) {
-        if let Some(below) = command.find_subcommand(word) {
-            command = below.clone();
-        }
-    }
-    command
-}
-
-/// What was wrong, without the paragraphs on usage: the hint leads there.
-fn in_one_line(text: &str) -> String {
-    let paragraphs = text.trim_start_matches("error: ").split("\n\n");
-    let of_use = paragraphs.filter(|text| !text.starts_with("Usage: ") && !text.starts_with("For more information"));
-    let lines: Vec<String> = of_use.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    lines.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(words: &[&str]) -> (String, String) {
-        let error = definition().try_get_matches_from(words).unwrap_err();
-        let given: Vec<OsString> = words.iter().map(OsString::from).collect();
-        (in_one_line(&error.render().to_string()), asked(&given).get_bin_name().unwrap_or("calt").to_owned())
-    }
-
     #[test]
     fn the_definition_holds_together() {
         definition().debug_assert();
-    }
-
-    #[test]
-    fn a_misread_argument_is_said_in_one_line_and_leads_to_its_own_help() {
-        let (said, command) = refused(&["calt", "plan", "reject", "s"]);
-        assert_eq!(said, "the following required arguments were not provided: <VERSION>");
-        assert_eq!(command, "calt plan reject");
-        let (said, command) = refused(&["calt", "artifcts", "list"]);
-        assert_eq!(said, "unrecognized subcommand 'artifcts'; tip: a similar subcommand exists: 'artifacts'");
-        assert_eq!(command, "calt");
     }
 
     /// A global option and an argument of one name share one value: the one is taken for the other.

@@ -57,6 +57,19 @@ fn in_language(template: &str, language: Language) -> &str {
     translations.into_iter().find(|(english, _)| *english == template).map_or(template, |(_, translated)| translated)
 }
 
+/// A sentence of the help, which stands in the doc comments of the arguments.
+pub(crate) fn in_help(sentence: &str) -> String {
+    let translations = match language() {
+        Language::English => return sentence.to_owned(),
+        Language::Japanese => japanese::of_help(),
+    };
+    translations
+        .iter()
+        .find(|(english, _)| *english == sentence)
+        .map_or(sentence, |(_, translated)| translated)
+        .to_owned()
+}
+
 /// Puts values into the `{name}`s. What a value holds is never read as a template.
 fn filled(template: &str, values: &[(&str, &dyn Display)]) -> String {
     let mut text = String::with_capacity(template.len());
@@ -115,6 +128,40 @@ mod tests {
         let unused: Vec<_> = known.difference(&said).collect();
         assert!(unused.is_empty(), "translated, and never said: {unused:#?}");
         assert_eq!(known.len(), japanese::sentences().count(), "a sentence is translated twice");
+    }
+
+    /// What the help of a command and of those below it says.
+    fn sentences_of_help(command: &clap::Command, found: &mut BTreeSet<String>) {
+        found.extend(command.get_about().map(ToString::to_string));
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            found.extend(argument.get_help().map(ToString::to_string));
+            found.extend(argument.get_help_heading().map(str::to_owned));
+            let values = argument.get_possible_values();
+            found.extend(values.iter().filter_map(|value| value.get_help()).map(ToString::to_string));
+        }
+        for below in command.get_subcommands() {
+            sentences_of_help(below, found);
+        }
+    }
+
+    #[test]
+    fn all_of_the_help_has_its_japanese_and_nothing_else_is_translated() {
+        let known: BTreeSet<String> = japanese::of_help().iter().map(|(english, _)| (*english).to_owned()).collect();
+        let mut said = BTreeSet::new();
+        let mut definition = crate::definition();
+        definition.build();
+        sentences_of_help(&definition, &mut said);
+        let missing: Vec<_> = said.difference(&known).collect();
+        assert!(missing.is_empty(), "not translated: {missing:#?}");
+        let unused: Vec<_> = known.difference(&said).collect();
+        assert!(unused.is_empty(), "translated, and never said: {unused:#?}");
+        assert_eq!(known.len(), japanese::of_help().len(), "a sentence is translated twice");
+        for (english, translated) in japanese::of_help() {
+            let marks = |text: &str| ["`", "--", "["].map(|mark| text.matches(mark).count());
+            let is_of_clap = english.starts_with("Print help");
+            assert!(marks(english) == marks(translated) || is_of_clap, "{english}");
+            assert!(!translated.ends_with('。'), "{translated}");
+        }
     }
 
     #[test]

@@ -188,6 +188,42 @@ fn commands_and_refusals_are_said_in_japanese() {
 }
 
 #[test]
+fn help_and_what_is_misread_are_said_in_japanese() {
+    let world = world(LANG);
+    for command in [
+        &["--help"] as &[&str],
+        &["help", "run"],
+        &["plan", "--help"],
+        &["step", "approve", "-h"],
+        &["help", "logs", "search"],
+        &["record", "verify", "--help"],
+        &["land", "--help"],
+        &["wait", "--help"],
+        &["daemon", "--help"],
+    ] {
+        let ran = world.calt(command);
+        speaks_japanese(&ran, 0);
+        assert!(ran.stdout.contains("使い方: calt") && ran.stdout.contains("ヘルプを表示します"), "{}", ran.stdout);
+        for line in ran.stdout.lines().filter(|line| !line.starts_with("使い方: ")) {
+            assert!(calt_api::visible::columns(line) <= 80, "{line}");
+        }
+    }
+    for (command, said) in [
+        (&["plan", "reject", "s"] as &[&str], "必要な引数がありません: <VERSION>\nヒント: calt plan reject --help"),
+        (&["artifcts", "list"], "'artifcts' というコマンドはありません; 似たコマンド: 'artifacts'"),
+        (&["session", "list", "--limit", "0"], "'--limit <COUNT>' に '0' という値は使えません: 1 から 500 までの数を"),
+        (&["run", "--sesion", "s"], "'--sesion' という引数はありません; 似た引数: '--session'"),
+        (&["plan"], "使い方: calt plan"),
+    ] {
+        let ran = world.calt(command);
+        speaks_japanese(&ran, 2);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+    let data = world.calt(&["artifcts", "--json"]);
+    assert!(data.stdout.is_ascii() && data.stdout.contains("unrecognized subcommand"), "{}", data.stdout);
+}
+
+#[test]
 fn data_is_english_wherever_the_person_is() {
     let world = world(LANG);
     let ran = world.calt(&["--json", "run", "plan.yaml", "--yes"]);

@@ -1,11 +1,17 @@
 //! The sentences of the command line in Japanese, by their English.
 
 mod first;
+mod help;
 mod work;
 
 /// Every sentence: English, Japanese.
 pub(super) fn sentences() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES)
+}
+
+/// Every sentence of the help: English, Japanese.
+pub(super) const fn of_help() -> &'static [(&'static str, &'static str)] {
+    help::SENTENCES
 }
 
 /// What is around the work: faults, the daemon, what waits, the record, people, landing.
@@ -22,6 +28,39 @@ const AROUND: &[(&str, &str)] = &[
         "plan `{name}` has {count} problems and cannot be imported",
         "プラン `{name}` に {count} 件の問題があり、取り込めません",
     ),
+    // Arguments that cannot be read, and the frame of the help.
+    ("a command is missing", "コマンドがありません"),
+    ("unexpected argument '{argument}' found", "'{argument}' という引数はありません"),
+    ("unrecognized subcommand '{word}'", "'{word}' というコマンドはありません"),
+    ("the following required arguments were not provided: {arguments}", "必要な引数がありません: {arguments}"),
+    ("the argument '{argument}' cannot be used multiple times", "'{argument}' は一度だけ指定できます"),
+    ("the argument '{argument}' cannot be used with '{prior}'", "'{argument}' は '{prior}' と一緒には使えません"),
+    ("a value is required for '{argument}' but none was supplied", "'{argument}' には値が必要です"),
+    ("invalid value '{value}' for '{argument}'", "'{argument}' に '{value}' という値は使えません"),
+    ("invalid value '{value}' for '{argument}': {why}", "'{argument}' に '{value}' という値は使えません: {why}"),
+    (
+        "unexpected value '{value}' for '{argument}' found; no more were expected",
+        "'{argument}' に '{value}' は余分です",
+    ),
+    ("invalid UTF-8 was detected in one or more arguments", "UTF-8 ではない引数があります"),
+    ("possible values: {values}", "使える値: {values}"),
+    ("tip: a similar subcommand exists: '{near}'", "似たコマンド: '{near}'"),
+    ("tip: a similar argument exists: '{near}'", "似た引数: '{near}'"),
+    ("tip: a similar value exists: '{near}'", "似た値: '{near}'"),
+    ("a number from {least} to {most} is expected", "{least} から {most} までの数を指定してください"),
+    ("a number is expected", "数を指定してください"),
+    ("the number is too large", "数が大きすぎます"),
+    ("Usage: {usage}", "使い方: {usage}"),
+    ("Commands", "コマンド"),
+    ("Arguments", "引数"),
+    ("Options", "オプション"),
+    ("{heading}:", "{heading}:"),
+    ("[OPTIONS]", "[オプション]"),
+    ("<COMMAND>", "<コマンド>"),
+    ("[COMMAND]", "[コマンド]"),
+    (" [env: {name}]", " [環境変数: {name}]"),
+    (" [default: {values}]", " [既定: {values}]"),
+    (" [possible values: {values}]", " [使える値: {values}]"),
     // PINs.
     ("Your PIN, to decide on plan v{version} of {session}: ", "{session} のプラン v{version} を決定するための PIN: "),
     ("Your PIN, for this act of administration: ", "この管理操作のための PIN: "),
