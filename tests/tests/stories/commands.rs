@@ -227,9 +227,9 @@ fn a_home(plan: &str) -> World {
     // Nobody sits at this terminal, so a run is given its yes beforehand.
     let yes = "case \"$1\" in run | quickstart) set -- \"$@\" --yes ;; esac";
     let calt = format!("{yes}\nexec '{}' \"$@\"\n", binary.display());
-    // A refusal is no success, and a stream has no end: its first second is enough.
-    let curl = "PATH=${PATH#*:}\ncase \" $* \" in *' -sN '*) timeout 1 curl \"$@\"; [ $? = 124 ]; exit ;; esac\n\
-                exec curl --fail-with-body \"$@\"\n";
+    // A refusal is no success, and a stream has no end: what comes in two seconds is enough, but something has to.
+    let curl = "PATH=${PATH#*:}\ncase \" $* \" in *' -sN '*)\n  timeout 2 curl \"$@\" > \"$TALK\"/stream\n  \
+                [ $? = 124 ] && grep '^data:' \"$TALK\"/stream\n  exit ;;\nesac\nexec curl --fail-with-body \"$@\"\n";
     for (name, lines) in [("calt", calt.as_str()), ("curl", curl)] {
         let file = home.join("bin").join(name);
         std::fs::write(&file, format!("#!/bin/sh\n{lines}")).unwrap();
