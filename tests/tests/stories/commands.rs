@@ -43,6 +43,11 @@ fn api() {
 }
 
 #[test]
+fn cli() {
+    are_run("docs/cli.md");
+}
+
+#[test]
 fn discord() {
     are_run("docs/discord.md");
 }
@@ -171,18 +176,9 @@ fn are_run(document: &str) {
     if run.is_empty() {
         return;
     }
-    let world = a_home(document);
-    let talk = world.home().join("talk");
-    std::fs::create_dir(&talk).unwrap();
-    std::fs::write(talk.join("script"), script(document, &run)).unwrap();
-    let mut shell = world.command_of("timeout");
-    shell.args(["--kill-after=5", &DOCUMENT_SECONDS_MAX.to_string(), "bash"]).arg(talk.join("script"));
-    shell.env("TALK", &talk).env("ROOT", root());
-    shell.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", world.home().join("bin").display()));
-    let ended = shell.stdin(Stdio::null()).output().unwrap();
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-    let presumed = std::fs::read_to_string(talk.join("presumed")).unwrap_or_default();
-    assert!(ended.status.success(), "{document}: {told}\n{presumed}");
+    let world = a_home(&blocks::first_plan(document).unwrap_or_else(|| given::PLAN.to_owned()));
+    let told = is_typed(&world, &script(document, &run)).unwrap_or_else(|told| panic!("{document}: {told}"));
+    let talk = talk(&world);
     for (number, shown) in run.iter().enumerate() {
         let read = |kind: &str| std::fs::read_to_string(talk.join(format!("{number}.{kind}"))).unwrap_or_default();
         let (printed, code) = (read("out"), read("code"));
@@ -198,22 +194,42 @@ fn are_run(document: &str) {
     }
 }
 
-/// A home in which `calt` is on the PATH, and a plan at hand: the first one the document shows.
-fn a_home(document: &str) -> World {
+/// Where a script leaves what commands print.
+fn talk(world: &World) -> PathBuf {
+    world.home().join("talk")
+}
+
+/// Has a shell do a script; gives what the shell itself said, or why it came to no good end.
+fn is_typed(world: &World, script: &str) -> Result<String, String> {
+    let talk = talk(world);
+    std::fs::create_dir(&talk).unwrap();
+    std::fs::write(talk.join("script"), format!("set -o pipefail\n{}\n{script}", given::WORDS)).unwrap();
+    let mut shell = world.command_of("timeout");
+    shell.args(["--kill-after=5", &DOCUMENT_SECONDS_MAX.to_string(), "bash"]).arg(talk.join("script"));
+    shell.env("TALK", &talk).env("ROOT", root());
+    shell.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", world.home().join("bin").display()));
+    let ended = shell.stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let presumed = std::fs::read_to_string(talk.join("presumed")).unwrap_or_default();
+    if ended.status.success() { Ok(told) } else { Err(format!("{told}\n{presumed}")) }
+}
+
+/// A home in which `calt` is on the PATH, and a plan at hand.
+fn a_home(plan: &str) -> World {
     let world = World::asleep(&[]);
     let (home, binary) = (world.home(), World::binary());
-    let plan = blocks::first_plan(document).unwrap_or_else(|| given::PLAN.to_owned());
     for name in ["PLAN.yaml", "plan.yaml"] {
-        std::fs::write(home.join(name), &plan).unwrap();
+        std::fs::write(home.join(name), plan).unwrap();
     }
     std::fs::create_dir_all(home.join(".local/share")).unwrap();
     std::os::unix::fs::symlink(world.data_root(), home.join(".local/share/calt")).unwrap();
     std::fs::create_dir(home.join("bin")).unwrap();
     // Nobody sits at this terminal, so a run is given its yes beforehand.
-    let calt = format!("[ \"$1\" != run ] || set -- \"$@\" --yes\nexec '{}' \"$@\"\n", binary.display());
-    // A refusal is no success, and a stream has no end: its first second is enough.
-    let curl = "case \" $* \" in *' -sN '*) timeout 1 /usr/bin/curl \"$@\"; [ $? = 124 ]; exit ;; esac\n\
-                exec /usr/bin/curl --fail-with-body \"$@\"\n";
+    let yes = "case \"$1\" in run | quickstart) set -- \"$@\" --yes ;; esac";
+    let calt = format!("{yes}\nexec '{}' \"$@\"\n", binary.display());
+    // A refusal is no success, and a stream has no end: what comes in two seconds is enough, but something has to.
+    let curl = "PATH=${PATH#*:}\ncase \" $* \" in *' -sN '*)\n  timeout 2 curl \"$@\" > \"$TALK\"/stream\n  \
+                [ $? = 124 ] && grep '^data:' \"$TALK\"/stream\n  exit ;;\nesac\nexec curl --fail-with-body \"$@\"\n";
     for (name, lines) in [("calt", calt.as_str()), ("curl", curl)] {
         let file = home.join("bin").join(name);
         std::fs::write(&file, format!("#!/bin/sh\n{lines}")).unwrap();
@@ -224,7 +240,7 @@ fn a_home(document: &str) -> World {
 
 /// The commands as one script: one shell for the whole document, and two files for each command.
 fn script(document: &str, run: &[&Shown]) -> String {
-    let mut script = format!("set -o pipefail\n{}\nended_with=0\n", given::WORDS);
+    let mut script = "ended_with=0\n".to_owned();
     let presumed: Vec<_> = given::PRESUMED.iter().filter(|(of, ..)| of.contains(&document)).collect();
     let mut used = vec![false; presumed.len()];
     for (number, shown) in run.iter().enumerate() {
@@ -234,10 +250,7 @@ fn script(document: &str, run: &[&Shown]) -> String {
                 let _ = writeln!(script, "{{\nset -e\n{done}\nset +e\n}} >>\"$TALK\"/presumed 2>&1");
             }
         }
-        let mut text = shown.text.clone();
-        for (placeholder, stands_for) in given::PLACEHOLDERS {
-            text = Regex::new(placeholder).unwrap().replace_all(&text, *stands_for).into_owned();
-        }
+        let mut text = filled_in(&shown.text);
         if shown.is_the_owners() {
             text = format!("env -u CALT_DAEMON_TOKEN {text}");
         }
@@ -248,6 +261,13 @@ fn script(document: &str, run: &[&Shown]) -> String {
         presumed.iter().zip(&used).filter(|(_, used)| !**used).map(|((_, before, _), _)| before).collect();
     assert!(idle.is_empty(), "{document} has no command that begins with {idle:?}");
     script
+}
+
+/// A command with what its placeholders stand for.
+fn filled_in(command: &str) -> String {
+    given::PLACEHOLDERS.iter().fold(command.to_owned(), |text, (placeholder, stands_for)| {
+        Regex::new(placeholder).unwrap().replace_all(&text, *stands_for).into_owned()
+    })
 }
 
 /// What is shown, as a pattern: `…` stands for anything, and so does an id that is cut short.

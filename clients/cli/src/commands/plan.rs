@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
         PlanCommand::Import { session, plan } => {
             let text = read_plan(&plan)?;
             let client = context.client().await?;
-            let imported = import(&client, &session, &text).await?;
+            let imported = import(context, &client, &session, &text).await?;
             context.show(&imported, render::plan)?;
             context.talk("\n");
             context.hint(&format!("calt run --session {session}"));
@@ -195,9 +195,9 @@ pub(crate) async fn check_text(
 }
 
 /// Hands a plan to a session.
-pub(crate) async fn import(client: &Client, session: &str, text: &PlanText) -> Result<Value, Fault> {
-    let document = Body::Document(&text.text);
-    client.call(&endpoint::IMPORT_PLAN, &[session], &[], document).await.map_err(|error| explained(error, text))
+pub(crate) async fn import(context: &Context, client: &Client, session: &str, text: &PlanText) -> Result<Value, Fault> {
+    let (document, claim) = (Body::Document(&text.text), [("source", context.source())]);
+    client.call(&endpoint::IMPORT_PLAN, &[session], &claim, document).await.map_err(|error| explained(error, text))
 }
 
 /// A refused plan, with each problem at its place.

@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, plan: Option<&Path>, yes: bool) -> Re
         "1. A session is made: one goal, one empty workspace, one log.\n   {session}\n\n",
         session = session
     ));
-    let imported = super::plan::import(&client, &session, &text).await?;
+    let imported = super::plan::import(context, &client, &session, &text).await?;
     let version = render::word(&imported["version"]);
     let shown: Value = context.fetch(&client, &endpoint::SHOW_PLAN, &[&session, &version], &[]).await?;
     context.talk(&explained(&shown));

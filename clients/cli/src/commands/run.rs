@@ -84,7 +84,7 @@ pub(crate) async fn run_plan(context: &Context, text: &PlanText, into: Into, con
             (session, applies_nothing)
         }
     };
-    let imported = plan::import(&client, &session, text).await?;
+    let imported = plan::import(context, &client, &session, text).await?;
     let version = number(&imported["version"]);
     let executing = RefCell::new(None);
     begin(Run { context, client, session, version, consent, applies_nothing, executing }).await

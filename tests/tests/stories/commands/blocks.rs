@@ -19,7 +19,8 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    fn new(line: usize, text: &str) -> Self {
+    /// A command that stands on this line, with its remark.
+    pub(super) fn new(line: usize, text: &str) -> Self {
         let remark = Regex::new(r"\s+# (.*)$").unwrap();
         let (text, remark) = match remark.captures(text).filter(|_| !text.contains('\n')) {
             Some(found) => (&text[..found.get(0).unwrap().start()], found[1].to_owned()),

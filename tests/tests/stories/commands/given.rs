@@ -58,6 +58,7 @@ newest_token() { cat "$TALK"/*.out | grep -o 'calt_[0-9a-f]\{64\}' | tail -n 1; 
 address() { jq -r .address ~/.local/share/calt/daemon.json; }
 owner() { env -u CALT_DAEMON_TOKEN calt "$@"; }
 repository() {
+  [ ! -e "$1" ] || return 0
   mkdir -p "$1"
   git -C "$1" init --quiet --initial-branch main
   git -C "$1" config user.name Ada
@@ -134,5 +135,106 @@ pub(super) const PRESUMED: &[(&[&str], &str, &str)] = &[
         "repository ~/src/web
          mkdir ~/src/web/.venv ~/site
          echo home = /usr/bin > ~/src/web/.venv/pyvenv.cfg",
+    ),
+];
+
+/// Commands named in passing that are not run, and why.
+pub(super) const NAMED_NOT_RUN: &[(&str, &str)] = &[
+    ("calt daemon", "it has no end, and is what every story starts"),
+    ("calt daemon stop && calt pin set", "it asks on a terminal; pin.rs has one"),
+    ("calt discord", "it needs a Discord; the stories in discord/ have one"),
+    ("calt inbox --watch", "it has no end; inbox.rs runs it"),
+    ("calt logs follow", "it has no end; command_line.rs runs it"),
+    ("calt pin set", "it asks on a terminal; pin.rs has one"),
+    ("calt pin change", "it asks on a terminal; pin.rs has one"),
+    ("calt pin remove", "it asks on a terminal; pin.rs has one"),
+    ("calt pin remove --for NAME --forgotten", "it asks on a terminal; pin.rs has one"),
+    ("calt pin set --for NAME", "it asks on a terminal; pin.rs has one"),
+    ("calt pin set|change|remove", "it asks on a terminal; pin.rs has one"),
+    ("calt wizard run", "it asks on a terminal; newcomer.rs has one"),
+];
+
+/// Commands named in passing that need something: what was done before, and how they are typed. One home has them all,
+/// in this order; in the beginning one session has succeeded in it.
+pub(super) const NAMED: &[(&str, &str, &str)] = &[
+    (
+        "calt session diff SESSION --raw | git apply",
+        "repository ~/src/web; cd ~/src/web",
+        "calt session diff SESSION --raw | git apply; cat notes/hello.txt",
+    ),
+    ("calt undo SESSION RUN", "", "calt undo SESSION 2"),
+    ("calt undo SESSION [RUN]", "", "calt undo SESSION"),
+    ("calt session create", "", "calt session create"),
+    (
+        "calt session create --goal \"what this is for\" --json",
+        "",
+        "calt session create --goal \"what this is for\" --json",
+    ),
+    (
+        "calt --data-root ~/try logs search",
+        "calt record backup calt.backup
+         calt record restore calt.backup --data-root ~/try",
+        "calt --data-root ~/try logs search; calt --data-root ~/try daemon stop",
+    ),
+    ("calt person add NAME --discord ID", "", "calt person add ann --discord 100000000000000001"),
+    (
+        "calt plan approve SESSION --with-steps",
+        "calt session create --goal again; calt plan import $(newest_session) PLAN.yaml",
+        "calt plan approve SESSION --with-steps --yes",
+    ),
+    ("calt plan check PLAN", "", "calt plan check PLAN.yaml"),
+    (
+        "calt plan from-diff",
+        "repository ~/src/web; cd ~/src/web; echo 'More.' >> README",
+        "git diff | calt plan from-diff",
+    ),
+    ("calt plan import SESSION -", "calt session create --goal again", "calt plan import SESSION - < PLAN.yaml"),
+    ("calt record accept-loss", "calt daemon stop", "calt record accept-loss"),
+    ("calt record backup FILE", "", "calt record backup another.backup"),
+    ("calt record rebuild", "calt daemon stop", "calt record rebuild"),
+    ("calt record rebuild-index", "calt daemon stop", "calt record rebuild-index"),
+    ("calt record redact EVENT --reason TEXT", "", "calt record redact 4 --reason 'It named somebody'"),
+    ("calt record restore FILE --data-root ~/try", "rm -r ~/try", "calt record restore calt.backup --data-root ~/try"),
+    (
+        "calt record restore calt.backup",
+        "calt daemon stop; rm -r ~/.local/share/calt/*",
+        "calt record restore calt.backup",
+    ),
+    (
+        "calt record verify FILE",
+        "calt run PLAN.yaml; calt record export $(newest_session) -o session.record",
+        "calt record verify session.record",
+    ),
+    ("calt run -", "", "calt run - < PLAN.yaml"),
+    ("calt run PLAN", "", "calt run PLAN.yaml"),
+    (
+        "calt run --session SESSION",
+        "calt session create --goal again; calt plan import $(newest_session) PLAN.yaml",
+        "calt run --session SESSION",
+    ),
+    ("calt run --workspace DIR", "repository ~/src/web", "calt run --workspace ~/src/web PLAN.yaml"),
+    (
+        "calt run NEXT.yaml --session SESSION",
+        "calt run PLAN.yaml; (echo 'version: 2'; cat PLAN.yaml) > NEXT.yaml",
+        "calt run NEXT.yaml --session SESSION",
+    ),
+    ("calt session stop SESSION", "calt session create --goal again", "calt session stop SESSION"),
+    (
+        "calt step approve SESSION --all",
+        "calt session create --goal again; calt plan import $(newest_session) PLAN.yaml
+         calt plan approve $(newest_session) 1 --yes",
+        "calt step approve SESSION --all --yes",
+    ),
+    (
+        "calt step execute SESSION STEP --json",
+        "calt session create --goal again; calt plan import $(newest_session) PLAN.yaml
+         calt plan approve $(newest_session) 1 --with-steps --yes",
+        "calt step execute SESSION preview --json",
+    ),
+    ("calt token create --for NAME", "calt person add bob", "calt token create --for bob"),
+    (
+        "git diff | calt plan from-diff --title \"what changes\" --test \"python -m pytest -q\" | calt plan check - --json",
+        "repository ~/src/web; cd ~/src/web; echo 'More.' >> README",
+        "git diff | calt plan from-diff --title \"what changes\" --test \"python -m pytest -q\" | calt plan check - --json",
     ),
 ];
