@@ -311,7 +311,7 @@ fn explain_says_after_a_failure_what_was_said_last_and_what_is_on_disk() {
     ] {
         assert!(text.contains(&said), "{said}: {text}");
     }
-    assert_eq!(data["on_disk"], json!([{"path": "a.txt", "change": "wrote", "run_id": 2}]));
+    assert_eq!(data["on_disk"], json!([{"path": "a.txt", "change": "wrote", "from": null, "run_id": 2}]));
     assert_eq!(data["not_on_disk"][0]["path"], "b.txt");
 }
 

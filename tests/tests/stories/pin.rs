@@ -474,6 +474,26 @@ fn on_a_terminal_a_run_asks_once_and_without_one_it_says_what_to_do() {
 }
 
 #[test]
+fn who_gives_up_at_the_question_for_a_pin_is_led_back_to_what_asked() {
+    let world = guarded(&[]);
+    let session = world.owner().propose(&plan(1, &[look("a")]));
+    let terminal = Terminal::run(&world, 120, &["run", "--session", &session.id]);
+    terminal.waits_for("[y]es, [n]o", 1);
+    terminal.types("y");
+    terminal.waits_for("Your PIN, to decide on plan v1", 1);
+    terminal.presses("C-c");
+    let end = terminal.waits_for("exit 3", 1);
+    let said = format!("error: no PIN was typed; nothing was decided\nhint: calt run --session {}\n", session.id);
+    assert!(end.contains(&said), "{end}");
+    drop(terminal);
+    let terminal = Terminal::run(&world, 120, &["token", "create", "--name", "a-1", "--role", "agent"]);
+    terminal.waits_for("Your PIN, for this act of administration", 1);
+    terminal.presses("C-c");
+    let end = terminal.waits_for("exit 3", 1);
+    assert!(end.contains("nothing was done\nhint: calt token create --name a-1 --role agent\n"), "{end}");
+}
+
+#[test]
 fn a_restored_record_starts_without_pins_since_no_backup_holds_them() {
     let world = guarded(&[]);
     let backup = world.home().join("kept.backup");

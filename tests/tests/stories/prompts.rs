@@ -367,3 +367,18 @@ fn a_step_that_will_be_refused_is_named_by_the_check_and_at_the_look() {
 
 const LOOKS_RAISED: &str = "title: t\nsteps:\n  - {id: p, title: p, tool: write_file_preview, inputs: {path: a, content: x}}
   - {id: w, title: w, risk: low, tool: write_file_apply, inputs: {path: a, content: x, preview: \"${steps.p.output}\"}}\n";
+
+#[test]
+fn a_renamed_file_is_told_with_the_name_it_had() {
+    let plan = |files: &str| format!("title: t\nsteps:\n  - {{id: c, title: c, change: {{files: [{files}]}}}}\n");
+    let world = world(&plan("{path: old.txt, content: \"1\\n\"}"));
+    assert_eq!(world.calt(&["run", "plan.yaml", "--yes"]).code, 0);
+    let id = session(&world)["id"].as_str().unwrap().to_owned();
+    std::fs::write(world.home().join("plan.yaml"), plan("{path: old.txt, rename_to: new.txt}")).unwrap();
+    let ran = world.calt(&["run", "plan.yaml", "--session", &id, "--yes"]);
+    assert!(ran.stdout.ends_with("\nDone: 2 steps ran; renamed old.txt to new.txt\n"), "{}", ran.stdout);
+    let explained = world.calt(&["explain", &id]).stdout;
+    assert!(explained.contains("wrote new.txt, which was old.txt (run 4)\n"), "{explained}");
+    let found = world.calt(&["logs", "search", "--session", &id]).stdout;
+    assert!(found.contains("step c_apply executed: renamed old.txt to new.txt (run 4)"), "{found}");
+}

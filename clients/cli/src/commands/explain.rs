@@ -218,7 +218,7 @@ impl Found {
             let applied = render::items(&end["facts"]["applied"]).iter();
             for file in applied {
                 let change = if file["new_exists"] == Value::Bool(false) { "removed" } else { "wrote" };
-                files.insert(render::word(&file["path"]), (change, end["run_id"].clone()));
+                files.insert(render::word(&file["path"]), (change, file["from"].clone(), end["run_id"].clone()));
             }
             for file in render::items(&end["facts"]["files"]).iter().filter(|file| file["finding"].is_string()) {
                 let change = match file["finding"].as_str() {
@@ -226,11 +226,10 @@ impl Found {
                     Some("foreign") => "unclear",
                     Some(_) | None => continue,
                 };
-                files.insert(render::word(&file["path"]), (change, end["run_id"].clone()));
+                files.insert(render::word(&file["path"]), (change, Value::Null, end["run_id"].clone()));
             }
         }
-        let shown =
-            |(path, (change, run)): (String, (&str, Value))| json!({"path": path, "change": change, "run_id": run});
+        let shown = |(path, (change, from, run)): (String, (&str, Value, Value))| json!({"path": path, "change": change, "from": from, "run_id": run});
         files.into_iter().map(shown).collect()
     }
 
@@ -239,7 +238,10 @@ impl Found {
         let open = steps(&self.plan).filter(|step| step["effect"] == "writes" && step["status"] != "succeeded");
         open.flat_map(|step| {
             let inputs = &step["inputs"];
-            let of_many = render::items(&inputs["files"]).iter().map(|file| &file["path"]);
+            let of_many = render::items(&inputs["files"]).iter().map(|file| {
+                let new = &file["rename_to"];
+                if new.is_string() { new } else { &file["path"] }
+            });
             let paths = of_many.chain([&inputs["path"]]).filter(|path| path.is_string());
             paths.map(|path| json!({"path": path, "step_id": step["id"], "status": step["status"]})).collect::<Vec<_>>()
         })
@@ -282,6 +284,14 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
                 path = path
             ),
             Some("removed") => t!("removed {path} (run {run})", path = path, run = run),
+            Some(_) if file["from"].is_string() => {
+                t!(
+                    "wrote {path}, which was {from} (run {run})",
+                    path = path,
+                    from = render::word(&file["from"]),
+                    run = run
+                )
+            }
             Some(_) | None => t!("wrote {path} (run {run})", path = path, run = run),
         });
     }

@@ -77,7 +77,7 @@ pub(crate) async fn run(context: &Context, plan: Option<&Path>, yes: bool) -> Re
 /// The steps, and what each tool does, in a line.
 fn explained(plan: &Value) -> String {
     let mut sheet = Sheet::default();
-    sheet.line(t!("2. A plan is handed in: steps in order, each one use of one tool."));
+    sheet.prose("", 3, &t!("2. A plan is handed in: steps in order, each one use of one tool."));
     let row = |step: &Value| vec![format!("   {}", id(step)), what(step)];
     sheet.add(&rows(&steps(plan).map(row).collect::<Vec<_>>()));
     sheet.line("");

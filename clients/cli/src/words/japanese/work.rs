@@ -152,6 +152,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("(no session)", "（セッションなし）"),
     ("removed {path}", "{path} を削除"),
     ("wrote {path}", "{path} に書き込み"),
+    ("wrote {path}, which was {from} (run {run})", "{path} に書き込み、元の名前は {from}（実行 {run}）"),
     ("renamed {from} to {path}", "{from} を {path} に改名"),
     ("renamed {from} to {path}, and changed it", "{from} を {path} に改名して変更"),
     // About a plan.
