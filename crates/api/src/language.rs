@@ -112,6 +112,9 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::PlanSuperseded => "プラン v{version} は v{newest} に置き換えられました",
         Code::NothingToTakeBack => "セッション `{session}` に元へ戻すものはありません",
         Code::WorkspaceInUse => "セッション `{session}` のワークスペースはセッション `{open}` が使用中です",
+        Code::QuotaReached => {
+            "`{principal}` はすでに {held} 件を持っています（承認できない者の上限は {limit} 件: {what}）"
+        }
         Code::WorkspaceBusy => "ワークスペース `{name}` はセッション `{holder}` が書き込みに使っています",
         Code::WorkspaceMoved => "ワークスペース `{name}` のディレクトリーが登録時のものではありません: {reason}",
         Code::WorkspaceUnusable => "ワークスペース `{name}` は使えません: {reason}",

@@ -187,6 +187,7 @@ impl From<&Refusal> for Problem {
             | Refusal::AlreadyDecided { .. }
             | Refusal::NothingToTakeBack { .. }
             | Refusal::WorkspaceInUse { .. }
+            | Refusal::QuotaReached { .. }
             | Refusal::WorkspaceBusy { .. }
             | Refusal::WorkspaceMoved { .. }
             | Refusal::WorkspaceUnusable { .. } => gate_of_plan(refusal),
@@ -328,6 +329,10 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         Refusal::WorkspaceInUse { session, open } => {
             let next = Next::ShowSession { session: open.to_string() };
             (Code::WorkspaceInUse, json!({"session": session, "open": open}), Some(next))
+        }
+        Refusal::QuotaReached { principal, what, held, limit } => {
+            let args = json!({"principal": principal, "what": what, "held": held, "limit": limit});
+            (Code::QuotaReached, args, Some(Next::ListSessions))
         }
         Refusal::WorkspaceBusy { name, holder } => {
             let next = Next::ShowSession { session: holder.to_string() };

@@ -33,6 +33,7 @@ use crate::pin::PinFacts;
 use crate::plan::Plan;
 use crate::policy::{self, Act, Demands};
 use crate::principal::{Caller, Claim};
+use crate::quota::Holdings;
 use crate::reference::Unresolved;
 use crate::refusal::Refusal;
 use crate::session::Session;
@@ -287,6 +288,8 @@ pub struct Facts {
     pub home: Option<HomeFacts>,
     /// Every session that works on the same attached directory; empty of any other workspace.
     pub neighbours: Vec<Neighbour>,
+    /// How much the caller holds already, for a session more.
+    pub holdings: Holdings,
 }
 
 /// A session on an attached directory.
@@ -398,7 +401,7 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
     let act = act_of(session, command);
     require(&command.caller, act)?;
     if let Action::CreateSession(create) = &command.action {
-        return planning::create_session(session, create, facts);
+        return planning::create_session(session, (&command.caller, create), facts);
     }
     // Only the asker knows under which name it looked.
     let session = session.ok_or_else(|| Refusal::SessionNotFound { session: String::new() })?;
@@ -409,7 +412,7 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
 
 fn decided_of(session: &Session, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
     match &command.action {
-        Action::CreateSession(create) => planning::create_session(Some(session), create, facts),
+        Action::CreateSession(create) => planning::create_session(Some(session), (&command.caller, create), facts),
         Action::ImportPlan(import) => planning::import_plan(session, import),
         Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict, facts),
         Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict, facts),

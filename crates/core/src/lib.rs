@@ -20,6 +20,7 @@ pub mod pin;
 pub mod plan;
 pub mod policy;
 pub mod principal;
+pub mod quota;
 pub mod redact;
 pub mod reference;
 pub mod refusal;

@@ -103,6 +103,8 @@ pub enum Refusal {
     NothingToTakeBack { session: SessionId, run: Option<RunId>, left_alone: Vec<LeftAlone> },
     #[error("the workspace of session `{session}` is in use by session `{open}`")]
     WorkspaceInUse { session: SessionId, open: SessionId },
+    #[error("`{principal}` holds {held} {what}, and {limit} is the most for who may not approve")]
+    QuotaReached { principal: PrincipalId, what: &'static str, held: u64, limit: u64 },
     #[error("workspace `{name}` was not found")]
     WorkspaceNotFound { name: String },
     #[error("session `{holder}` writes in workspace `{name}`; nobody else does until it is over")]
@@ -184,6 +186,7 @@ impl Refusal {
             Self::ReasonRequired => "reason_required",
             Self::NothingToTakeBack { .. } => "nothing_to_take_back",
             Self::WorkspaceInUse { .. } => "workspace_in_use",
+            Self::QuotaReached { .. } => "quota_reached",
             Self::WorkspaceNotFound { .. } => "workspace_not_found",
             Self::WorkspaceBusy { .. } => "workspace_busy",
             Self::WorkspaceMoved { .. } => "workspace_moved",

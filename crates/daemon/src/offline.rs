@@ -167,6 +167,7 @@ fn facts() -> Facts {
         pin: PinFacts::default(),
         home: None,
         neighbours: Vec::new(),
+        holdings: calt_engine::core::quota::Holdings::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use calt_engine::core::isolation::Tier;
 use calt_engine::core::policy::{AssuranceByRisk, Demands};
 use calt_engine::core::principal::Assurance;
+use calt_engine::core::quota::{OPEN_SESSIONS_MAX, Quota, SNAPSHOTS_MAX};
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use crate::Options;
@@ -15,11 +16,13 @@ use crate::limits::IDLE_SECONDS_DEFAULT;
 use crate::notify::Webhook;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 24] = [
+pub(crate) const KEYS: [&str; 26] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
     "isolation.tier_max",
+    "limits.agent_open_sessions",
+    "limits.agent_snapshots",
     "log.level",
     "notify.ca_file",
     NOTIFY_SECRET,
@@ -131,6 +134,8 @@ pub(crate) struct Settings {
     pub(crate) run_as: Option<(u32, u32)>,
     pub(crate) tests_without_namespaces: bool,
     pub(crate) demands: Demands,
+    /// How much somebody may hold who may not approve.
+    pub(crate) quota: Quota,
     /// Where the configuration lies: the directory of the usual file, and the file that was named.
     pub(crate) configuration: Vec<PathBuf>,
     report: Vec<Setting>,
@@ -218,6 +223,10 @@ impl Settings {
                 high: pick.assurance("policy.assurance.high")?,
             },
         };
+        let quota = Quota {
+            open_sessions: pick.value("limits.agent_open_sessions", OPEN_SESSIONS_MAX, Value::into_uint)?,
+            snapshots: pick.value("limits.agent_snapshots", SNAPSHOTS_MAX, Value::into_uint)?,
+        };
         let report = pick.report;
         Ok(Self {
             host,
@@ -237,6 +246,7 @@ impl Settings {
             run_as,
             tests_without_namespaces,
             demands,
+            quota,
             configuration: Vec::new(),
             report,
         })

@@ -222,6 +222,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
             ..Isolation::default()
         },
         kept: settings.configuration.clone(),
+        quota: settings.quota,
         checkpoint_file: settings.checkpoint_file.clone(),
         demands: settings.demands,
         secrets: settings.token.iter().chain(&settings.webhook_secret).cloned().collect(),

@@ -11,6 +11,7 @@ use calt_core::moment::{Moment, pass};
 use calt_core::pin::PinFacts;
 use calt_core::policy::Demands;
 use calt_core::principal::{Caller, Claim, PrincipalKind, Role};
+use calt_core::quota::{Holdings, Quota};
 use calt_core::redact::Masker;
 use calt_core::roster::Roster;
 use calt_core::toolbox::ToolSpec;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock;
 use crate::pins::{UnlockKey, Unlocks};
+use crate::quota::Making;
 use crate::run::Running;
 
 /// Most plans kept in memory; a plan that left is read from its file again.
@@ -52,6 +54,8 @@ pub struct EngineConfig {
     pub isolation: Isolation,
     /// Directories that no workspace may hold or lie in, beside the data root.
     pub kept: Vec<PathBuf>,
+    /// How much somebody may hold who may not approve.
+    pub quota: Quota,
     /// A file to which every signed checkpoint is appended.
     pub checkpoint_file: Option<PathBuf>,
     /// Exact values to mask wherever they appear.
@@ -132,6 +136,9 @@ pub(crate) struct Inner {
     /// Directories that no workspace may hold or lie in.
     pub(crate) kept: Vec<PathBuf>,
     demands: Demands,
+    pub(crate) quota: Quota,
+    /// Sessions that are being made by somebody whose sessions are counted, in the order they began.
+    pub(crate) making: std::sync::Mutex<Vec<Making>>,
     /// The keys that were given for PINs.
     pub(crate) unlocks: Unlocks,
     /// One turn: PINs are compared one after the other.
@@ -186,6 +193,8 @@ impl Engine {
                 checkpoint_file: config.checkpoint_file,
                 kept: [config.kept, vec![config.data_root, config.database]].concat(),
                 demands: config.demands,
+                quota: config.quota,
+                making: std::sync::Mutex::default(),
                 unlocks: Unlocks::default(),
                 comparing_pins: Semaphore::new(1),
                 closing: CancellationToken::new(),
@@ -346,7 +355,7 @@ impl Engine {
     }
 
     /// Who speaks: for a relay that names an account, the person whose account it is; and whether that is so.
-    fn spoken_for(&self, by: Asker) -> Result<(Asker, bool), Refusal> {
+    pub(crate) fn spoken_for(&self, by: Asker) -> Result<(Asker, bool), Refusal> {
         let (PrincipalKind::Surface, Role::Relay, Some(account)) = (by.caller.kind, by.caller.role, &by.claim.user_id)
         else {
             return Ok((by, false));
@@ -376,6 +385,7 @@ impl Engine {
             pin: PinFacts::default(),
             home: None,
             neighbours: Vec::new(),
+            holdings: Holdings { quota: self.inner.quota, ..Holdings::default() },
         }
     }
 

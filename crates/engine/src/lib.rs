@@ -14,6 +14,7 @@ mod gather;
 pub mod pins;
 mod place;
 mod plans;
+mod quota;
 mod recover;
 mod redact;
 mod run;

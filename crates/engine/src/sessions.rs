@@ -3,7 +3,8 @@
 use calt_core::decide::{Answer, CreateSession, DECISION_ITEMS_MAX, Item, Said, Verdict};
 use calt_core::event::{How, Mode, Profile};
 use calt_core::moment::{Moment, pass};
-use calt_core::{Action, Digest, SessionId, StepId, Timestamp};
+use calt_core::quota::Holdings;
+use calt_core::{Action, Digest, Facts, SessionId, StepId, Timestamp};
 use calt_store::StoreError;
 use calt_tools::Workspace;
 
@@ -89,10 +90,13 @@ impl Engine {
             origin: self.mask(request.origin),
             copied: None,
         };
-        self.would_take(&by, &id, &Action::CreateSession(create.clone()), &self.facts()).await?;
+        let (holdings, room) = self.take_room(&by, matches!(wanted, WantedWorkspace::Snapshot { .. })).await?;
+        let facts = Facts { holdings, ..self.facts() };
+        self.would_take(&by, &id, &Action::CreateSession(create.clone()), &facts).await?;
         let engine = self.clone();
         let making = self.inner.tasks.spawn(async move {
-            let made = engine.make_session(by, create, wanted).await;
+            let made = engine.make_session(by, create, wanted, holdings).await;
+            drop(room);
             if made.is_err() {
                 engine.unmake_session(&id).await?;
             }
@@ -101,7 +105,13 @@ impl Engine {
         making.await.map_err(|error| Fault::Internal(error.to_string()))?
     }
 
-    async fn make_session(&self, by: Asker, create: CreateSession, wanted: WantedWorkspace) -> Result<(), Fault> {
+    async fn make_session(
+        &self,
+        by: Asker,
+        create: CreateSession,
+        wanted: WantedWorkspace,
+        holdings: Holdings,
+    ) -> Result<(), Fault> {
         let id = create.id.clone();
         let create = match wanted {
             WantedWorkspace::Own | WantedWorkspace::Attach { .. } => {
@@ -115,7 +125,8 @@ impl Engine {
         };
         pass(Moment::SessionDirectoriesMade);
         let is_copy = create.copied.is_some();
-        self.submit(by, &id, Action::CreateSession(create), self.facts()).await.map(drop)?;
+        let facts = Facts { holdings, ..self.facts() };
+        self.submit(by, &id, Action::CreateSession(create), facts).await.map(drop)?;
         if is_copy {
             let store = self.store().clone();
             blocking(move || store.files().finish_copy(&id)).await?.map_err(StoreError::from)?;

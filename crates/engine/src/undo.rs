@@ -158,7 +158,8 @@ impl Engine {
             origin: Some("undo".to_owned()),
             copied: None,
         });
-        let facts = Facts { home: Some(ground.facts.clone()), ..self.facts() };
+        let (holdings, _room) = self.take_room(by, false).await?;
+        let facts = Facts { home: Some(ground.facts.clone()), holdings, ..self.facts() };
         self.would_take(by, &id, &create, &facts).await?;
         let (store, made_for) = (self.store().clone(), id.clone());
         blocking(move || store.files().make_session(&made_for)).await?.map_err(StoreError::from)?;

@@ -7,7 +7,9 @@ mod rows;
 
 pub use inbox::{Inbox, InboxPlace, InboxRow};
 pub use metrics::Counts;
-pub use rows::{ApprovalRow, ArtifactRow, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun};
+pub use rows::{
+    ApprovalRow, ArtifactRow, Held, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
+};
 
 pub(crate) use questions::{tools, write_tools};
 

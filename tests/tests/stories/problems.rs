@@ -126,6 +126,7 @@ const fn story(code: Code) -> Story {
         Code::WorkspaceInUse => {
             Below("crates/core/tests/it/undo.rs", "a_session_opens_on_anothers_workspace_only_when_it_is_alone_there")
         }
+        Code::QuotaReached => Below("tests/tests/stories/workspaces/quota.rs", "an_agent_holds_so_much_and_no_more"),
         Code::WorkspaceBusy => {
             Below("tests/tests/stories/workspaces/attached.rs", "one_session_writes_in_a_directory_until_it_is_over")
         }
@@ -324,6 +325,7 @@ fn a_command_is_refused_where_no_box_holds() {
         pin: calt_core::pin::PinFacts::default(),
         home: None,
         neighbours: Vec::new(),
+        holdings: calt_core::quota::Holdings::default(),
     };
     let caller = Caller { principal: PrincipalId::owner(), kind: PrincipalKind::Person, role: Role::Owner };
     let action = Action::StartStep { step, confirm_high_risk: false, masked_inputs: json!({}) };

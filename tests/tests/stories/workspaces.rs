@@ -2,6 +2,7 @@
 
 mod attached;
 mod copied;
+mod quota;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -9,6 +9,8 @@ use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact, WorkspaceIdentity};
 use crate::id::{SessionId, StepId};
 use crate::isolation::BoxSpec;
 use crate::plan::PlannedStep;
+use crate::principal::Caller;
+use crate::quota;
 use crate::reference::PREVIEW_INPUT;
 use crate::refusal::Refusal;
 use crate::session::{Session, Stage, inputs_digest};
@@ -23,7 +25,7 @@ const LABEL_CHARS_MAX: u64 = 200;
 
 pub(super) fn create_session(
     session: Option<&Session>,
-    create: &CreateSession,
+    (caller, create): (&Caller, &CreateSession),
     facts: &Facts,
 ) -> Result<Decision, Refusal> {
     if session.is_some() {
@@ -33,6 +35,7 @@ pub(super) fn create_session(
     if let WorkspaceIdentity::Of { session: home } = &create.workspace {
         nobody_else_is_on(home, facts)?;
     }
+    quota::room_for(caller, &create.workspace, &facts.holdings)?;
     bounded("the goal", create.goal.as_deref(), GOAL_CHARS_MAX)?;
     bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
     bounded("the origin", create.origin.as_deref(), LABEL_CHARS_MAX)?;

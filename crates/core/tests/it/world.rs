@@ -185,6 +185,7 @@ impl World {
             pin: calt_core::pin::PinFacts::default(),
             home: None,
             neighbours: Vec::new(),
+            holdings: calt_core::quota::Holdings::default(),
         }
     }
 

@@ -68,6 +68,7 @@ impl World {
             demands: calt_engine::core::policy::Demands::default(),
             isolation: calt_engine::tools::Isolation::default(),
             kept: Vec::new(),
+            quota: calt_engine::core::quota::Quota::default(),
             checkpoint_file: None,
             secrets: Vec::new(),
             config_sha256: Digest::of_bytes(b""),

@@ -4,15 +4,16 @@ use calt_core::digest::Digest;
 use calt_core::event::{Envelope, Fact, FileChange, Finding, WorkspaceIdentity};
 use calt_core::id::{ArtifactId, EventId, RunId, SessionId, StepId};
 use calt_core::merkle::Frontier;
+use calt_core::principal::PrincipalId;
 use calt_core::reference::RecordedOutput;
-use calt_core::session::PROBE_ORIGIN;
+use calt_core::session::{PROBE_ORIGIN, SessionStatus};
 use calt_core::time::Timestamp;
 use calt_core::undo::Written;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use serde_json::Value;
 
 use super::rows::{
-    ApprovalRow, ArtifactRow, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
+    ApprovalRow, ArtifactRow, Held, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
 };
 use super::{LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 use crate::error::StoreError;
@@ -140,6 +141,23 @@ impl Store {
                    UNION SELECT id FROM sessions WHERE workspace = ?2 AND workspace <> '{\"kind\":\"own\"}'";
         let place = params![home.as_str(), of];
         self.ask(|connection| many(connection, sql, place, |row| parsed(row, 0, SessionId::parse)))
+    }
+
+    /// What a principal's sessions take: those that are not over, and those on a copy of a repository.
+    pub fn held_by(&self, principal: &PrincipalId) -> Result<Held, StoreError> {
+        let over = [SessionStatus::Succeeded, SessionStatus::Cancelled];
+        let statuses = SessionStatus::ALL.iter().filter(|status| !over.contains(status));
+        let statuses: Vec<_> = statuses.map(|status| format!("'{}'", status.as_str())).collect();
+        let open =
+            format!("SELECT COUNT(*) FROM sessions WHERE status IN ({}) AND created_by = ?1", statuses.join(","));
+        let copies = "SELECT id FROM sessions WHERE workspace <> '{\"kind\":\"own\"}'
+                        AND json_extract(workspace, '$.kind') = 'snapshot' AND created_by = ?1";
+        let by = params![principal.as_str()];
+        self.ask(|connection| {
+            let open = one(connection, &open, by, |row| row.get::<_, i64>(0))?.unwrap_or_default();
+            let snapshots = many(connection, copies, by, |row| parsed(row, 0, SessionId::parse))?;
+            Ok(Held { open: open.unsigned_abs(), snapshots })
+        })
     }
 
     /// The sessions that work on an attached directory, or take back what was written there, oldest first; each with

@@ -11,6 +11,15 @@ use serde_json::Value;
 
 use crate::log::{optional, parsed};
 
+/// What a principal's sessions take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many are neither stopped nor succeeded.
+    pub open: u64,
+    /// Those on a copy of a repository, over or not.
+    pub snapshots: Vec<SessionId>,
+}
+
 /// A session.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are the columns, in the words of the contract")]

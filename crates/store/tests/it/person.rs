@@ -49,6 +49,7 @@ pub fn facts() -> Facts {
         pin: calt_core::pin::PinFacts::default(),
         home: None,
         neighbours: Vec::new(),
+        holdings: calt_core::quota::Holdings::default(),
     }
 }
 
