@@ -55,6 +55,6 @@ fn pin(asked: PinCommand) -> offline::Task {
     offline::Task::Pin { task, person, ask: calt_cli::ask_secret }
 }
 
-fn at(place: RecordPlace, task: offline::Task) -> offline::Asked {
-    offline::Asked { data_root: place.data_root, db_path: place.db_path, config: place.config, json: place.json, task }
+fn at(RecordPlace { data_root, db_path, config, language }: RecordPlace, task: offline::Task) -> offline::Asked {
+    offline::Asked { data_root, db_path, config, language, task }
 }

@@ -195,7 +195,7 @@ impl Context {
             approved_by: self.shared.approved_by.clone(),
             source: Some(self.shared.source.clone()),
             digest,
-            locale: locale(),
+            locale: Some(crate::words::chosen().value),
             ..DecisionRequest::default()
         };
         match how {
@@ -216,12 +216,4 @@ fn local_port(base: &str) -> Option<u16> {
     let address = base.trim_end_matches('/').strip_prefix("http://")?;
     let (host, port) = address.rsplit_once(':')?;
     ["127.0.0.1", "localhost", "[::1]"].contains(&host).then(|| port.parse().ok())?
-}
-
-/// The locale of what is shown, as POSIX ranks the variables.
-pub(crate) fn locale() -> Option<String> {
-    ["LC_ALL", "LC_MESSAGES", "LANG"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|locale| !locale.is_empty())
 }

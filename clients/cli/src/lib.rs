@@ -93,12 +93,12 @@ pub fn run(chat: ChatCheck) -> Handover {
         && let RecordCommand::Offline(command) = &record.command
     {
         let (db_path, config) = (record.db_path.clone(), record.config.clone());
-        let place = RecordPlace { data_root, db_path, config, json: context.json() };
+        let place = RecordPlace { data_root, db_path, config, language: (!context.json()).then(words::language) };
         return Handover::Record(place, command.clone());
     }
     if let Command::Pin(pin) = &arguments.command {
         let (db_path, config) = (pin.db_path.clone(), pin.config.clone());
-        let place = RecordPlace { data_root, db_path, config, json: context.json() };
+        let place = RecordPlace { data_root, db_path, config, language: (!context.json()).then(words::language) };
         return Handover::Pin(place, pin.command.clone());
     }
     let done = commands::dispatch(&context, arguments.command);

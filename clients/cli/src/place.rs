@@ -9,6 +9,8 @@ use crate::words::t;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The setting's own name in the environment; `CALT_DATA_ROOT` is its fixed alias.
 const VARIABLE: &str = "CALT__STORAGE__DATA_ROOT";
+/// The language's name in the environment.
+const LANGUAGE_VARIABLE: &str = "CALT__CLI__LANGUAGE";
 
 /// A value, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +53,18 @@ fn in_file() -> Result<Option<Sourced<PathBuf>>, Fault> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fault(error.message()))?;
     let root = table.get("storage").and_then(|storage| storage.get("data_root")?.as_str());
     Ok(root.map(|root| Sourced { value: PathBuf::from(root), from: path.display().to_string() }))
+}
+
+/// `cli.language` of the environment or the configuration. A file that cannot be read is reported where it is needed.
+pub(crate) fn language() -> Option<Sourced<String>> {
+    let in_environment = std::env::var(LANGUAGE_VARIABLE).ok().filter(|value| !value.is_empty());
+    if let Some(value) = in_environment {
+        return Some(Sourced { value, from: "environment".to_owned() });
+    }
+    let path = configuration_file().filter(|path| path.is_file())?;
+    let table: toml::Table = read_bounded(&path).ok()?.parse().ok()?;
+    let value = table.get("cli")?.get("language")?.as_str()?.to_owned();
+    Some(Sourced { value, from: path.display().to_string() })
 }
 
 /// Where the configuration file is, whether it exists or not.

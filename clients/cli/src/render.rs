@@ -301,7 +301,7 @@ pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> Str
         if let Some(content) = source.lines().nth(line - 1) {
             sheet.add(&excerpt(content, column - 1));
         }
-        sheet.line(t!("  fix: {fix}", fix = word(&problem["fix"])));
+        sheet.line(t!("  fix: {fix}", fix = daemon::told(&problem["fix"])));
     }
     sheet.done()
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use calt_api::Language;
 
-use crate::context::locale;
+use crate::place::{self, Sourced};
 
 /// Says a template of this program in the person's language, with its `{name}`s filled in.
 ///
@@ -29,10 +29,24 @@ macro_rules! label {
 }
 pub(crate) use label;
 
-static LANGUAGE: LazyLock<Language> = LazyLock::new(|| match locale() {
-    Some(locale) if !wants_data(&mut std::env::args_os().skip(1)) => Language::of_locale(&locale),
-    Some(_) | None => Language::English,
+static LANGUAGE: LazyLock<Language> = LazyLock::new(|| {
+    if wants_data(&mut std::env::args_os().skip(1)) { Language::English } else { Language::of_locale(&chosen().value) }
 });
+
+/// The languages that `cli.language` may name.
+pub(crate) const LANGUAGES: [&str; 2] = ["en", "ja"];
+
+/// What says in which language the person reads: the configuration, or else the locale, as POSIX ranks its variables.
+pub(crate) fn chosen() -> Sourced<String> {
+    let known = place::language().filter(|configured| LANGUAGES.contains(&configured.value.as_str()));
+    known.unwrap_or_else(|| {
+        let variables = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
+        match variables.into_iter().find(|locale| !locale.is_empty()) {
+            Some(value) => Sourced { value, from: "environment".to_owned() },
+            None => Sourced { value: Language::English.tag().to_owned(), from: "default".to_owned() },
+        }
+    })
+}
 
 /// The language of the person who reads what is said. Programs read English: so does everybody under `--json`.
 pub(crate) fn language() -> Language {

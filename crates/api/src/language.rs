@@ -3,6 +3,7 @@
 //! A problem's `detail` stays English: programs read it. What no template holds, a name or a reason, stays as it came.
 
 mod codes;
+mod sentences;
 
 use serde_json::Value;
 

@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use calt_api::Language;
 use calt_engine::core::decide::{RosterAction, RosterCommand};
 use calt_engine::core::isolation::Tier;
 use calt_engine::core::pin::PinFacts;
@@ -38,8 +39,8 @@ pub struct Asked {
     pub db_path: Option<PathBuf>,
     /// The configuration file.
     pub config: Option<PathBuf>,
-    /// Standard output is data, and nothing else.
-    pub json: bool,
+    /// In which language to answer; `None`: standard output is data, and nothing else.
+    pub language: Option<Language>,
     /// What is asked.
     pub task: Task,
 }
@@ -98,16 +99,19 @@ pub fn run(asked: &Asked) -> ExitCode {
     logs::start("warn");
     // What is made here is its user's alone.
     umask(rustix::fs::Mode::from_raw_mode(0o077));
-    match settings(asked).and_then(|settings| perform(&settings, &asked.task)) {
+    match settings(asked).and_then(|settings| perform(&settings, asked)) {
         Ok(done) => {
-            let text = if asked.json { format!("{:#}\n", done.json) } else { done.text };
+            let text = match asked.language {
+                None => format!("{:#}\n", done.json),
+                Some(language) => language.told_lines(&done.text),
+            };
             // A reader that closed the pipe has seen enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
             if done.found { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS }
         }
         Err(fault) => {
-            let _ = std::io::stderr().write_all(fault.render().as_bytes());
-            if asked.json {
+            let _ = std::io::stderr().write_all(fault.render(asked.language.unwrap_or_default()).as_bytes());
+            if asked.language.is_none() {
                 let _ = writeln!(std::io::stdout(), "{:#}", fault.json());
             }
             ExitCode::from(fault.exit())
@@ -125,16 +129,17 @@ fn settings(asked: &Asked) -> Result<Settings, OfflineFault> {
     Ok(start::settings(&options)?)
 }
 
-fn perform(settings: &Settings, task: &Task) -> Result<Done, OfflineFault> {
-    match task {
+fn perform(settings: &Settings, asked: &Asked) -> Result<Done, OfflineFault> {
+    let language = asked.language.unwrap_or_default();
+    match &asked.task {
         Task::Verify { file: Some(file), checkpoint, key } => verify::file(file, checkpoint, key),
-        Task::Verify { file: None, checkpoint, key } => verify::log(settings, checkpoint, key),
-        Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces),
-        Task::Restore { file } => restore::restore(settings, file),
+        Task::Verify { file: None, checkpoint, key } => verify::log(settings, checkpoint, key, language),
+        Task::Backup { file, without_workspaces } => backup::backup(settings, file, *without_workspaces, language),
+        Task::Restore { file } => restore::restore(settings, file, language),
         Task::Rebuild => repair::rebuild(settings),
         Task::RebuildIndex => repair::rebuild_index(settings),
         Task::AcceptLoss => repair::accept_loss(settings),
-        Task::Pin { task, person, ask } => pin::run(settings, *task, person.as_deref(), *ask),
+        Task::Pin { task, person, ask } => pin::run(settings, (*task, person.as_deref()), (*ask, language)),
     }
 }
 

@@ -44,8 +44,8 @@ pub(crate) const KEYS: [&str; 26] = [
     "toolchain.python.interpreter",
     PYTHON_ROOTS,
 ];
-/// What begins the names of the bot's settings.
-const BOTS_SECTION: &str = "discord.";
+/// What begins the names of the clients' settings: each client reads its own section of the same file.
+const CLIENTS_SECTIONS: [&str; 2] = ["cli.", "discord."];
 const PYTHON_ROOTS: &str = "toolchain.python.roots";
 const TOKEN: &str = "auth.token";
 const NOTIFY_SECRET: &str = "notify.secret";
@@ -166,8 +166,7 @@ impl Settings {
             (file_name, from_file),
         ];
         for (origin, layer) in &layers {
-            // The bot reads its own section of the same file.
-            let is_ours = |key: &&String| !key.starts_with(BOTS_SECTION);
+            let is_ours = |key: &&String| !CLIENTS_SECTIONS.iter().any(|section| key.starts_with(section));
             if let Some(key) = layer.keys().filter(is_ours).find(|key| !KEYS.contains(&key.as_str())) {
                 return Err(SettingsFault::UnknownKey { key: key.clone(), origin: origin.clone() });
             }

@@ -173,7 +173,11 @@ fn commands_and_refusals_are_said_in_japanese() {
     ] {
         speaks_japanese(&world.calt(command), 0);
     }
-    speaks_japanese(&world.calt(&["plan", "check", "bad.yaml"]), 2);
+    let refused = world.calt(&["plan", "check", "bad.yaml"]);
+    speaks_japanese(&refused, 2);
+    for said in ["`list_dirr` というツールはありません [unknown_tool]", "直し方: `list_dir` のことではありませんか"] {
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
@@ -185,6 +189,47 @@ fn commands_and_refusals_are_said_in_japanese() {
     for summary in summaries.map(Result::unwrap) {
         assert!(Language::Japanese.event_summary(&summary).is_some(), "{summary}");
     }
+}
+
+#[test]
+fn the_record_is_verified_kept_and_restored_in_japanese() {
+    let world = world(LANG);
+    speaks_japanese(&world.calt(&["run", "plan.yaml", "--yes"]), 0);
+    let kept = world.calt(&["record", "backup", "kept"]);
+    speaks_japanese(&kept, 0);
+    assert!(kept.stdout.contains("作成して検証しました: kept"), "{}", kept.stdout);
+    let verified = world.calt(&["record", "verify"]);
+    speaks_japanese(&verified, 0);
+    assert!(verified.stdout.contains("記録は元のままです: イベント "), "{}", verified.stdout);
+    let listed = world.owner().get("/api/v1/sessions").expect(200).json();
+    let done = listed["items"][0]["id"].as_str().unwrap();
+    speaks_japanese(&world.calt(&["record", "checkpoint"]), 0);
+    speaks_japanese(&world.calt(&["record", "export", done, "-o", "exported"]), 0);
+    speaks_japanese(&world.calt(&["record", "verify", "exported"]), 0);
+    let there = world.calt(&["record", "backup", "kept"]);
+    speaks_japanese(&there, 2);
+    assert!(there.stderr.contains("エラー: `kept` はすでにあり、上書きしません"), "{}", there.stderr);
+    speaks_japanese(&world.calt(&["record", "restore", "kept"]), 2);
+    speaks_japanese(&world.calt(&["record", "restore", "kept", "--data-root", "elsewhere"]), 0);
+    speaks_japanese(&world.calt(&["record", "rebuild", "--data-root", "elsewhere"]), 0);
+    speaks_japanese(&world.calt(&["record", "rebuild-index", "--data-root", "elsewhere"]), 0);
+    let json = world.calt(&["record", "verify", "--json"]);
+    assert!(json.stdout.is_ascii(), "{}", json.stdout);
+}
+
+#[test]
+fn the_configuration_decides_the_language_before_the_locale() {
+    let world = world("en_US.UTF-8");
+    let directory = world.home().join(".config/calt");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("config.toml"), "[cli]\nlanguage = \"ja\"\n").unwrap();
+    speaks_japanese(&world.calt(&["session", "list"]), 0);
+    let doctor = world.calt(&["doctor"]);
+    speaks_japanese(&doctor, 0);
+    assert!(doctor.stdout.contains("config.toml"), "{}", doctor.stdout);
+    std::fs::write(directory.join("config.toml"), "[cli]\nlanguage = \"fr\"\n").unwrap();
+    let doctor = world.calt(&["doctor"]);
+    assert!(doctor.stdout.contains("`cli.language` is not `fr`"), "{}", doctor.stdout);
 }
 
 #[test]

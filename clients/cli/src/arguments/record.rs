@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use calt_api::Language;
 use clap::{Args, Subcommand};
 
 /// What is asked of the record, and where it lies.
@@ -27,8 +28,8 @@ pub struct RecordPlace {
     pub db_path: Option<PathBuf>,
     /// The configuration file.
     pub config: Option<PathBuf>,
-    /// Standard output is data, and nothing else.
-    pub json: bool,
+    /// In which language to answer; `None`: standard output is data, and nothing else.
+    pub language: Option<Language>,
 }
 
 /// What can be asked of the record.

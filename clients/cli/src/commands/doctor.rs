@@ -9,6 +9,7 @@ use std::path::Path;
 
 use calt_api::client::Client;
 use calt_api::endpoint;
+use calt_api::visible::visible_line;
 use serde_json::Value;
 
 use crate::autostart;
@@ -16,7 +17,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::place::{self, Sourced};
 use crate::render::{self, Place};
-use crate::words::{language, t};
+use crate::words::{LANGUAGES, chosen, language, t};
 use report::{Area, Report};
 
 /// Where the daemon keeps the owner's token, below the data root.
@@ -53,9 +54,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
 fn about_discord(report: &mut Report, context: &Context) {
     let Ok(arguments) = crate::chat::arguments(context, None) else { return };
     for (verdict, what, fix) in (context.chat)(&arguments) {
+        let is_set_up = !what.starts_with("not configured");
+        let (what, fix) = (language().told(&what), fix.map(|fix| language().told(&fix)));
         match verdict {
             "PASS" => report.pass(Area::Discord, what),
-            "SKIP" if what.starts_with("not configured") => report.skip(Area::Discord, t!("not configured"), None),
+            "SKIP" if !is_set_up => report.skip(Area::Discord, t!("not configured"), None),
             "SKIP" => report.skip(Area::Discord, what, fix),
             _ => report.fail(Area::Discord, what, fix.unwrap_or_default()),
         }
@@ -86,6 +89,20 @@ fn about_data_root(report: &mut Report, context: &Context, root: &Sourced<std::p
         report.pass(Area::Daemon, if runs { t!("a daemon runs") } else { t!("no daemon ran; one is started now") });
     }
     report.setting(&t!("data root"), path, &root.from);
+    about_language(report);
+}
+
+/// In which language the person is spoken to, and whether the configuration names one that calt does not speak.
+fn about_language(report: &mut Report) {
+    if let Some(odd) = place::language().filter(|named| !LANGUAGES.contains(&named.value.as_str())) {
+        report.warn(
+            Area::Configuration,
+            t!("`cli.language` is not `{language}`: calt does not speak it", language = visible_line(&odd.value)),
+            t!("set it to one of {languages}, or leave it out", languages = LANGUAGES.join(", ")),
+        );
+    }
+    let chosen = chosen();
+    report.setting(&t!("language"), visible_line(&chosen.value), &chosen.from);
 }
 
 /// Who could say yes in whose name, as things are now.

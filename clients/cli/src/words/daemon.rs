@@ -37,9 +37,17 @@ pub(crate) fn failure(code: &Value, error: &Value) -> String {
     with_meaning(language().cause(code.as_str().unwrap_or_default()), word(error))
 }
 
-/// What is wrong with a plan, in the person's language first.
+/// What is wrong with a plan, in the person's language; where its sentence is not known, what its code means.
 pub(crate) fn plan_problem(problem: &Value) -> String {
-    with_meaning(language().plan_problem(problem["code"].as_str().unwrap_or_default()), word(&problem["message"]))
+    let message = word(&problem["message"]);
+    language()
+        .sentence(&message)
+        .unwrap_or_else(|| with_meaning(language().plan_problem(problem["code"].as_str().unwrap_or_default()), message))
+}
+
+/// What would put something right, or what it is: a sentence that comes without a code.
+pub(crate) fn told(sentence: &Value) -> String {
+    language().told(&word(sentence))
 }
 
 /// An event's summary. What was searched for is shown as it was recorded, with the hits where they stand.

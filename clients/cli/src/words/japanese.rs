@@ -147,7 +147,7 @@ const AROUND: &[(&str, &str)] = &[
     ("{path} ({events} events, {files} files)\n", "{path}（イベント {events} 件、ファイル {files} 件）\n"),
     (
         "To check it, here or on another machine: {command}\n",
-        "この機械でも別の機械でも、次のコマンドで確かめられます: {command}\n",
+        "このマシンでも別のマシンでも、次のコマンドで確かめられます: {command}\n",
     ),
     (
         "the daemon did not finish `{name}`; its own log says why",
@@ -176,11 +176,11 @@ const AROUND: &[(&str, &str)] = &[
     ("git {word}: {said}", "git {word}: {said}"),
     (
         "session {session} is {status}, not succeeded; `--unfinished` lands what there is",
-        "セッション {session} は {status} で、まだ成功していません。`--unfinished` なら今あるものを取り込みます",
+        "セッション {session} は {status} で、まだ成功していません。`--unfinished` なら今あるものを反映します",
     ),
     (
         "not everything can land: `{path}`: {why} ({more} more); `--unfinished` leaves these out",
-        "すべては取り込めません: `{path}`: {why}（ほか {more} 件）。`--unfinished` ならこれらを除きます",
+        "すべては反映できません: `{path}`: {why}（ほか {more} 件）。`--unfinished` ならこれらを除きます",
     ),
     (
         "plan v{newest} is {status} and has written nothing; what lands is of plan v{version}, which succeeded\n",
@@ -236,10 +236,10 @@ const AROUND: &[(&str, &str)] = &[
     ("commit {commit}, {files} files\n", "コミット {commit}、ファイル {files} 件\n"),
     (
         "Your working tree is as it was. To take it over: {command}\n",
-        "作業ツリーは元のままです。取り込むには: {command}\n",
+        "作業ツリーは元のままです。マージするには: {command}\n",
     ),
     ("{path} ({files} files)\n", "{path}（ファイル {files} 件）\n"),
-    ("It leads on from {base}. To take it over: {command}\n", "{base} に続くものです。取り込むには: {command}\n"),
+    ("It leads on from {base}. To take it over: {command}\n", "{base} に続くものです。適用するには: {command}\n"),
     ("Nothing was written.\n", "何も書かれていません。\n"),
     ("not in it: {path}: {why}\n", "含まれないもの: {path}: {why}\n"),
     (
@@ -262,7 +262,7 @@ const AROUND: &[(&str, &str)] = &[
     ("{name} approved nothing in this session", "{name} はこのセッションで何も承認していません"),
     (
         "the commit has {count} parents, and one landed has one",
-        "コミットの親が {count} 個あります。取り込まれたものなら一つです",
+        "コミットの親が {count} 個あります。反映されたものなら一つです",
     ),
     (
         "`{path}` was changed, and not by this session",

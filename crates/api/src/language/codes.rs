@@ -30,7 +30,9 @@ impl Language {
     pub fn event_summary(self, recorded: &str) -> Option<String> {
         match self {
             Self::English => None,
-            Self::Japanese => SUMMARIES.iter().find_map(|(english, japanese)| retold(english, japanese, recorded)),
+            Self::Japanese => {
+                SUMMARIES.iter().find_map(|(english, japanese)| retold(english, japanese, recorded, &str::to_owned))
+            }
         }
     }
 
@@ -43,7 +45,7 @@ impl Language {
 }
 
 /// Takes the values of a template's `{name}`s out of a sentence that was made of it, and puts them into another.
-fn retold(template: &str, other: &str, sentence: &str) -> Option<String> {
+pub(super) fn retold(template: &str, other: &str, sentence: &str, value: &dyn Fn(&str) -> String) -> Option<String> {
     let mut values = Vec::new();
     let mut pieces = template.split('{');
     let mut rest = sentence.strip_prefix(pieces.next()?)?;
@@ -61,7 +63,7 @@ fn retold(template: &str, other: &str, sentence: &str) -> Option<String> {
     let mut pieces = other.split('{');
     let mut text = pieces.next()?.to_owned();
     for (name, after) in pieces.filter_map(|piece| piece.split_once('}')) {
-        text.push_str(values.iter().find(|(known, _)| *known == name)?.1);
+        text.push_str(&value(values.iter().find(|(known, _)| *known == name)?.1));
         text.push_str(after);
     }
     Some(text)
@@ -126,7 +128,7 @@ const CAUSES: &[(&str, &str)] = &[
     ("input_invalid", "使えない入力です"),
     ("command_refused", "実行できないコマンドです"),
     ("program_missing", "必要なプログラムが入っていません"),
-    ("isolation_unavailable", "この機械では必要な隔離ができません"),
+    ("isolation_unavailable", "このマシンでは必要な隔離ができません"),
     ("tool_timeout", "制限時間を超えました"),
     ("cancelled", "セッションの停止によって終わりました"),
     ("file_not_found", "ファイルが見つかりません"),
@@ -144,7 +146,7 @@ const CAUSES: &[(&str, &str)] = &[
     ("verify_failed", "検証の規則を満たしませんでした"),
     ("step_failed", "コマンドが失敗しました"),
     ("artifact_unwritable", "成果物を保存できませんでした"),
-    ("box_failed", "箱を用意できませんでした"),
+    ("box_failed", "サンドボックスを用意できませんでした"),
     ("internal", "calt の内部で問題が起きました"),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use calt_api::Language;
 use calt_engine::store::{self, Workspaces};
 use serde_json::json;
 
@@ -13,12 +14,17 @@ use crate::settings::Settings;
 /// Most files of a kind that are named one by one.
 const NAMED_MAX: usize = 10;
 
-pub(super) fn backup(settings: &Settings, file: &Path, without_workspaces: bool) -> Result<Done, OfflineFault> {
+pub(super) fn backup(
+    settings: &Settings,
+    file: &Path,
+    without_workspaces: bool,
+    language: Language,
+) -> Result<Done, OfflineFault> {
     if !settings.db_path.exists() {
         return Err(OfflineFault::NoDatabase { path: settings.db_path.clone() });
     }
     let workspaces = if without_workspaces { Workspaces::LeftOut } else { Workspaces::Included };
-    let mut line = Line::new();
+    let mut line = Line::new(language);
     let now = calt_engine::now();
     let made = store::backup(&super::store(settings), file, workspaces, now, &mut |progress| line.say(progress))?;
     drop(line);

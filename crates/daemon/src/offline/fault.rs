@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use calt_api::visible::visible_line;
-use calt_api::{Code, Next, Problem};
+use calt_api::{Code, Language, Next, Problem};
 use calt_engine::core::Refusal;
 use calt_engine::store::{BackupError, OpenError, StoreError};
 use serde_json::{Value, json};
@@ -106,9 +106,17 @@ impl OfflineFault {
         self.to_string()
     }
 
-    /// `error: …` and `hint: …`.
-    pub(super) fn render(&self) -> String {
-        format!("error: {}\nhint: {}\n", visible_line(&self.detail()), visible_line(&self.hint()))
+    /// `error: …` and `hint: …`, in the person's language.
+    pub(super) fn render(&self, language: Language) -> String {
+        let (error, hint) = match language {
+            Language::English => ("error", "hint"),
+            Language::Japanese => ("エラー", "ヒント"),
+        };
+        let detail = match self {
+            Self::Refused(refusal) => Problem::from(refusal).said_in(language),
+            _ => language.told(&self.detail()),
+        };
+        format!("{error}: {}\n{hint}: {}\n", visible_line(&detail), visible_line(&language.told(&self.hint())))
     }
 
     /// What standard output says of it under `--json`.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use calt_api::{Language, Problem};
 use calt_engine::core::decide::{RosterAction, RosterCommand, decide_roster};
 use calt_engine::core::pin::{self, PIN_CHARS_MAX, PIN_CHARS_MIN, Purpose};
 use calt_engine::core::principal::{Caller, Claim, PrincipalId};
@@ -38,9 +39,8 @@ pub type AskSecret = fn(&str) -> io::Result<Option<String>>;
 /// Does it to this person's.
 pub(super) fn run(
     settings: &Settings,
-    task: PinTask,
-    person: Option<&str>,
-    ask: AskSecret,
+    (task, person): (PinTask, Option<&str>),
+    (ask, language): (AskSecret, Language),
 ) -> Result<Done, OfflineFault> {
     let named = person.unwrap_or(PrincipalId::owner().as_str()).to_owned();
     let person = PrincipalId::parse(&named).ok_or(Refusal::PersonNotFound { person: named })?;
@@ -48,7 +48,7 @@ pub(super) fn run(
     let unavailable = |error: io::Error| StoreError::Unavailable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
     let (store, _) = Store::open(&super::store(settings))?;
-    let place = Place { store, runtime, ask };
+    let place = Place { store, runtime, ask, language };
     let done = place.writable().and_then(|()| match task {
         PinTask::Set => place.set(&person),
         PinTask::Change => place.change(&person),
@@ -70,6 +70,7 @@ struct Place {
     store: Store,
     runtime: Runtime,
     ask: AskSecret,
+    language: Language,
 }
 
 impl Place {
@@ -134,7 +135,8 @@ impl Place {
             match tried {
                 Err(OfflineFault::Refused(Refusal::PinWrong { left })) if typings < TYPINGS_MAX => {
                     // A person who closed the terminal does not listen.
-                    let _ = writeln!(io::stderr(), "{}", Refusal::PinWrong { left });
+                    let _ =
+                        writeln!(io::stderr(), "{}", Problem::from(&Refusal::PinWrong { left }).said_in(self.language));
                 }
                 tried => return tried,
             }
@@ -173,7 +175,7 @@ impl Place {
             what: format!("a PIN is typed on a terminal, and there is none: {error}"),
             hint: "run it in a terminal, with nothing piped in".to_owned(),
         };
-        (self.ask)(question).map_err(unreadable)?.ok_or_else(no_answer)
+        (self.ask)(&self.language.told(question)).map_err(unreadable)?.ok_or_else(no_answer)
     }
 
     fn submit(&self, action: RosterAction) -> Result<(), OfflineFault> {

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use calt_api::Language;
 use calt_engine::store::Progress;
 
 /// How often the line is written anew, at most.
@@ -14,11 +15,12 @@ const CLEAR_LINE: &str = "\r\u{1b}[K";
 pub(super) struct Line {
     written: Option<Instant>,
     is_seen: bool,
+    language: Language,
 }
 
 impl Line {
-    pub(super) fn new() -> Self {
-        Self { written: None, is_seen: std::io::stderr().is_terminal() }
+    pub(super) fn new(language: Language) -> Self {
+        Self { written: None, is_seen: std::io::stderr().is_terminal(), language }
     }
 
     pub(super) fn say(&mut self, progress: Progress) {
@@ -33,7 +35,7 @@ impl Line {
             Progress::Derived => "making read model and index".to_owned(),
         };
         // Nobody is kept from a backup by a terminal that is gone.
-        let _ = write!(std::io::stderr(), "{CLEAR_LINE}{text} …");
+        let _ = write!(std::io::stderr(), "{CLEAR_LINE}{} …", self.language.told(&text));
         self.written = Some(Instant::now());
     }
 }

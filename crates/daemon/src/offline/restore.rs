@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use calt_api::Language;
 use calt_engine::core::decide::RosterAction;
 use calt_engine::store::{self, Contents, RESTORING, RestorePlace, StoreConfig, StoreError, Workspaces};
 use serde_json::json;
@@ -12,10 +13,10 @@ use super::progress::Line;
 use crate::ground::{Ground, LOCK_FILE, database_lock};
 use crate::settings::Settings;
 
-pub(super) fn restore(settings: &Settings, file: &Path) -> Result<Done, OfflineFault> {
+pub(super) fn restore(settings: &Settings, file: &Path, language: Language) -> Result<Done, OfflineFault> {
     let target = super::store(settings);
     empty(&target)?;
-    let mut line = Line::new();
+    let mut line = Line::new(language);
     let backup = store::check_backup(file, &mut |progress| line.say(progress))?;
     let _ground = Ground::take(&target.data_root, &target.database)?;
     // Somebody may have come since; from here on nobody can.

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use calt_api::visible::visible_line;
+use calt_api::Language;
+use calt_api::visible::{columns, visible_line};
 use calt_engine::core::checkpoint::{NOTE_BYTES_MAX, SignedCheckpoint, VerifierKey};
 use calt_engine::core::export::{ExportFault, ExportReader, ExportSummary};
 use calt_engine::store::{self, Against, Check};
@@ -22,7 +23,12 @@ const CHECKPOINTS_SHOWN: usize = 2;
 const LINE_BYTES_MAX: u64 = 96 * 1024 * 1024;
 
 /// Verifies the log of these settings, beside a daemon or without one.
-pub(super) fn log(settings: &Settings, checkpoints: &[PathBuf], keys: &[String]) -> Result<Done, OfflineFault> {
+pub(super) fn log(
+    settings: &Settings,
+    checkpoints: &[PathBuf],
+    keys: &[String],
+    language: Language,
+) -> Result<Done, OfflineFault> {
     if !settings.db_path.exists() {
         return Err(OfflineFault::NoDatabase { path: settings.db_path.clone() });
     }
@@ -33,12 +39,17 @@ pub(super) fn log(settings: &Settings, checkpoints: &[PathBuf], keys: &[String])
     let is_watched = io::stderr().is_terminal();
     let verified = store::verify(&super::store(settings), &against, |check| {
         if is_watched {
-            let _ = writeln!(io::stderr(), "{}: {} looked at", check.name, counted(check));
+            let (name, counted) = named(check, language);
+            let looked_at = match language {
+                Language::English => "looked at",
+                Language::Japanese => "を検証しました",
+            };
+            let _ = writeln!(io::stderr(), "{name}: {counted} {looked_at}");
         }
     })?;
     let mut text = String::new();
     for check in &verified.checks {
-        text.push_str(&shown(check));
+        text.push_str(&shown(check, language));
     }
     let found = !verified.is_clean();
     let ending = if found { "the record is not what it was" } else { "the record is what it was" };
@@ -170,41 +181,68 @@ fn opened(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
     Ok(Box::new(BufReader::new(File::open(path)?)))
 }
 
-/// What a check looks at, and how many there were.
-fn counted(check: &Check) -> String {
-    let (one, many) = match check.name {
-        "database" => ("page", "pages"),
-        "events" | "index" => ("event", "events"),
-        "tree" => ("leaf", "leaves"),
-        "checkpoints" => ("signed", "signed"),
-        "promises" => ("session", "sessions"),
-        "pins" => ("PIN", "PINs"),
-        "artifacts" => ("file", "files"),
-        "plans" => ("version", "versions"),
-        "manifests" => ("copy", "copies"),
-        _ => ("row", "rows"),
-    };
-    format!("{} {}", check.looked_at, if check.looked_at == 1 { one } else { many })
+/// The checks, and what one of each looks at and many: in English, and in Japanese with the check's own name.
+const CHECKS: [(&str, [&str; 2], [&str; 2]); 10] = [
+    ("database", ["page", "pages"], ["データベース", "ページ"]),
+    ("events", ["event", "events"], ["イベント", "件"]),
+    ("index", ["event", "events"], ["索引", "件のイベント"]),
+    ("tree", ["leaf", "leaves"], ["木", "枚の葉"]),
+    ("checkpoints", ["signed", "signed"], ["チェックポイント", "個の署名"]),
+    ("promises", ["session", "sessions"], ["約束", "件のセッション"]),
+    ("pins", ["PIN", "PINs"], ["PIN", "個"]),
+    ("artifacts", ["file", "files"], ["成果物", "個のファイル"]),
+    ("plans", ["version", "versions"], ["プラン", "個の版"]),
+    ("manifests", ["copy", "copies"], ["写しの一覧", "個"]),
+];
+/// Columns of the longest name, in Japanese.
+const NAME_COLUMNS: usize = 16;
+
+/// The name of a check, and how many it looked at.
+fn named(check: &Check, language: Language) -> (String, String) {
+    let known = CHECKS.iter().find(|(name, ..)| *name == check.name);
+    match language {
+        Language::English => {
+            let [one, many] = known.map_or(["row", "rows"], |(_, english, _)| *english);
+            (check.name.to_owned(), format!("{} {}", check.looked_at, if check.looked_at == 1 { one } else { many }))
+        }
+        Language::Japanese => {
+            let [name, unit] = known.map_or(["読み取り用の表", "行"], |(.., japanese)| *japanese);
+            (name.to_owned(), format!("{} {unit}", check.looked_at))
+        }
+    }
 }
 
 /// One line that says what passed, or one a finding.
-fn shown(check: &Check) -> String {
+fn shown(check: &Check, language: Language) -> String {
+    let (name, counted) = named(check, language);
     if check.findings.is_empty() {
+        let column = match language {
+            Language::English => format!("{name:<12}"),
+            Language::Japanese => format!("{name}{}", " ".repeat(NAME_COLUMNS.saturating_sub(columns(&name)))),
+        };
         return match &check.skipped {
-            None => format!("PASS  {:<12} {}\n", check.name, counted(check)),
-            Some(why) => format!("SKIP  {:<12} {why}\n", check.name),
+            None => format!("PASS  {column} {counted}\n"),
+            Some(why) => format!("SKIP  {column} {}\n", language.told(why)),
         };
     }
     let mut text = String::new();
     // Each checkpoint after the first that does not hold says the same again.
     let shown = if check.name == "checkpoints" { CHECKPOINTS_SHOWN } else { usize::MAX };
     for finding in check.findings.iter().take(shown) {
-        let place = finding.event.map(|event| format!("event {event}: ")).unwrap_or_default();
-        text.push_str(&format!("FAIL  {}: {place}{}\n", check.name, visible_line(&finding.what)));
+        let place = match (finding.event, language) {
+            (Some(event), Language::English) => format!("event {event}: "),
+            (Some(event), Language::Japanese) => format!("イベント {event}: "),
+            (None, _) => String::new(),
+        };
+        text.push_str(&format!("FAIL  {name}: {place}{}\n", visible_line(&language.told(&finding.what))));
     }
     let more = check.more + check.findings.len().saturating_sub(shown) as u64;
     if more > 0 {
-        text.push_str(&format!("FAIL  {}: and {more} more\n", check.name));
+        let more = match language {
+            Language::English => format!("and {more} more"),
+            Language::Japanese => format!("ほか {more} 件"),
+        };
+        text.push_str(&format!("FAIL  {name}: {more}\n"));
     }
     text
 }
@@ -228,9 +266,9 @@ mod tests {
         let findings: Vec<_> = (0..20).map(|_| Finding { event: None, what: "x".to_owned() }).collect();
         let check = |name| Check { name, looked_at: 30, findings: findings.clone(), more: 10, skipped: None };
         assert_eq!(
-            shown(&check("checkpoints")),
+            shown(&check("checkpoints"), Language::English),
             "FAIL  checkpoints: x\nFAIL  checkpoints: x\nFAIL  checkpoints: and 28 more\n"
         );
-        assert_eq!(shown(&check("events")).lines().count(), 21);
+        assert_eq!(shown(&check("events"), Language::English).lines().count(), 21);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::render::{self, Sheet};
 use crate::table::{padded, rows, table};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,14 @@ pub(crate) struct Line {
     fix: Option<String>,
 }
 
+/// The name of a layer: a tier's, or one of the kernel's.
+fn layer_name(name: &Value) -> String {
+    match name.as_str().and_then(|name| name.strip_prefix("tier ")) {
+        Some(tier) => t!("tier {tier}", tier = tier),
+        None => render::word(name),
+    }
+}
+
 /// What was found, the settings, and what each call said.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -122,13 +130,13 @@ impl Report {
     /// A layer of the box. One that does not hold is a failure only where nothing else holds a command.
     pub(crate) fn layer(&mut self, layer: &Value, nothing_holds: bool) {
         let what =
-            t!("layer {name}: {cause}", name = render::word(&layer["name"]), cause = render::word(&layer["cause"]));
+            t!("layer {name}: {cause}", name = layer_name(&layer["name"]), cause = daemon::told(&layer["cause"]));
         let verdict = match layer["verdict"].as_str() {
             Some("PASS") => Verdict::Pass,
             Some("FAIL") if nothing_holds => Verdict::Fail,
             Some(_) | None => Verdict::Warn,
         };
-        self.add(Area::Isolation, verdict, what, layer["fix"].as_str().map(str::to_owned));
+        self.add(Area::Isolation, verdict, what, layer["fix"].as_str().map(|_| daemon::told(&layer["fix"])));
     }
 
     pub(crate) fn setting(&mut self, name: &str, value: impl Into<String>, from: &str) {

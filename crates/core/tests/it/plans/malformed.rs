@@ -540,6 +540,18 @@ fn every_malformed_plan_is_refused_with_its_code_place_and_fix() {
     assert!(cases.len() >= 200, "{} cases", cases.len());
 }
 
+/// What people read of these plans: another language's sentences are held to this list.
+#[test]
+fn what_is_said_of_malformed_plans_stands_in_a_list() {
+    let mut told = BTreeSet::new();
+    for case in cases() {
+        for problem in problems(&marked(&case).0) {
+            told.insert(format!("{}\t{}\t{}", problem.code, problem.message, problem.fix));
+        }
+    }
+    insta::assert_snapshot!(told.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
 #[test]
 fn every_code_has_a_case() {
     let mut covered: BTreeSet<&str> = cases().iter().map(|case| case.code).collect();

@@ -1,0 +1,626 @@
+//! Sentences that come whole, without a code for each: what is wrong with a plan and how to mend it, why a layer of
+//! isolation does not hold, what was found in the record, how the bot is set up.
+//!
+//! They are recognized by their English, value by value. What is not recognized stays as it came.
+
+use super::Language;
+use super::codes::retold;
+
+impl Language {
+    /// A sentence of the daemon, of the bot or of an offline command; `None` where it is not known or needs no translation.
+    pub fn sentence(self, english: &str) -> Option<String> {
+        match self {
+            Self::English => None,
+            Self::Japanese => SENTENCES.iter().flat_map(|group| *group).find_map(|(template, japanese)| {
+                retold(template, japanese, english, &|value| japanese_part(value).unwrap_or_else(|| value.to_owned()))
+            }),
+        }
+    }
+
+    /// The same, where nothing has to be known: the sentence in this language, or as it came.
+    pub fn told(self, english: &str) -> String {
+        self.sentence(english).unwrap_or_else(|| english.to_owned())
+    }
+
+    /// Several lines, each a sentence of its own.
+    pub fn told_lines(self, text: &str) -> String {
+        text.split('\n').map(|line| self.told(line)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Parts of sentences: types, and what something is in.
+fn japanese_part(part: &str) -> Option<String> {
+    let unchanged = |value: &str| japanese_part(value).unwrap_or_else(|| value.to_owned());
+    PARTS.iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
+}
+
+const PARTS: &[(&str, &str)] = &[
+    ("a list", "一覧"),
+    ("a mapping", "マッピング"),
+    ("an integer", "整数"),
+    ("a number", "数"),
+    ("a text", "文字列"),
+    ("a value", "値"),
+    ("`true` or `false`", "`true` か `false`"),
+    ("a list or a mapping", "一覧かマッピング"),
+    ("a text or a list", "文字列か一覧"),
+    ("nothing", "空"),
+    ("empty", "空"),
+    ("a plan", "プラン"),
+    ("a step", "ステップ"),
+    ("`inputs` of {tool}", "{tool} の `inputs`"),
+    ("entry {number} of {what}", "{what} の {number} 番目"),
+    ("from {least} to {most}", "{least} から {most} まで"),
+    ("of at least {least}", "{least} 以上"),
+    ("of at most {most}", "{most} 以下"),
+    ("the record", "記録"),
+    ("the key", "鍵"),
+    ("the checkpoint", "チェックポイント"),
+    ("the database", "データベース"),
+    ("the data root", "データディレクトリー"),
+    ("the data directory", "データディレクトリー"),
+];
+
+const SENTENCES: &[&[(&str, &str)]] = &[PLANS, FIXES_OF_PLANS, ISOLATION, BOT, RECORD, SETTINGS, PINS];
+
+/// What is wrong with a plan.
+const PLANS: &[(&str, &str)] = &[
+    ("the document has {bytes} bytes; the limit is {limit}", "文書は {bytes} バイトです。上限は {limit} です"),
+    ("a NUL character", "NUL 文字があります"),
+    ("a second document begins here", "ここから二つ目の文書が始まっています"),
+    ("the document is empty", "文書が空です"),
+    ("the document is not a mapping", "文書がマッピングではありません"),
+    ("more than {count} values", "値が {count} を超えています"),
+    ("a value is missing here", "ここに値がありません"),
+    ("the alias names nothing that is complete", "エイリアスの指す先がありません"),
+    (
+        "aliases add more than {values} values or {bytes} bytes of text",
+        "エイリアスによって増える値が {values} 個、文字列が {bytes} バイトを超えています",
+    ),
+    (
+        "`{key}` stands twice; first at line {line}, column {column}",
+        "`{key}` が二度書かれています。最初は {line} 行 {column} 列です",
+    ),
+    ("a merge key `<<`", "マージキー `<<` は使えません"),
+    ("a key that is not text", "キーが文字列ではありません"),
+    ("a tag `{tag}`", "タグ `{tag}` は使えません"),
+    ("nested deeper than {levels} levels", "入れ子が {levels} 段を超えています"),
+    ("a text of {bytes} bytes; the limit is {limit}", "文字列が {bytes} バイトあります。上限は {limit} です"),
+    ("`{number}` is not a finite number", "`{number}` は有限の数ではありません"),
+    ("`{number}` is beyond ±{limit}", "`{number}` は ±{limit} を超えています"),
+    ("`{key}` is not a field of {what}", "`{key}` は{what}の項目ではありません"),
+    ("`{key}` is not known in `verify`", "`verify` に `{key}` という項目はありません"),
+    ("`{key}` is not known in {what}", "{what} に `{key}` という入力はありません"),
+    ("`{name}` is missing in {what}", "{what} に `{name}` がありません"),
+    ("`{name}` is missing", "`{name}` がありません"),
+    ("step {number} is {kind}, not a mapping", "ステップ {number} が{kind}になっています。必要なのはマッピングです"),
+    (
+        "`{name}` has {chars} characters; the limit is {limit}",
+        "`{name}` は {chars} 文字あります。上限は {limit} 文字です",
+    ),
+    (
+        "the {name} of a `change` has {chars} characters; the limit is {limit}",
+        "`change` の {name} は {chars} 文字あります。上限は {limit} 文字です",
+    ),
+    ("both `title` and `plan_title`", "`title` と `plan_title` の両方があります"),
+    ("both `change` and `{name}`", "`change` と `{name}` の両方があります"),
+    ("the plan has no step", "プランにステップがありません"),
+    (
+        "the plan has {count} steps; the limit is {limit}",
+        "プランに {count} 個のステップがあります。上限は {limit} です",
+    ),
+    ("`{text}` is not a step id", "`{text}` はステップの id になりません"),
+    ("step `{step}` stands twice", "ステップ `{step}` が二つあります"),
+    ("tool `{tool}` does not exist", "`{tool}` というツールはありません"),
+    ("`timeout_sec` is a reference", "`timeout_sec` に参照は使えません"),
+    ("`timeout_sec` is {value}", "`timeout_sec` が {value} です"),
+    ("`version` is {value}", "`version` が {value} です"),
+    ("`risk` is {value}", "`risk` が {value} です"),
+    ("`{name}` is not a list of at most {count} texts", "`{name}` は、最大 {count} 個の文字列の一覧ではありません"),
+    ("a text with {sign} that is no reference", "{sign} を含む文字列が参照になっていません"),
+    (
+        "`{reference}` refers to step `{step}`, which is not in this plan",
+        "`{reference}` の指すステップ `{step}` はこのプランにありません",
+    ),
+    (
+        "`{reference}` refers to step `{step}`, which does not come earlier",
+        "`{reference}` の指すステップ `{step}` は、これより前にありません",
+    ),
+    (
+        "`{path}` is written a second time by step `{step}`, and no preview stands after step `{first}`",
+        "ステップ `{step}` が `{path}` に二度目の書き込みをしますが、ステップ `{first}` の後にプレビューがありません",
+    ),
+    ("`verify` is not a mapping", "`verify` がマッピングではありません"),
+    ("`type` of `verify` is none of its kinds", "`verify` の `type` が使える種類ではありません"),
+    ("`expr` of `verify` is not a text", "`verify` の `expr` が文字列ではありません"),
+    ("`expr` of `verify` has {chars} characters", "`verify` の `expr` が {chars} 文字あります"),
+    ("`exit_code` on a tool that starts no command", "コマンドを実行しないツールに `exit_code` が付いています"),
+    ("`{expr}` is not a list of exit codes", "`{expr}` は終了コードの一覧ではありません"),
+    ("the regular expression does not compile: {cause}", "正規表現として読めません: {cause}"),
+    ("`{expr}` nests too many brackets", "`{expr}` の括弧の入れ子が深すぎます"),
+    ("`{expr}` is not a JSONPath: {cause}", "`{expr}` は JSONPath ではありません: {cause}"),
+    ("`{expr}` leaves the workspace", "`{expr}` はワークスペースの外を指しています"),
+    ("a filter of `{expr}` goes back to `$`", "`{expr}` のフィルターが `$` に戻っています"),
+    ("`{expr}` lists {count} commas between selectors", "`{expr}` にはセレクターを区切るコンマが {count} 個あります"),
+    ("the pattern in `{expr}` is too much for every entry", "`{expr}` のパターンは、すべての項目に使うには重すぎます"),
+    ("{what} is too short", "{what} が短すぎます"),
+    ("{what} has {chars} characters", "{what} は {chars} 文字あります"),
+    ("{what} has {count} entries", "{what} には {count} 個あります"),
+    ("neither `patch` nor `files` is given", "`patch` も `files` もありません"),
+    ("both `patch` and `files` are given", "`patch` と `files` の両方があります"),
+    ("the patch changes no file", "パッチが変更するファイルがありません"),
+    (
+        "more than one of `content`, `patch`, `restore` and `delete`",
+        "`content`、`patch`、`restore`、`delete` のうち二つ以上があります",
+    ),
+    ("`expects` is neither a SHA-256 nor `absent`", "`expects` が SHA-256 でも `absent` でもありません"),
+    ("`sha256` is no SHA-256", "`sha256` が SHA-256 ではありません"),
+    ("`delete` beside `rename_to` or `mode`", "`delete` と一緒に `rename_to` か `mode` があります"),
+    ("nothing is to be done with this file", "このファイルに行うことが書かれていません"),
+    ("{count} more problems are not listed", "ほかに {count} 件の問題があります"),
+    ("{what} is {kind}, not {wanted}", "{what} が{kind}になっています。必要なのは{wanted}です"),
+    ("`{name}` is empty", "`{name}` が空です"),
+    ("`{name}` is `{value}`", "`{name}` が `{value}` です"),
+];
+
+/// How to mend a plan.
+const FIXES_OF_PLANS: &[(&str, &str)] = &[
+    ("split the work into several plans", "仕事を複数のプランに分けてください"),
+    (
+        "remove it; a plan never names the workspace, its session does",
+        "除いてください。ワークスペースを決めるのはプランではなくセッションです",
+    ),
+    ("remove it; values are read by the core schema alone", "除いてください。値はコアスキーマだけで読みます"),
+    ("remove it", "除いてください"),
+    (
+        "a plan is one document; remove the `---` and what follows",
+        "プランは一つの文書です。`---` とその後を除いてください",
+    ),
+    ("a plan has at least `title` and `steps`", "プランには少なくとも `title` と `steps` が必要です"),
+    ("begin with `title:` and `steps:`", "`title:` と `steps:` から始めてください"),
+    ("mend the YAML or JSON at this place", "この場所の YAML か JSON を直してください"),
+    ("write the value out", "値をそのまま書いてください"),
+    ("write the values out", "値をそのまま書いてください"),
+    ("write the value", "値を書いてください"),
+    ("write one of them", "どちらかを書いてください"),
+    ("name at least one file", "少なくとも一つのファイルを書いてください"),
+    ("write `--- a/…`, `+++ b/…` and hunks", "`--- a/…` と `+++ b/…` とハンクを書いてください"),
+    ("make it with `git diff` or `diff -u`", "`git diff` か `diff -u` で作ってください"),
+    ("write 64 hexadecimal digits, or `absent`", "16 進数で 64 桁か、`absent` と書いてください"),
+    ("write 64 hexadecimal digits", "16 進数で 64 桁を書いてください"),
+    ("keep `delete` alone", "`delete` だけにしてください"),
+    (
+        "add `content`, `patch`, `restore`, `delete: true`, `rename_to` or `mode`",
+        "`content`、`patch`、`restore`、`delete: true`、`rename_to`、`mode` のどれかを加えてください",
+    ),
+    ("keep one of them", "どちらか一つにしてください"),
+    ("write the fields out, so that an approver sees them", "承認する人に見えるよう、項目をすべて書いてください"),
+    ("put the key in quotes", "キーを引用符で囲んでください"),
+    ("make it flatter", "入れ子を浅くしてください"),
+    ("put it into a file, or split it", "ファイルに入れるか、分けてください"),
+    ("write a finite number, or put it in quotes", "有限の数を書くか、引用符で囲んでください"),
+    (
+        "put it in quotes; larger integers are not kept exactly by JSON",
+        "引用符で囲んでください。これより大きい整数は JSON では正確に扱えません",
+    ),
+    ("put it in quotes", "引用符で囲んでください"),
+    ("did you mean `{name}`?", "`{name}` のことではありませんか"),
+    ("use one of {names}", "次のどれかにしてください: {names}"),
+    (
+        "use exit_code, regex, jsonpath or artifact_exists",
+        "exit_code、regex、jsonpath、artifact_exists のどれかにしてください",
+    ),
+    ("use it with run_shell_readonly", "run_shell_readonly に付けてください"),
+    ("use 1 to {limit} of {characters}", "{characters} を使って 1 から {limit} 文字で書いてください"),
+    ("use `{value}`", "`{value}` にしてください"),
+    (
+        "shorten it: ` (preview)` or `_preview` must fit behind it",
+        "短くしてください。後に ` (preview)` か `_preview` が付きます",
+    ),
+    ("shorten it", "短くしてください"),
+    ("say something", "内容を書いてください"),
+    ("keep `title`", "`title` だけにしてください"),
+    ("keep `type` and `expr`", "`type` と `expr` だけにしてください"),
+    ("add `steps:` with at least one step", "`steps:` と、少なくとも一つのステップを加えてください"),
+    ("add one", "一つ加えてください"),
+    ("add `{name}`", "`{name}` を加えてください"),
+    ("give each step an id of its own", "ステップごとに別の id を付けてください"),
+    ("write low, medium or high", "low、medium、high のどれかにしてください"),
+    (
+        "write an integer from 1 to {limit}, or leave it out for the next number",
+        "1 から {limit} までの整数を書くか、省いて次の番号にしてください",
+    ),
+    ("write an integer from 1 to {limit}", "1 から {limit} までの整数を書いてください"),
+    ("write it as a number", "数で書いてください"),
+    ("write it in quotes", "引用符で囲んでください"),
+    ("write a number {range}", "{range}の数を書いてください"),
+    ("write a longer text", "もっと長く書いてください"),
+    ("write a path or glob below the workspace", "ワークスペースの下のパスかグロブを書いてください"),
+    ("write for instance {example}", "{example} のように書いてください"),
+    (
+        "at most {most} are allowed; check less, or in two steps",
+        "上限は {most} です。減らすか、二つのステップに分けてください",
+    ),
+    ("at most {most} levels are allowed", "上限は {most} 段です"),
+    ("at most {most} are allowed; use `*` or a filter", "上限は {most} です。`*` かフィルターを使ってください"),
+    ("at most {most} are allowed", "上限は {most} です"),
+    ("a reference is the whole text: {one} or {other}", "参照は文字列全体で書きます: {one} か {other}"),
+    (
+        "refer to an earlier step, or move this one behind it",
+        "前にあるステップを指すか、このステップをその後に移してください",
+    ),
+    (
+        "put a preview of the second write between the two applies",
+        "二つの適用の間に、二度目の書き込みのプレビューを置いてください",
+    ),
+    (
+        "mend it; the syntax has no look-around and no back-references",
+        "直してください。先読み、後読み、後方参照は使えません",
+    ),
+    ("look at `@` alone in a filter", "フィルターの中では `@` だけを見てください"),
+    (
+        "leave out {what} and what is long, or write `type: regex`",
+        "{what} と長いものを除くか、`type: regex` を使ってください",
+    ),
+    ("mend these first, then check again", "先にここまでを直し、もう一度検査してください"),
+    ("write `{form}`", "`{form}` と書いてください"),
+    ("write {wanted}", "{wanted}を書いてください"),
+];
+
+/// Layers of isolation.
+const ISOLATION: &[(&str, &str)] = &[
+    ("version {version}", "版 {version}"),
+    ("this kernel has none", "このカーネルにはありません"),
+    (
+        "a kernel from 6.12 on parts signals and abstract sockets as well",
+        "カーネル 6.12 以降なら、シグナルと抽象ソケットも分離されます",
+    ),
+    (
+        "a kernel from 6.2 on, with `landlock` among its security modules (`lsm=`)",
+        "カーネル 6.2 以降と、セキュリティーモジュール（`lsm=`）の `landlock` が必要です",
+    ),
+    (
+        "the daemon runs as root; commands run as an unprivileged user",
+        "デーモンが root で動いています。コマンドは権限のないユーザーで実行します",
+    ),
+    ("run calt as an ordinary user", "calt を一般ユーザーで動かしてください"),
+    ("every probe was held", "試行はすべて阻止されました"),
+    (
+        "an AppArmor profile for calt with the line `userns,` (abi <abi/4.0>, flags=(unconfined))",
+        "`userns,` の行がある calt の AppArmor プロファイルが必要です（abi <abi/4.0>、flags=(unconfined)）",
+    ),
+    (
+        "allow user namespaces: user.max_user_namespaces above 0; in a container, a seccomp profile that allows clone and unshare with CLONE_NEWUSER, and unmasked /proc",
+        "ユーザー名前空間を許可してください: user.max_user_namespaces を 0 より大きく。コンテナーでは、CLONE_NEWUSER 付きの clone と unshare を許す seccomp プロファイルと、隠されていない /proc も必要です",
+    ),
+    (
+        "a data root that the user commands run as can reach; `isolation.run_as` names that user",
+        "コマンドを実行するユーザーの届くデータディレクトリーにしてください。そのユーザーは `isolation.run_as` で決まります",
+    ),
+    ("layer `{layer}` did not come up: {reason}", "層 `{layer}` が有効になりません: {reason}"),
+    (
+        "this kernel has Landlock {abi}, and the box needs {least}",
+        "このカーネルの Landlock は {abi} です。サンドボックスには {least} が必要です",
+    ),
+    ("the rules are not enforced in full", "規則の一部が効きません"),
+    ("the helper cannot be started: {error}", "補助プロセスを起動できません: {error}"),
+    ("the helper ended", "補助プロセスが終了しました"),
+    ("the probe ended with {code}", "試行が {code} で終了しました"),
+    ("the probe ended without a word", "試行が何も言わずに終了しました"),
+    (
+        "in the box `{name}` this works and must not: {what}",
+        "サンドボックス `{name}` の中で、できてはならないことができます: {what}",
+    ),
+];
+
+/// How the bot is set up.
+const BOT: &[(&str, &str)] = &[
+    ("not configured (docs/discord.md)", "設定されていません（docs/discord.md）"),
+    ("Discord could not be looked at: {error}", "Discord を調べられませんでした: {error}"),
+    ("Discord could not be looked at", "Discord を調べられませんでした"),
+    ("try again", "もう一度試してください"),
+    ("{count} accounts may use the bot", "{count} 個のアカウントがボットを使えます"),
+    (
+        "the bot token is accepted (application {application})",
+        "ボットのトークンは有効です（アプリケーション {application}）",
+    ),
+    ("no token for the daemon is set", "デーモンのトークンが設定されていません"),
+    (
+        "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file",
+        "calt token create --role relay --name discord で作り、CALT_DAEMON_TOKEN か discord.relay_token_file でボットに渡してください",
+    ),
+    ("the daemon takes the bot's token, which is a relay's", "デーモンは、ボットの relay のトークンを受け付けます"),
+    ("the daemon does not take the bot's token: {fault}", "デーモンがボットのトークンを受け付けません: {fault}"),
+    ("Discord does not accept the bot token", "Discord がボットのトークンを受け付けません"),
+    ("make a new one in the developer portal, page \"Bot\"", "Developer Portal の「Bot」のページで作り直してください"),
+    ("look at the bot in the developer portal", "Developer Portal でボットを確かめてください"),
+    ("Discord does not answer", "Discord が応答しません"),
+    ("look at the network, and at discord.api_url", "ネットワークと discord.api_url を確かめてください"),
+    ("all {count} commands are registered", "{count} 個のコマンドすべてが登録されています"),
+    ("these commands are not registered: {names}", "登録されていないコマンドがあります: {names}"),
+    ("start the bot: calt discord", "ボットを起動してください: calt discord"),
+    ("the commands cannot be seen: {fault}", "コマンドの登録を確かめられません: {fault}"),
+    (
+        "invite the bot to the guild with the scope applications.commands",
+        "スコープ applications.commands を付けてボットをサーバーに招待してください",
+    ),
+    ("no channel is set; nothing is posted by itself", "チャンネルの設定がありません。自分からは何も投稿しません"),
+    ("channel {channel} can be written", "チャンネル {channel} に書き込めます"),
+    ("channel {channel} cannot be written: {fault}", "チャンネル {channel} に書き込めません: {fault}"),
+    (
+        "give the bot View Channel, Send Messages, Embed Links, Attach Files and Read Message History there",
+        "そこでボットに View Channel、Send Messages、Embed Links、Attach Files、Read Message History を許可してください",
+    ),
+    ("no bot token is set", "ボットのトークンが設定されていません"),
+    (
+        "export CALT_DISCORD_TOKEN=… or discord.token_file",
+        "export CALT_DISCORD_TOKEN=… か、discord.token_file を設定してください",
+    ),
+    ("the bot token has another form than Discord's", "ボットのトークンの形が Discord のものと違います"),
+    ("copy it again, whole", "もう一度、全体を写してください"),
+    (
+        "nobody may use the bot: the list of allowed users is empty",
+        "ボットを使える人がいません。許可するユーザーの一覧が空です",
+    ),
+    (
+        "set discord.allowed_users or CALT_DISCORD_ALLOWED_USERS to the ids of those who may use the bot",
+        "ボットを使える人の id を discord.allowed_users か CALT_DISCORD_ALLOWED_USERS に設定してください",
+    ),
+    ("`discord.channel` names more than one channel", "`discord.channel` に複数のチャンネルがあります"),
+    ("name one", "一つにしてください"),
+    ("unknown setting `discord.{key}`", "`discord.{key}` という設定はありません"),
+    ("docs/discord.md lists the settings", "設定の一覧は docs/discord.md にあります"),
+    ("`discord.{key}` is not `{word}`", "`discord.{key}` に `{word}` は指定できません"),
+    ("it is one of {known}", "次のどれかです: {known}"),
+    ("it begins with https:// or http://", "https:// か http:// で始まります"),
+    ("it begins with wss:// or ws://", "wss:// か ws:// で始まります"),
+    ("mend it, or name another", "直すか、別のものを指定してください"),
+    (
+        "`{path}` holds the bot token and others may read it",
+        "`{path}` にボットのトークンがあり、ほかのユーザーが読めます",
+    ),
+];
+
+/// The record, verified, exported, kept and mended.
+const RECORD: &[(&str, &str)] = &[
+    (
+        "the record is what it was: {events} events, root {root}",
+        "記録は元のままです: イベント {events} 件、ルート {root}",
+    ),
+    (
+        "the record is not what it was: {events} events, root {root}",
+        "記録は元のままではありません: イベント {events} 件、ルート {root}",
+    ),
+    (
+        "Held against itself only; a checkpoint kept elsewhere proves more: --checkpoint FILE",
+        "記録自身とだけ突き合わせました。別の場所に保管したチェックポイントなら、より多くを証明できます: --checkpoint FILE",
+    ),
+    (
+        "PASS  {events} events and {files} files of {session}",
+        "PASS  {session} のイベント {events} 件とファイル {files} 件",
+    ),
+    ("signed over {events} events by {key}", "{events} 件のイベントへの署名: {key}"),
+    (
+        "note: the text of event {event} was removed before the export",
+        "注: イベント {event} の文面は、書き出す前に削除されました",
+    ),
+    ("note: not in the file: {what}", "注: このファイルにないもの: {what}"),
+    ("the file is not the record it says it is", "このファイルは、自ら示す記録ではありません"),
+    (
+        "it has the form of another calt; the next start of the daemon makes it again",
+        "別の版の calt の形です。デーモンが次に起動するときに作り直します",
+    ),
+    ("root {root}", "ルート {root}"),
+    ("{events} events, {files} files, {bytes} bytes", "イベント {events} 件、ファイル {files} 件、{bytes} バイト"),
+    ("made and checked: {file}", "作成して検証しました: {file}"),
+    (
+        "left out: {count} sockets, pipes, devices or unreadable things",
+        "除いたもの: ソケット、パイプ、デバイス、読めないもの {count} 個",
+    ),
+    (
+        "not in it: the attached directories of {count} sessions, which are yours",
+        "含まないもの: {count} 件のセッションがその場で使う、あなたのディレクトリー",
+    ),
+    ("missing or changed before this backup: {path}", "このバックアップの前から、ないか変更されているもの: {path}"),
+    ("… and {more} more", "… ほか {more} 件"),
+    (
+        "restored into {root}: {events} events, {files} files, as of {at}",
+        "{root} に復元しました: イベント {events} 件、ファイル {files} 件、{at} 現在",
+    ),
+    ("the backup held no workspaces: they are empty", "バックアップにワークスペースのファイルはなく、空になっています"),
+    (
+        "made again from {events} events: {sessions} sessions, {plans} plans, {steps} steps, {runs} runs, {artifacts} artifacts",
+        "{events} 件のイベントから作り直しました: セッション {sessions}、プラン {plans}、ステップ {steps}、実行 {runs}、成果物 {artifacts}",
+    ),
+    ("the search index was made again from {events} events", "検索の索引を {events} 件のイベントから作り直しました"),
+    (
+        "the database had damaged pages: a new one was made of its events, the old one is kept as {path}",
+        "データベースのページが壊れていました。イベントから新しいものを作り、古いものは {path} に残しました",
+    ),
+    (
+        "no event is missing: the log holds {events} events",
+        "失われたイベントはありません。ログには {events} 件のイベントがあります",
+    ),
+    (
+        "the log goes on from {events} events; {missing} that were acknowledged are lost",
+        "ログは {events} 件のイベントから続きます。確定していた {missing} 件は失われました",
+    ),
+    ("there is no database `{path}`", "データベース `{path}` がありません"),
+    (
+        "`{path}` is not empty: {what}; nothing is ever restored over something else",
+        "`{path}` は空ではありません（{what}）。すでにあるものの上には復元しません",
+    ),
+    (
+        "a daemon works on {what} `{path}`, and this changes it: {holder}",
+        "{what} `{path}` はデーモンが使用中で、この操作はそれを変更します: {holder}",
+    ),
+    ("another daemon already uses {what} `{path}`: {holder}", "{what} `{path}` は別のデーモンが使用中です: {holder}"),
+    ("{what} `{name}` cannot be used: {why}", "{what} `{name}` を使えません: {why}"),
+    ("`{path}` exists already and is not overwritten", "`{path}` はすでにあり、上書きしません"),
+    (
+        "`{path}` is not a backup that `calt record backup` made",
+        "`{path}` は `calt record backup` が作ったバックアップではありません",
+    ),
+    (
+        "`{path}` was made by a newer calt; use that one",
+        "`{path}` は新しい calt が作ったものです。その calt を使ってください",
+    ),
+    ("the backup `{path}` is damaged: {reason}", "バックアップ `{path}` が壊れています: {reason}"),
+    (
+        "`{path}` is a backup; make a data root of it: calt record restore",
+        "`{path}` はバックアップです。calt record restore でデータディレクトリーにしてください",
+    ),
+    (
+        "a restore into `{path}` has not come to its end; begin it again: calt record restore",
+        "`{path}` への復元が途中で終わっています。もう一度始めてください: calt record restore",
+    ),
+    (
+        "`{path}` is not a calt database: it belongs to another program",
+        "`{path}` は calt のデータベースではありません。別のプログラムのものです",
+    ),
+    ("the log in `{path}` is damaged: {reason}", "`{path}` のログが壊れています: {reason}"),
+    ("the database `{path}` could not be opened: {reason}", "データベース `{path}` を開けませんでした: {reason}"),
+    ("the storage is not available: {reason}", "保存先を使えません: {reason}"),
+    ("the storage is full", "保存先がいっぱいです"),
+    (
+        "the log misses {missing} events that were acknowledged before",
+        "ログに、確定していた {missing} 件のイベントがありません",
+    ),
+    ("the log does not fit: {reason}", "ログの内容に矛盾があります: {reason}"),
+    // What a verification finds.
+    ("no event has such an id: it was added", "その id のイベントはありません。後から加えられています"),
+    ("events are missing before it", "その前のイベントが失われています"),
+    ("its text was removed, and no event says so", "文面が削除されていますが、そのイベントがありません"),
+    (
+        "its column `{name}` holds no value of its kind: it was changed",
+        "列 `{name}` の値の型が違います。変更されています",
+    ),
+    ("its checkpoint: {why}", "チェックポイント: {why}"),
+    ("its checkpoint cannot be read", "チェックポイントを読めません"),
+    (
+        "its checkpoint is signed by another key than the given one",
+        "チェックポイントの署名の鍵が、指定のものと違います",
+    ),
+    (
+        "{who} is over {size} events; the log holds {held}: events were removed",
+        "{who} は {size} 件のイベントのものですが、ログには {held} 件しかありません。イベントが削除されています",
+    ),
+    (
+        "{missing} acknowledged events are missing at the end; `calt record accept-loss` goes on without them",
+        "確定していたイベントが末尾で {missing} 件失われています。`calt record accept-loss` で、ないまま続けられます",
+    ),
+    (
+        "artifact {artifact} (`{path}`) is not what was recorded: it was changed",
+        "成果物 {artifact}（`{path}`）が記録と違います。変更されています",
+    ),
+    ("artifact {artifact} (`{path}`) cannot be read: {error}", "成果物 {artifact}（`{path}`）を読めません: {error}"),
+    (
+        "{rows} rows of `{table}` are {what}; `calt record rebuild` makes them again",
+        "`{table}` の {rows} 行が{what}です。`calt record rebuild` で作り直せます",
+    ),
+    (
+        "the stored tree is not the one of the leaves; `calt record rebuild` makes it again",
+        "保存された木が葉と一致しません。`calt record rebuild` で作り直せます",
+    ),
+];
+
+/// Settings that cannot be used.
+const SETTINGS: &[(&str, &str)] = &[
+    ("unknown setting `{key}` in {origin}", "{origin} の `{key}` という設定はありません"),
+    ("setting `{key}` is not valid: {reason}", "設定 `{key}` が正しくありません: {reason}"),
+    ("configuration file `{path}` cannot be read: {reason}", "設定ファイル `{path}` を読めません: {reason}"),
+    (
+        "no data directory: neither `--data-root` nor `XDG_DATA_HOME` nor `HOME` is set",
+        "データの置き場所がありません。`--data-root` も `XDG_DATA_HOME` も `HOME` も設定されていません",
+    ),
+];
+
+/// PINs, typed in the daemon's place.
+const PINS: &[(&str, &str)] = &[
+    ("`{person}` has a PIN already", "`{person}` にはすでに PIN があります"),
+    ("Your PIN, as the owner: ", "所有者としてのあなたの PIN: "),
+    ("The PIN of {person} as it is: ", "{person} の今の PIN: "),
+    ("The PIN of {person}: ", "{person} の PIN: "),
+    ("The new PIN of {person}, {least} to {most} characters: ", "{person} の新しい PIN（{least} から {most} 文字）: "),
+    ("The same once more: ", "もう一度: "),
+    (
+        "the PIN of {person} stands; from now on every yes, no and skip of theirs asks for it",
+        "{person} の PIN を設定しました。これからは、承認、却下、飛ばすたびに尋ねます",
+    ),
+    ("the PIN of {person} was changed", "{person} の PIN を変更しました"),
+    (
+        "{person} has no PIN any more; their token alone decides",
+        "{person} の PIN を削除しました。これからはトークンだけで決定できます",
+    ),
+    (
+        "a PIN has {least} to {most} characters; this one has {chars}",
+        "PIN は {least} から {most} 文字です。これは {chars} 文字です",
+    ),
+    ("the two are not the same; nothing was changed", "二つが一致しません。何も変更していません"),
+    ("the input ended without a PIN; nothing was changed", "PIN のないまま入力が終わりました。何も変更していません"),
+    ("a PIN is typed on a terminal, and there is none: {error}", "PIN は端末で入力しますが、端末がありません: {error}"),
+    ("run it in a terminal, with nothing piped in", "端末で、パイプを使わずに実行してください"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_holds_the_same_values_in_both_languages() {
+        for (english, japanese) in SENTENCES.iter().flat_map(|group| *group).chain(PARTS) {
+            let names = |text: &'static str| -> BTreeSet<&str> {
+                text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
+            };
+            assert_eq!(names(english), names(japanese), "{english}");
+            assert_eq!(english.ends_with(' '), japanese.ends_with(' '), "{english}");
+        }
+    }
+
+    #[test]
+    fn no_sentence_is_taken_for_an_earlier_one() {
+        let all: Vec<_> = SENTENCES.iter().flat_map(|group| *group).collect();
+        for (place, (english, japanese)) in all.iter().enumerate() {
+            let earlier =
+                all[..place].iter().find(|(template, _)| retold(template, "", english, &str::to_owned).is_some());
+            assert!(earlier.is_none(), "`{english}` ({japanese}) is read as `{}`", earlier.unwrap().0);
+        }
+    }
+
+    /// The list is made by the tests of the plan reader, out of every plan that is refused there.
+    #[test]
+    fn what_is_said_of_malformed_plans_is_known() {
+        const SNAPSHOT: &str = include_str!(
+            "../../../core/tests/it/plans/snapshots/it__plans__malformed__what_is_said_of_malformed_plans_stands_in_a_list.snap"
+        );
+        // These quote the parser.
+        const QUOTED: [&str; 2] = ["syntax", "unknown_alias"];
+        let lines = SNAPSHOT.lines().filter_map(|line| {
+            let (code, rest) = line.split_once('\t')?;
+            let (message, fix) = rest.split_once('\t')?;
+            Some((code, message, fix))
+        });
+        let lines: Vec<_> = lines.collect();
+        assert!(lines.len() > 100, "{}", lines.len());
+        let known = |english: &str| Language::Japanese.sentence(english).is_some();
+        let unknown = lines.iter().filter(|(code, message, _)| !known(message) && !QUOTED.contains(code));
+        let unknown: Vec<_> = unknown.chain(lines.iter().filter(|(_, _, fix)| !known(fix))).collect();
+        assert!(unknown.is_empty(), "{unknown:#?}");
+    }
+
+    #[test]
+    fn parts_of_a_sentence_are_told_too_and_what_is_unknown_stays() {
+        let told = |english: &str| Language::Japanese.told(english);
+        assert_eq!(told("`steps` is a text, not a list"), "`steps` が文字列になっています。必要なのは一覧です");
+        assert_eq!(told("write a number from 1 to 5"), "1 から 5 までの数を書いてください");
+        assert_eq!(
+            told("`x` is not known in `inputs` of `read_file`"),
+            "`read_file` の `inputs` に `x` という入力はありません"
+        );
+        assert_eq!(told("a newer calt's sentence"), "a newer calt's sentence");
+        assert_eq!(Language::Japanese.told_lines("root ab\n\nrest\n"), "ルート ab\n\nrest\n");
+        assert_eq!(Language::English.told("write the value"), "write the value");
+    }
+}
