@@ -8,6 +8,7 @@
 mod boxed;
 mod client;
 mod daemon;
+mod discord;
 mod fill;
 mod limits;
 mod record;
@@ -19,6 +20,7 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("loop") => rounds::the_loop(rounds),
         Some("box") => boxed::measure(rounds),
+        Some("discord") => discord::measure(rounds),
         Some("start") => rounds::start(rounds),
         Some("record") => {
             let number =
@@ -27,7 +29,7 @@ fn main() {
         }
         Some("limits") => println!("{:#?}", limits::measure()),
         _ => {
-            println!("usage: calt-bench loop|box|start|limits [ROUNDS] | record [EVENTS] [ROUNDS]");
+            println!("usage: calt-bench loop|box|start|discord|limits [ROUNDS] | record [EVENTS] [ROUNDS]");
             std::process::exit(2);
         }
     }

@@ -9,7 +9,7 @@ mod rest;
 mod rules;
 mod user;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -143,6 +143,8 @@ pub(crate) struct Disturbance {
 pub(crate) struct State {
     pub(crate) messages: BTreeMap<u64, Message>,
     pub(crate) interactions: HashMap<String, Answered>,
+    /// Tokens of interactions that live no longer.
+    pub(crate) expired: HashSet<String>,
     pub(crate) commands: BTreeMap<String, Value>,
     pub(crate) requests: Vec<Seen>,
     pub(crate) violations: Vec<String>,
@@ -195,6 +197,7 @@ impl FakeDiscord {
             state: Mutex::new(State {
                 messages: BTreeMap::new(),
                 interactions: HashMap::new(),
+                expired: HashSet::new(),
                 commands: BTreeMap::new(),
                 requests: Vec::new(),
                 violations: Vec::new(),
@@ -361,6 +364,13 @@ impl FakeDiscord {
     /// Delivers every interaction twice from now on.
     pub fn deliver_twice(&self) {
         self.shared.twice.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the life of every interaction's token so far, as a quarter of an hour does.
+    pub fn expire_tokens(&self) {
+        let mut state = self.shared.state();
+        let known: Vec<_> = state.interactions.keys().cloned().collect();
+        state.expired.extend(known);
     }
 
     /// The channel cannot be written any more.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use calt_api::Next;
 use calt_api::client::CallError;
@@ -139,6 +139,17 @@ impl Bot {
         self.settings.allowed_users.iter().any(|known| known == user)
     }
 
+    /// The listed accounts of those who may decide: whom a card pings.
+    pub(crate) async fn approvers(&self) -> Vec<String> {
+        match self.daemon.approvers().await {
+            Ok(found) => self.settings.allowed_users.iter().filter(|user| found.contains(user)).cloned().collect(),
+            Err(fault) => {
+                tracing::warn!("who may decide is not known, so that everybody is pinged: {fault}");
+                self.settings.allowed_users.clone()
+            }
+        }
+    }
+
     /// Executes what is approved, step by step, until something waits or fails. Each start passes the gate.
     pub(crate) async fn go_on(&self, by: &By, session: &str) -> Result<(), CallError> {
         let Some(executing) = self.executing(session) else { return Ok(()) };
@@ -186,7 +197,8 @@ impl Bot {
         body["flags"] = json!(FOR_ONE);
         let path = format!("/webhooks/{}/{}", to.application, to.token);
         let call = Call::new(Method::POST, path, &format!("webhooks/{}", to.id));
-        if let Err(fault) = self.rest.call(call.body(&body).with_its_own_token().within(TOKEN_TIME_MAX)).await {
+        let left = TOKEN_TIME_MAX.saturating_sub(to.came.elapsed());
+        if let Err(fault) = self.rest.call(call.body(&body).with_its_own_token().within(left)).await {
             tracing::warn!("nobody could be told: {fault}");
         }
     }
@@ -195,7 +207,8 @@ impl Bot {
     pub(crate) async fn change(&self, to: &Interaction, body: &Value, files: &[File]) -> Result<Value, RestFault> {
         let path = format!("/webhooks/{}/{}/messages/@original", to.application, to.token);
         let call = Call::new(Method::PATCH, path, &format!("webhooks/{}", to.id)).files(files);
-        let changed = self.rest.call(call.body(body).with_its_own_token().within(TOKEN_TIME_MAX)).await;
+        let left = TOKEN_TIME_MAX.saturating_sub(to.came.elapsed());
+        let changed = self.rest.call(call.body(body).with_its_own_token().within(left)).await;
         changed.inspect_err(|fault| tracing::warn!("an answer could not be given: {fault}"))
     }
 
@@ -206,9 +219,40 @@ impl Bot {
     }
 
     /// Edits a message of the bot's own.
-    pub(crate) async fn edit(&self, channel: &str, message: &str, body: &Value) -> Result<Value, RestFault> {
+    pub(crate) async fn edit(
+        &self,
+        channel: &str,
+        message: &str,
+        body: &Value,
+        files: &[File],
+    ) -> Result<Value, RestFault> {
         let path = format!("/channels/{channel}/messages/{message}");
-        self.rest.call(Call::new(Method::PATCH, path, &format!("{channel} messages")).body(body)).await
+        let call = Call::new(Method::PATCH, path, &format!("{channel} messages")).files(files);
+        self.rest.call(call.body(body)).await
+    }
+
+    /// Ends an answer that took long. An interaction's token lives a quarter of an hour, and its message longer: then
+    /// that is edited as any other.
+    pub(crate) async fn finish(
+        &self,
+        to: &Interaction,
+        (channel, message): (&str, &str),
+        body: &Value,
+        files: &[File],
+    ) -> Result<Value, RestFault> {
+        if to.came.elapsed() < TOKEN_TIME_MAX {
+            match self.change(to, body, files).await {
+                Err(fault) if fault.is_final() => {}
+                changed => return changed,
+            }
+        }
+        self.edit(channel, message, body, files).await
+    }
+
+    /// Until when Discord takes no message, or no edit, in this channel, if so many are to be left over.
+    pub(crate) fn busy_until(&self, is_edit: bool, channel: &str, left_over: u32) -> Option<Instant> {
+        let method = if is_edit { Method::PATCH } else { Method::POST };
+        self.rest.busy_until(&format!("{method} {channel} messages"), left_over)
     }
 
     /// The newest messages of a channel.

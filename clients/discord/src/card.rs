@@ -211,7 +211,16 @@ pub(crate) fn menus(language: Language, look: &Look, id: &str, chosen: &[usize])
             "default": chosen.contains(&place)})
         })
         .collect();
-    let placeholder = pick(language, "Leave steps out", "外すステップを選ぶ");
+    let fit = MENUS_MAX * MENU_OPTIONS_MAX;
+    let (english, japanese) = if options.len() > fit {
+        (
+            format!("Leave steps out (the first {fit} of {}; more: calt inbox)", options.len()),
+            format!("外すステップを選ぶ（{} 件中、最初の {fit} 件。ほかは calt inbox）", options.len()),
+        )
+    } else {
+        ("Leave steps out".to_owned(), "外すステップを選ぶ".to_owned())
+    };
+    let placeholder = pick(language, &english, &japanese);
     let menus = options.chunks(MENU_OPTIONS_MAX).take(MENUS_MAX).enumerate();
     menus
         .map(|(place, options)| {

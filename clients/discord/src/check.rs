@@ -68,7 +68,7 @@ async fn look(options: &Options) -> Vec<Found> {
     };
     choose_cryptography();
     let mut found = vec![Found::Pass(format!("{} accounts may use the bot", settings.allowed_users.len()))];
-    found.push(about_daemon(options, &settings).await);
+    found.extend(about_daemon(options, &settings).await);
     let rest = Rest::new(&settings.api_url, &settings.token);
     let application = match application_of(&rest).await {
         Ok(application) => application,
@@ -85,18 +85,37 @@ async fn look(options: &Options) -> Vec<Found> {
     found
 }
 
-async fn about_daemon(options: &Options, settings: &Settings) -> Found {
+async fn about_daemon(options: &Options, settings: &Settings) -> Vec<Found> {
     let fix = "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file";
     let Some(place) = place(options, settings) else {
-        return fail("no token for the daemon is set", fix);
+        return vec![fail("no token for the daemon is set", fix)];
     };
-    let answer = match Daemon::new(place) {
-        Ok(daemon) => daemon.speaks_for_persons().await,
-        Err(fault) => Err(fault),
+    let not_taken = |fault| vec![fail(format!("the daemon does not take the bot's token: {fault}"), fix)];
+    let daemon = match Daemon::new(place) {
+        Ok(daemon) => daemon,
+        Err(fault) => return not_taken(fault),
     };
-    match answer {
-        Ok(()) => Found::Pass("the daemon takes the bot's token, which is a relay's".to_owned()),
-        Err(fault) => fail(format!("the daemon does not take the bot's token: {fault}"), fix),
+    match daemon.speaks_for_persons().await {
+        Ok(()) => {
+            let taken = Found::Pass("the daemon takes the bot's token, which is a relay's".to_owned());
+            vec![taken, about_approvers(&daemon, settings).await]
+        }
+        Err(fault) => not_taken(fault),
+    }
+}
+
+/// Whether anybody who is listed can do more than look.
+async fn about_approvers(daemon: &Daemon, settings: &Settings) -> Found {
+    let listed = settings.allowed_users.len();
+    match daemon.approvers().await {
+        Ok(approvers) => match settings.allowed_users.iter().filter(|user| approvers.contains(user)).count() {
+            0 => fail(
+                "none of the listed accounts is bound to somebody who may decide",
+                "calt person add NAME --discord ID",
+            ),
+            some => Found::Pass(format!("{some} of {listed} listed accounts may decide")),
+        },
+        Err(fault) => fail(format!("who may decide is not known: {fault}"), "look at the daemon: calt doctor"),
     }
 }
 
@@ -114,23 +133,34 @@ async fn application_of(rest: &Rest) -> Result<String, Found> {
 
 async fn about_commands(rest: &Rest, path: &str) -> Found {
     let call = Call::new(Method::GET, path.to_owned(), path).within(CHECK_TIME_MAX);
-    match rest.call(call).await {
-        Ok(listed) => {
-            let is_there = |name: &&str| listed.as_array().into_iter().flatten().any(|known| known["name"] == **name);
-            let missing: Vec<_> = commands::names().filter(|name| !is_there(name)).collect();
-            if missing.is_empty() {
-                Found::Pass(format!("all {} commands are registered", commands::names().count()))
-            } else {
-                fail(
-                    format!("these commands are not registered: {}", missing.join(", ")),
-                    "start the bot: calt discord",
-                )
-            }
+    let listed = match rest.call(call).await {
+        Ok(listed) => listed,
+        Err(fault) => {
+            return fail(
+                format!("the commands cannot be seen: {fault}"),
+                "invite the bot to the guild with the scope applications.commands",
+            );
         }
-        Err(fault) => fail(
-            format!("the commands cannot be seen: {fault}"),
-            "invite the bot to the guild with the scope applications.commands",
-        ),
+    };
+    let listed: Vec<_> = listed.as_array().into_iter().flatten().collect();
+    let (mut missing, mut other) = (Vec::new(), Vec::new());
+    let definitions = commands::definitions();
+    for wanted in definitions.as_array().into_iter().flatten() {
+        let name = wanted["name"].as_str().unwrap_or_default();
+        match listed.iter().find(|known| known["name"] == name) {
+            None => missing.push(name),
+            Some(known) if !commands::is_same(known, wanted) => other.push(name),
+            Some(_) => {}
+        }
+    }
+    let fix = "start the bot, which registers them: calt discord";
+    if !missing.is_empty() {
+        fail(format!("these commands are not registered: {}", missing.join(", ")), fix)
+    } else if !other.is_empty() {
+        fail(format!("these commands are registered as another version has them: {}", other.join(", ")), fix)
+    } else {
+        let count = definitions.as_array().map_or(0, Vec::len);
+        Found::Pass(format!("all {count} commands are registered"))
     }
 }
 

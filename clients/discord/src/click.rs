@@ -124,7 +124,12 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
             bot.daemon.decide(&by, Verdict::Reject, place, first, &viewed(&button, reason)).await.map(drop)
         }
         Some(Press::Execute) => bot.go_on(&by, place.0).await,
-        Some(Press::Confirm) => confirm(bot, &by, subject).await,
+        Some(Press::Confirm) => {
+            // Only who clicked sees this message; it asks no longer.
+            let content = pick(click.language(), "▶️ It is being executed.", "▶️ 実行しています。");
+            let _ = bot.change(click, &card::body(content, None, &[], &[]), &[]).await;
+            confirm(bot, &by, subject).await
+        }
         Some(Press::Undo) => {
             let undo = bot.daemon.undo(&by, place.0, None).await?;
             bot.tell(Notice::Look(undo.session_id));

@@ -140,7 +140,14 @@ pub(crate) fn definitions() -> Value {
     DEFINITIONS.iter().map(command).collect()
 }
 
-/// The names of the commands.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    DEFINITIONS.iter().map(|definition| definition.name)
+/// Whether a command is registered as it is meant. Discord leaves out what is false, and adds fields of its own.
+pub(crate) fn is_same(registered: &Value, wanted: &Value) -> bool {
+    let option = |option: &Value| {
+        let is_true = |name: &str| option[name] == true;
+        let told = ["name", "type", "description", "choices", "min_value"].map(|name| option[name].clone());
+        (told, is_true("required"), is_true("autocomplete"))
+    };
+    let options =
+        |command: &Value| -> Vec<_> { command["options"].as_array().into_iter().flatten().map(option).collect() };
+    registered["description"] == wanted["description"] && options(registered) == options(wanted)
 }

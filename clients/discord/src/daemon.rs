@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use calt_api::client::{Body, CallError, Client, EventStream};
 use calt_api::endpoint::{self as at, Endpoint};
 use calt_api::views::{
-    ArtifactView, ButtonItem, ButtonSubject, ButtonView, ButtonsMade, CreateSession, DecisionItem, DecisionsReply,
-    DecisionsRequest, ExecuteReply, ExecuteRequest, InboxItemView, InboxPage, MakeButtons, Page, PlanView,
-    RefusalCounted, RefusedInChat, RunView, SearchPage, SessionView, StepDetailView, StopRequest, Stopped, ToolView,
-    UndoReply, UndoRequest,
+    ArtifactView, ButtonItem, ButtonSubject, ButtonView, ButtonsMade, ChatApprovers, CreateSession, DecisionItem,
+    DecisionsReply, DecisionsRequest, ExecuteReply, ExecuteRequest, InboxItemView, InboxPage, MakeButtons, Page,
+    PlanCheckReply, PlanView, RefusalCounted, RefusedInChat, RunView, SearchPage, SessionView, StepDetailView,
+    StopRequest, Stopped, ToolView, UndoReply, UndoRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -210,6 +210,12 @@ impl Daemon {
         Ok(made.ids)
     }
 
+    /// The accounts of those who may decide.
+    pub(crate) async fn approvers(&self) -> Answer<Vec<String>> {
+        let found: ChatApprovers = self.get(&at::LIST_APPROVERS, &[], &[]).await?;
+        Ok(found.user_ids)
+    }
+
     pub(crate) async fn refused(&self, user: &str) -> Answer<RefusalCounted> {
         self.send(&at::COUNT_REFUSAL, &[], &RefusedInChat { user_id: user.to_owned() }).await
     }
@@ -217,6 +223,11 @@ impl Daemon {
     pub(crate) async fn create_session(&self, by: &By, session: CreateSession) -> Answer<SessionView> {
         let (source, user_id, message_id) = by.claims();
         self.send(&at::CREATE_SESSION, &[], &CreateSession { source, user_id, message_id, ..session }).await
+    }
+
+    /// Every problem of a plan, without importing it.
+    pub(crate) async fn check(&self, document: &str) -> Answer<PlanCheckReply> {
+        self.client().call(&at::CHECK_PLAN, &[], &[], Body::Document(document)).await
     }
 
     pub(crate) async fn import(&self, by: &By, session: &str, document: &str) -> Answer<PlanView> {

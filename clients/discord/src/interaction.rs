@@ -1,5 +1,7 @@
 //! What somebody did in Discord, as far as the bot reads it.
 
+use std::time::Instant;
+
 use calt_api::Language;
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ pub(crate) struct Interaction {
     /// The message that carries the component, if it is about one.
     pub(crate) message: Option<String>,
     pub(crate) kind: Kind,
+    /// When the bot heard of it.
+    pub(crate) came: Instant,
 }
 
 /// What it is.
@@ -62,6 +66,7 @@ impl Interaction {
             channel: text(&value["channel_id"]).or_else(|| text(&value["channel"]["id"])),
             message: text(&value["message"]["id"]),
             kind,
+            came: Instant::now(),
         })
     }
 

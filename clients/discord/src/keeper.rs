@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use calt_api::Next;
 use calt_api::client::CallError;
-use calt_api::views::{InboxItemView, PlanView, SessionView};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -18,7 +17,9 @@ use crate::card::{self, Press};
 use crate::outcome;
 use crate::rest::RestFault;
 use crate::show;
-use crate::state::{Card, Kept, Kind, Stand, StateFile};
+use crate::standing::{Standing, Wanted};
+use crate::state::{Card, Kept, Stand, StateFile};
+use crate::turns::{Rank, Turn, Turns};
 
 /// How long something must wait before it is posted: who decides step by step elsewhere is not followed at each.
 const WAITS_BEFORE_POST: Duration = Duration::from_millis(600);
@@ -26,6 +27,12 @@ const WAITS_BEFORE_POST: Duration = Duration::from_millis(600);
 const PROGRESS_EVERY: Duration = Duration::from_millis(2_500);
 /// How long a card whose question is gone waits for the event that says why, before it says only that.
 const WAITS_FOR_REASON: Duration = Duration::from_secs(5);
+/// Edits that may tell progress in so much time. Discord takes five of a channel in five seconds, and the rest is left
+/// to decisions.
+const PROGRESS_EDITS_MAX: usize = 3;
+const PROGRESS_TIME: Duration = Duration::from_secs(5);
+/// Edits of a channel that are left to decisions also where Discord takes fewer.
+const LEFT_TO_DECISIONS: u32 = 2;
 /// How often the place in the log is written down when nothing else is.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
 /// How long to wait before a session is looked at again after the daemon did not answer.
@@ -40,6 +47,12 @@ pub(crate) struct Keeper {
     written: Instant,
     /// Sessions to look at, the longest waiting first.
     dirty: VecDeque<String>,
+    /// Sessions that wait until Discord takes what they have to say.
+    turns: Turns,
+    /// When progress was told lately.
+    progress_told: VecDeque<Instant>,
+    /// Whether the session that is looked at has waited for its turn.
+    is_its_turn: bool,
     /// Sessions to look at later.
     later: Vec<(Instant, String)>,
     /// What waits for a card, and since when.
@@ -47,21 +60,6 @@ pub(crate) struct Keeper {
     edited: HashMap<String, Instant>,
     /// Cards whose question is gone, and since when nobody said why.
     unexplained: HashMap<String, Instant>,
-}
-
-/// How a session stands.
-struct Standing {
-    session: SessionView,
-    plan: Option<PlanView>,
-    waits: Option<InboxItemView>,
-}
-
-/// What should be asked now.
-struct Wanted {
-    key: String,
-    kind: Kind,
-    version: u32,
-    step: Option<String>,
 }
 
 impl Keeper {
@@ -73,6 +71,9 @@ impl Keeper {
             is_unwritten: false,
             written: Instant::now(),
             dirty: VecDeque::new(),
+            turns: Turns::default(),
+            progress_told: VecDeque::new(),
+            is_its_turn: false,
             later: Vec::new(),
             waits: HashMap::new(),
             edited: HashMap::new(),
@@ -91,7 +92,8 @@ impl Keeper {
                 self.take(notice);
             }
             self.ripen();
-            if let Some(session) = self.dirty.pop_front() {
+            let (next, turn_at) = self.next();
+            if let Some(session) = next {
                 if let Err(fault) = self.tend(&session).await {
                     tracing::warn!(session.id = session, "a session could not be looked at: {fault}");
                     self.later.push((Instant::now() + LOOK_AGAIN, session));
@@ -100,7 +102,7 @@ impl Keeper {
                 continue;
             }
             self.write_when_due();
-            let wake = self.later.iter().map(|(at, _)| *at).min();
+            let wake = self.later.iter().map(|(at, _)| *at).chain(turn_at).min();
             let wake = wake.or_else(|| self.is_unwritten.then(|| self.written + WRITE_EVERY));
             let notice = match wake {
                 Some(at) => tokio::time::timeout_at(at.into(), notices.recv()).await,
@@ -113,6 +115,26 @@ impl Keeper {
             }
         }
         self.write();
+    }
+
+    /// The session to look at now, or when one that waits has its turn.
+    fn next(&mut self) -> (Option<String>, Option<Instant>) {
+        let paced = self.paced();
+        let turn = self.turns.next(|rank, channel| busy_until(&self.bot, paced, (rank, channel)));
+        self.is_its_turn = matches!(turn, Turn::Of(_));
+        match turn {
+            Turn::Of(session) => (Some(session), None),
+            Turn::At(at) => (self.dirty.pop_front(), at),
+        }
+    }
+
+    /// Until when no progress is told, so that there is room for decisions.
+    fn paced(&mut self) -> Option<Instant> {
+        while self.progress_told.front().is_some_and(|first| first.elapsed() >= PROGRESS_TIME) {
+            self.progress_told.pop_front();
+        }
+        let is_enough = self.progress_told.len() >= PROGRESS_EDITS_MAX;
+        self.progress_told.front().filter(|_| is_enough).map(|first| *first + PROGRESS_TIME)
     }
 
     fn ripen(&mut self) {
@@ -174,7 +196,7 @@ impl Keeper {
 
     /// Brings a session's cards to how it stands.
     async fn tend(&mut self, id: &str) -> Result<(), CallError> {
-        let standing = self.standing(id).await?;
+        let standing = Standing::of(&self.bot, id).await?;
         let wanted = standing.wanted();
         self.post_when_wanted(id, &standing, wanted.as_ref()).await?;
         self.adopt_posted(id, wanted.as_ref()).await;
@@ -186,16 +208,6 @@ impl Keeper {
             self.bring_up_to_date(&key, &standing, (wanted.as_ref(), is_newest)).await?;
         }
         Ok(())
-    }
-
-    async fn standing(&self, id: &str) -> Result<Standing, CallError> {
-        let session = self.bot.daemon.session(id).await?;
-        let plan = match session.plan_version {
-            Some(version) => Some(self.bot.daemon.plan(id, version).await?),
-            None => None,
-        };
-        let waits = self.bot.daemon.waiting(id).await?;
-        Ok(Standing { session, plan, waits })
     }
 
     /// Posts a card for what waits, once it has waited a little and nobody is at it.
@@ -224,8 +236,22 @@ impl Keeper {
             self.later.push((since + WAITS_BEFORE_POST, id.to_owned()));
             return Ok(());
         }
+        if !self.is_free(Rank::Post, &channel, id) {
+            return Ok(());
+        }
         self.waits.remove(id);
         self.post(&channel, standing, wanted).await
+    }
+
+    /// Whether Discord takes this now and nobody of the rank waits longer; if not, the session waits for its turn.
+    fn is_free(&mut self, rank: Rank, channel: &str, session: &str) -> bool {
+        let is_first = self.is_its_turn || !self.turns.has(rank, channel);
+        let paced = self.paced();
+        let is_free = is_first && busy_until(&self.bot, paced, (rank, channel)).is_none();
+        if !is_free {
+            self.turns.wait(rank, channel, session);
+        }
+        is_free
     }
 
     async fn post(&mut self, channel: &str, standing: &Standing, wanted: &Wanted) -> Result<(), CallError> {
@@ -247,8 +273,8 @@ impl Keeper {
         // Intent before effect: a bot that ends here finds the message again by its buttons.
         self.kept.cards.insert(wanted.key.clone(), card.clone());
         self.write();
-        let pings = if wanted.is_by_request(standing) { &[][..] } else { &self.bot.settings.allowed_users };
-        let mut body = card::body(&made.content, Some(&made.shown), &made.components, pings);
+        let pings = if wanted.is_by_request(standing) { Vec::new() } else { self.bot.approvers().await };
+        let mut body = card::body(&made.content, Some(&made.shown), &made.components, &pings);
         body["nonce"] = json!(calt_api::sha256(format!("{}/{number}", wanted.key).as_bytes())[..25]);
         body["enforce_nonce"] = json!(true);
         match self.bot.post(channel, &body, &made.shown.files).await {
@@ -323,6 +349,10 @@ impl Keeper {
             }
             components.extend(self.ready(&mut card, standing).await?);
         }
+        if let Some(known) = self.kept.cards.get_mut(key) {
+            // The button is made once, however long it waits for its turn.
+            known.ready.clone_from(&card.ready);
+        }
         let body = card::body(&content, None, &components, &[]);
         let digest = calt_api::sha256(body.to_string().as_bytes());
         let is_told = card.sent.as_ref() == Some(&digest);
@@ -334,9 +364,14 @@ impl Keeper {
                 return Ok(());
             }
         }
+        let is_decision = card.sent.is_none() || card.told != card.outcome;
+        let rank = if is_decision { Rank::Decision } else { Rank::Progress };
+        if !is_told && !self.is_free(rank, &card.channel, &card.session) {
+            return Ok(());
+        }
         if !is_told {
-            match self.bot.edit(&card.channel, &message, &body).await {
-                Ok(_) => card.sent = Some(digest),
+            match self.bot.edit(&card.channel, &message, &body, &[]).await {
+                Ok(_) => (card.sent, card.told) = (Some(digest), card.outcome.clone()),
                 Err(fault) if fault.is_final() => card.stand = Stand::Settled,
                 Err(RestFault { .. }) => {
                     self.later.push((Instant::now() + LOOK_AGAIN, card.session.clone()));
@@ -344,6 +379,9 @@ impl Keeper {
                 }
             }
             self.edited.insert(key.to_owned(), Instant::now());
+            if rank == Rank::Progress {
+                self.progress_told.push_back(Instant::now());
+            }
         }
         if card.stand != Stand::Settled {
             card.stand = if is_over || !is_newest { Stand::Settled } else { Stand::Decided };
@@ -402,42 +440,12 @@ impl Keeper {
     }
 }
 
-impl Standing {
-    /// What a card should ask now.
-    fn wanted(&self) -> Option<Wanted> {
-        let waits = self.waits.as_ref()?;
-        let version = waits.plan_version?;
-        let kind = match waits.waits_for.as_str() {
-            "plan_approval" => Kind::Plan,
-            "step_approval" if waits.risk.as_deref() == Some("high") => Kind::Step,
-            "step_approval" => Kind::Steps,
-            "risk_confirmation" => Kind::Risk,
-            "new_plan" => Kind::Failure,
-            _ => return None,
-        };
-        let step = waits.step_id.clone();
-        let key = format!("{}/{kind:?}/{version}/{}", waits.session_id, step.as_deref().unwrap_or_default());
-        Some(Wanted { key, kind, version, step })
-    }
-}
-
-impl Wanted {
-    /// Whether a card, posted or shown on demand, asks just this.
-    fn asks_the_same(&self, card: &Card) -> bool {
-        let same_step = match card.kind {
-            Kind::Steps => self.step.as_ref().is_some_and(|step| card.steps.contains(step)),
-            Kind::Step | Kind::Risk => self.step == card.step && self.step.is_some(),
-            Kind::Plan | Kind::Failure => true,
-        };
-        let same_kind = card.kind == self.kind
-            || matches!((card.kind, self.kind), (Kind::Step, Kind::Steps) | (Kind::Steps, Kind::Step));
-        same_kind && card.version == self.version && same_step
-    }
-
-    /// After a no by a person nobody has to hurry: whoever proposed hands in another plan.
-    fn is_by_request(&self, standing: &Standing) -> bool {
-        let steps = standing.plan.iter().flat_map(|plan| &plan.steps);
-        self.kind == Kind::Failure && !steps.into_iter().any(|step| step.status == "failed")
+/// Until when nothing of this rank is to be said in this channel; progress is paced besides.
+fn busy_until(bot: &Bot, paced: Option<Instant>, (rank, channel): (Rank, &str)) -> Option<Instant> {
+    match rank {
+        Rank::Decision => bot.busy_until(true, channel, 0),
+        Rank::Progress => bot.busy_until(true, channel, LEFT_TO_DECISIONS).max(paced),
+        Rank::Post => bot.busy_until(false, channel, 0),
     }
 }
 

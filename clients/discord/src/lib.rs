@@ -8,6 +8,7 @@
 mod answer;
 mod bot;
 mod card;
+mod change;
 mod check;
 mod click;
 mod commands;
@@ -25,8 +26,10 @@ mod say;
 mod settings;
 mod show;
 mod slash;
+mod standing;
 mod state;
 mod text;
+mod turns;
 
 pub use check::{FoundWords, check};
 pub use daemon::Place;

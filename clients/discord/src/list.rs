@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use calt_api::Language;
 use calt_api::client::CallError;
 use calt_api::views::ExecuteReply;
-use calt_api::{Language, Problem};
 use serde_json::Value;
 
 use crate::answer::Answer;
@@ -28,7 +28,7 @@ fn told(language: Language, (title, file): (&str, &str), text: &str, session: &s
         ..Look::default()
     };
     let shown = card::shown(language, &look, (session, Kind::Plan));
-    Answer { content: String::new(), shown: Some(shown), components: Vec::new(), card: None }
+    Answer { content: String::new(), shown: Some(shown), components: Vec::new(), card: None, place: None }
 }
 
 fn nothing(language: Language) -> Answer {
@@ -137,9 +137,9 @@ pub(crate) async fn tools(bot: &Bot, language: Language, tool: Option<String>) -
 }
 
 /// Every problem of a plan.
-pub(crate) fn problems(language: Language, problem: &Problem) -> Answer {
+pub(crate) fn problems(language: Language, problems: &Value) -> Answer {
     let mut text = String::new();
-    for found in problem.args["problems"].as_array().into_iter().flatten() {
+    for found in problems.as_array().into_iter().flatten() {
         let word = |name: &str| found[name].as_str().unwrap_or("-").to_owned();
         let _ = writeln!(text, "{}:{} {}: {}", found["line"], found["column"], word("code"), word("message"));
         let _ = writeln!(text, "  fix: {}", word("fix"));

@@ -90,28 +90,32 @@ fn covers(language: Language, covered: &[&StepDetailView]) -> String {
     }
 }
 
-/// Steps that are decided together: the cumulative diff of what they write.
+/// Steps that are decided together: which they are, and the cumulative diff of what they write, file by file.
 pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
     let mut text = String::new();
-    let (mut added, mut removed) = (0, 0);
     for step in steps {
         let _ = writeln!(text, "# {}: {} ({}, {})", step.id, step.title, step.tool, step.risk);
-        match &step.diff {
-            Some(diff) => {
-                text.push_str(diff);
-                if !diff.ends_with('\n') {
-                    text.push('\n');
-                }
-                added += diff.lines().filter(|line| line.starts_with('+') && !line.starts_with("+++")).count();
-                removed += diff.lines().filter(|line| line.starts_with('-') && !line.starts_with("---")).count();
-            }
-            None => push_inputs(&mut text, &step.inputs, ""),
+        if step.diff.is_none() {
+            push_inputs(&mut text, &step.inputs, "");
         }
+        push_warnings(&mut text, step);
     }
-    let writes = steps.iter().filter(|step| step.effect == "writes").count();
-    let plural = if steps.len() == 1 { "" } else { "s" };
-    let english = format!("{} step{plural}, {writes} of them writing · +{added} −{removed}", steps.len());
-    let japanese = format!("{} ステップ · 書き込み {writes} · +{added} −{removed}", steps.len());
+    let diffs: Vec<_> = steps.iter().filter_map(|step| Some((step.id.as_str(), step.diff.as_deref()?))).collect();
+    let change = crate::change::together(language, &diffs);
+    if steps.len() > 1 && !diffs.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&change.text);
+    let (added, removed) = (change.added, change.removed);
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let english = format!(
+        "{} step{} · {} file{} written · +{added} −{removed}",
+        steps.len(),
+        plural(steps.len()),
+        change.files,
+        plural(change.files)
+    );
+    let japanese = format!("{} ステップ · {} ファイルに書き込み · +{added} −{removed}", steps.len(), change.files);
     let digests: Vec<_> = steps.iter().map(|step| step.digest.as_str()).collect();
     let digest = if let [only] = digests.as_slice() {
         (*only).to_owned()
@@ -142,8 +146,10 @@ pub(crate) fn step(language: Language, step: &StepDetailView) -> Look {
     if let Some(unresolved) = &step.unresolved {
         let _ = writeln!(text, "not resolved yet: {unresolved}");
     }
+    push_warnings(&mut text, step);
     push_conditions(&mut text, ("before", &step.preconditions), "");
     push_conditions(&mut text, ("after", &step.postconditions), "");
+    push_expected(&mut text, step.expected_observation.as_deref(), "");
     push_value(&mut text, "verify", &step.verify, "");
     push_value(&mut text, "box", &step.r#box["name"], "");
     push_value(&mut text, "remarks", &step.remarks, "");
@@ -179,9 +185,27 @@ fn push_step(text: &mut String, step: &StepView) {
     push_inputs(text, &step.inputs, "   ");
     push_conditions(text, ("before", &step.preconditions), "   ");
     push_conditions(text, ("after", &step.postconditions), "   ");
+    push_expected(text, step.expected_observation.as_deref(), "   ");
     push_value(text, "verify", &step.verify, "   ");
+    push_value(text, "box", &step.r#box["name"], "   ");
     push_value(text, "remarks", &step.remarks, "   ");
     push_value(text, "meta", &step.meta, "   ");
+}
+
+fn push_expected(text: &mut String, expected: Option<&str>, indent: &str) {
+    if let Some(expected) = expected {
+        let _ = writeln!(text, "{indent}expected: {expected}");
+    }
+}
+
+/// What the run would refuse although it can be approved.
+fn push_warnings(text: &mut String, step: &StepDetailView) {
+    for path in &step.changed_since_preview {
+        let _ = writeln!(text, "! {path} has changed since its preview: the run will refuse");
+    }
+    if step.effect == "writes" && step.gate == "missing" {
+        text.push_str("! no preview of exactly these files is recorded: the run will refuse\n");
+    }
 }
 
 fn push_conditions(text: &mut String, (name, lines): (&str, &[String]), indent: &str) {

@@ -102,11 +102,18 @@ impl<'c> Call<'c> {
     }
 }
 
-/// Until when nothing goes out: on all routes, and on some.
+/// What a route still takes, and until when: then it takes as much as ever.
+#[derive(Clone, Copy)]
+struct Budget {
+    left: u32,
+    until: Instant,
+}
+
+/// Until when nothing goes out on any route, and what some of them still take.
 #[derive(Default)]
 struct Limits {
     everywhere: Option<Instant>,
-    routes: HashMap<String, Instant>,
+    routes: HashMap<String, Budget>,
 }
 
 /// The way to Discord's REST interface.
@@ -209,7 +216,7 @@ impl Rest {
 
     async fn wait_for_turn(&self, route: &str, deadline: Instant) -> Result<(), RestFault> {
         loop {
-            let Some(until) = self.free_at(route) else { return Ok(()) };
+            let Some(until) = self.busy_until(route, 0) else { return Ok(()) };
             if until > deadline {
                 return Err(RestFault::without_answer("the limits of Discord leave no time for it".to_owned()));
             }
@@ -217,18 +224,19 @@ impl Rest {
         }
     }
 
-    fn free_at(&self, route: &str) -> Option<Instant> {
+    /// Until when a route, the method and what [`Call::new`] was given, takes nothing if so many are to be left over.
+    pub(crate) fn busy_until(&self, route: &str, left_over: u32) -> Option<Instant> {
         let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = limits.everywhere.max(limits.routes.get(route).copied())?;
-        (until > Instant::now()).then_some(until)
+        let route = limits.routes.get(route).filter(|budget| budget.left <= left_over).map(|budget| budget.until);
+        limits.everywhere.max(route).filter(|until| *until > Instant::now())
     }
 
-    /// What an answer says is left: a route that is used up rests.
+    /// What an answer says is left.
     fn counted(&self, route: &str, headers: &HeaderMap) {
-        if number(headers, "x-ratelimit-remaining").is_some_and(|left| left < 1.0)
-            && let Some(rest) = number(headers, "x-ratelimit-reset-after")
+        if let (Some(left), Some(rest)) =
+            (number(headers, "x-ratelimit-remaining"), number(headers, "x-ratelimit-reset-after"))
         {
-            self.rests(route, Instant::now() + seconds(rest));
+            self.has_left(route, Budget { left: whole(left), until: Instant::now() + seconds(rest) });
         }
     }
 
@@ -240,22 +248,27 @@ impl Rest {
         if answer["global"] == true || headers.contains_key("x-ratelimit-global") {
             self.limits.lock().unwrap_or_else(PoisonError::into_inner).everywhere = Some(until);
         } else {
-            self.rests(route, until);
+            self.has_left(route, Budget { left: 0, until });
         }
     }
 
-    fn rests(&self, route: &str, until: Instant) {
+    fn has_left(&self, route: &str, budget: Budget) {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         if limits.routes.len() >= ROUTES_MAX {
             let now = Instant::now();
-            limits.routes.retain(|_, until| *until > now);
+            limits.routes.retain(|_, known| known.until > now);
         }
-        limits.routes.insert(route.to_owned(), until);
+        limits.routes.insert(route.to_owned(), budget);
     }
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<f64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+/// A count in a header; what is odd counts as nothing.
+fn whole(number: f64) -> u32 {
+    if number.is_finite() && number >= 0.0 { number.min(f64::from(u16::MAX)).floor() as u32 } else { 0 }
 }
 
 fn seconds(number: f64) -> Duration {

@@ -47,6 +47,7 @@ impl Made {
             stand: Stand::Posting,
             buttons: self.buttons.clone(),
             outcome: None,
+            told: None,
             sent: None,
             ready: None,
             number: 0,

@@ -15,7 +15,7 @@ use crate::list;
 use crate::say::{self, pick};
 use crate::show;
 use crate::state::{Kind, Stand};
-use crate::text::{inline, plain_within};
+use crate::text::{inline, inline_within, plain_within};
 
 /// Discord's type of the answer that offers choices.
 const CHOICES: u8 = 8;
@@ -45,7 +45,7 @@ pub(crate) async fn handle(bot: &Bot, asked: &Interaction) {
         "plan_import" => import(bot, language, &by, (given("session_id"), options, resolved)).await,
         "plan_show" => plan_show(bot, language, options).await,
         "step_approve" => step_approve(bot, language, &by, options).await,
-        "step_execute" => step_execute(bot, language, &by, options).await,
+        "step_execute" => step_execute(bot, asked, &by, options).await,
         "session_stop" => stop(bot, language, &by, &given("session_id").unwrap_or_default()).await,
         "logs_search" => list::logs(bot, language, given("session_id"), &given("query").unwrap_or_default()).await,
         "artifacts_list" => list::artifacts(bot, language, &given("session_id").unwrap_or_default()).await,
@@ -61,7 +61,11 @@ pub(crate) async fn handle(bot: &Bot, asked: &Interaction) {
 async fn give(bot: &Bot, asked: &Interaction, answer: Answer) {
     let body = card::body(&answer.content, answer.shown.as_ref(), &answer.components, &[]);
     let files = answer.shown.as_ref().map(|shown| shown.files.as_slice()).unwrap_or_default();
-    let Ok(message) = bot.change(asked, &body, files).await else { return };
+    let given = match &answer.place {
+        Some((channel, message)) => bot.finish(asked, (channel, message), &body, files).await,
+        None => bot.change(asked, &body, files).await,
+    };
+    let Ok(message) = given else { return };
     let (Some(mut card), Some(id)) = (answer.card, message["id"].as_str()) else { return };
     let channel = message["channel_id"].as_str().map(str::to_owned).or_else(|| asked.channel.clone());
     card.message = Some(id.to_owned());
@@ -108,13 +112,21 @@ async fn import(
         let japanese = "⚠️ ファイルを読めません。UTF-8 の YAML か JSON で送ってください。";
         return Ok(Answer::line(pick(language, english, japanese).to_owned()));
     };
-    let session = match session {
-        Some(session) => session,
-        None => bot.daemon.create_session(by, CreateSession::default()).await?.id,
+    let session = if let Some(session) = session {
+        session
+    } else {
+        // A plan that nobody can import makes no session.
+        let checked = bot.daemon.check(&document).await?;
+        if !checked.ok {
+            return Ok(list::problems(language, &json!(checked.problems)));
+        }
+        bot.daemon.create_session(by, CreateSession::default()).await?.id
     };
     match bot.daemon.import(by, &session, &document).await {
         Ok(plan) => plan_card(bot, language, &plan).await,
-        Err(CallError::Problem(problem)) if problem.code == "plan_invalid" => Ok(list::problems(language, &problem)),
+        Err(CallError::Problem(problem)) if problem.code == "plan_invalid" => {
+            Ok(list::problems(language, &problem.args["problems"]))
+        }
         Err(fault) => Err(fault),
     }
 }
@@ -158,10 +170,22 @@ async fn plan_card(bot: &Bot, language: Language, plan: &PlanView) -> Result<Ans
         // Nothing is asked: it is shown as it stands.
         made.components.clear();
         made.content = stands(language, plan);
-        return Ok(Answer { content: made.content, shown: Some(made.shown), components: Vec::new(), card: None });
+        return Ok(Answer {
+            content: made.content,
+            shown: Some(made.shown),
+            components: Vec::new(),
+            card: None,
+            place: None,
+        });
     }
     let card = made.card("", &plan.session_id, kind, plan.version, step);
-    Ok(Answer { content: made.content, shown: Some(made.shown), components: made.components, card: Some(card) })
+    Ok(Answer {
+        content: made.content,
+        shown: Some(made.shown),
+        components: made.components,
+        card: Some(card),
+        place: None,
+    })
 }
 
 fn stands(language: Language, plan: &PlanView) -> String {
@@ -190,7 +214,7 @@ async fn step_card(bot: &Bot, language: Language, session: &str, step: &str) -> 
     }
     let card = made.card("", session, kind, plan.version, Some(step.to_owned()));
     let content = format!("{}: {}", pick(language, "Status", "状態"), inline(&detail.status));
-    Ok(Answer { content, shown: Some(made.shown), components: made.components, card: Some(card) })
+    Ok(Answer { content, shown: Some(made.shown), components: made.components, card: Some(card), place: None })
 }
 
 /// Approves a step as it is now, and shows what was approved.
@@ -220,7 +244,7 @@ async fn step_approve(bot: &Bot, language: Language, by: &By, options: &Value) -
             format!("✅ この内容で承認しました。実行: `/step_execute session_id:{session} step_id:{step}`")
         }
     };
-    Ok(Answer { content, shown: Some(shown), components: Vec::new(), card: None })
+    Ok(Answer { content, shown: Some(shown), components: Vec::new(), card: None, place: None })
 }
 
 fn terminal_only(language: Language, command: &str) -> String {
@@ -230,7 +254,8 @@ fn terminal_only(language: Language, command: &str) -> String {
     }
 }
 
-async fn step_execute(bot: &Bot, language: Language, by: &By, options: &Value) -> Result<Answer, CallError> {
+async fn step_execute(bot: &Bot, asked: &Interaction, by: &By, options: &Value) -> Result<Answer, CallError> {
+    let language = asked.language();
     let (session, step) =
         (option(options, "session_id").unwrap_or_default(), option(options, "step_id").unwrap_or_default());
     let detail = bot.daemon.step(&session, &step).await?;
@@ -238,11 +263,28 @@ async fn step_execute(bot: &Bot, language: Language, by: &By, options: &Value) -
         // A second question: the card has the button that asks it.
         return step_card(bot, language, &session, &step).await;
     }
+    // The message has to be known before a long run: its end is told there, whatever became of the token.
+    let place = if detail.status == "approved" { running(bot, asked, &step).await } else { None };
     let ended = {
         let _executing = bot.executing(&session);
-        bot.daemon.execute(by, &session, &step, false).await?
+        bot.daemon.execute(by, &session, &step, false).await
     };
-    Ok(list::ended(language, &ended))
+    let answer = match ended {
+        Ok(ended) => list::ended(language, &ended),
+        Err(fault) => Answer::line(say::refusal(language, &fault)),
+    };
+    Ok(Answer { place, ..answer })
+}
+
+/// Says that a step runs; gives the channel and the message in which that is said.
+async fn running(bot: &Bot, asked: &Interaction, step: &str) -> Option<(String, String)> {
+    let content = match asked.language() {
+        Language::English => format!("▶️ {} is running.", inline_within(step, 100)),
+        Language::Japanese => format!("▶️ {} を実行中です。", inline_within(step, 100)),
+    };
+    let message = bot.change(asked, &card::body(&content, None, &[], &[]), &[]).await.ok()?;
+    let channel = message["channel_id"].as_str().map(str::to_owned).or_else(|| asked.channel.clone())?;
+    Some((channel, message["id"].as_str()?.to_owned()))
 }
 
 async fn stop(bot: &Bot, language: Language, by: &By, session: &str) -> Result<Answer, CallError> {

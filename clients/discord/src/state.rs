@@ -61,6 +61,9 @@ pub(crate) struct Card {
     /// What became of it, in the words that are shown.
     #[serde(default)]
     pub(crate) outcome: Option<String>,
+    /// The same, as the message tells it by now.
+    #[serde(default)]
+    pub(crate) told: Option<String>,
     /// What was sent last, as a digest: the same is not sent again.
     #[serde(default)]
     pub(crate) sent: Option<String>,

@@ -127,6 +127,7 @@ endpoints! {
     MAKE_BUTTONS = post "/api/v1/buttons" "Keeps what the buttons of a chat stand for, and gives their opaque ids.";
     SHOW_BUTTON = get "/api/v1/buttons/{button}" "Says what a button of this chat stands for.";
     COUNT_REFUSAL = post "/api/v1/refusals" "Counts somebody whom a chat refused; the log says so.";
+    LIST_APPROVERS = get "/api/v1/approvers" "Lists the accounts in a chat whose people may decide.";
     HEALTH = get "/healthz" "Says that the daemon is alive.";
     READY = get "/readyz" "Says whether the daemon can write its log.";
     METRICS = get "/metrics" "Gives figures in Prometheus' text format.";

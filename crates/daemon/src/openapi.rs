@@ -3,11 +3,11 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, CheckpointView,
-    CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply, DecisionsRequest,
-    EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, MakeButtons, Page, PersonView,
-    PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RefusalCounted, RefusedInChat, RunView,
-    SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
+    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, ChatApprovers,
+    CheckpointView, CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply,
+    DecisionsRequest, EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, MakeButtons, Page,
+    PersonView, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RefusalCounted, RefusedInChat,
+    RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
     TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply, UnlockRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
@@ -137,7 +137,7 @@ pub fn right(endpoint: &Endpoint) -> Option<Act> {
         at::EXECUTE_STEP => Some(Act::Execute),
         at::STOP_SESSION => Some(Act::StopOwnSession),
         at::EXPORT_RECORD => Some(Act::ExportRecord),
-        at::MAKE_BUTTONS | at::SHOW_BUTTON | at::COUNT_REFUSAL => Some(Act::SpeakForPersons),
+        at::MAKE_BUTTONS | at::SHOW_BUTTON | at::COUNT_REFUSAL | at::LIST_APPROVERS => Some(Act::SpeakForPersons),
         at::ADD_PERSON
         | at::LIST_PERSONS
         | at::REMOVE_PERSON
@@ -222,6 +222,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::MAKE_BUTTONS => Gives::View(reference::<ButtonsMade>()),
         at::SHOW_BUTTON => Gives::View(reference::<ButtonView>()),
         at::COUNT_REFUSAL => Gives::View(reference::<RefusalCounted>()),
+        at::LIST_APPROVERS => Gives::View(reference::<ChatApprovers>()),
         at::EXPORT_RECORD => Gives::Text(LINES),
         at::HEALTH | at::READY => Gives::View(reference::<HealthView>()),
         at::DOCS => Gives::Text(HTML),

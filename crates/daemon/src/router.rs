@@ -68,6 +68,7 @@ pub fn router(app: App) -> Router {
         .serve(at::MAKE_BUTTONS, relay::make_buttons)
         .serve(at::SHOW_BUTTON, relay::button)
         .serve(at::COUNT_REFUSAL, relay::refused)
+        .serve(at::LIST_APPROVERS, relay::approvers)
         .serve(at::HEALTH, health::alive)
         .serve(at::READY, health::ready)
         .serve(at::METRICS, health::metrics)

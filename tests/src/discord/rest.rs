@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{APPLICATION, BOT_TOKEN, CHANNEL, Message, Seen, Shared, gateway, payload, rules};
+use super::{APPLICATION, BOT_TOKEN, CHANNEL, Message, Seen, Shared, State, gateway, payload, rules};
 
 /// How long an interaction waits for its first answer.
 const FIRST_ANSWER_TIME_MAX: Duration = Duration::from_secs(3);
+/// What an interaction's token may do in which time.
+const WEBHOOK_WINDOW: (usize, Duration) = (5, Duration::from_secs(2));
 /// Largest body that is read, in bytes: Discord takes files of 10 MiB.
 const BODY_BYTES_MAX: usize = 11 * 1024 * 1024;
 
@@ -91,14 +93,16 @@ fn answered(shared: &Shared, request: &Request) -> Answer {
     answer
 }
 
-/// What Discord counts together: the method and the path up to its main id, with the kind of thing below it.
-fn bucket(request: &Request) -> Option<String> {
+/// What Discord counts together: the method and the path up to its main id, with the kind of thing below it; and what
+/// it takes of that.
+fn bucket(state: &State, request: &Request) -> Option<(String, (usize, Duration))> {
     let parts: Vec<_> = request.path.split(['/', '?']).filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         ["api", "v10", "channels", channel, rest @ ..] => {
             let below: Vec<_> = rest.iter().map(|part| if part.parse::<u64>().is_ok() { "id" } else { part }).collect();
-            Some(format!("{} {channel} {}", request.method, below.join("/")))
+            Some((format!("{} {channel} {}", request.method, below.join("/")), state.window))
         }
+        ["api", "v10", "webhooks", _, token, ..] => Some((format!("webhook {token}"), WEBHOOK_WINDOW)),
         _ => None,
     }
 }
@@ -117,7 +121,8 @@ fn lost(shared: &Shared, request: &Request) -> Option<Answer> {
 fn limited(shared: &Shared, request: &Request) -> Option<Answer> {
     let mut state = shared.state();
     let now = Instant::now();
-    let bucket = bucket(request);
+    let counted = bucket(&state, request);
+    let bucket = counted.as_ref().map(|(bucket, _)| bucket.clone());
     for resting in [Some(String::new()), bucket.clone()].into_iter().flatten() {
         if let Some(until) = state.resting.get(&resting)
             && now < *until
@@ -139,14 +144,15 @@ fn limited(shared: &Shared, request: &Request) -> Option<Answer> {
         }
         return Some(too_many(&mut state.resting, bucket.filter(|_| !global), 0.4));
     }
-    let (requests, time) = state.window;
-    let bucket = bucket?;
+    let (bucket, (requests, time)) = counted?;
     let window = state.windows.entry(bucket.clone()).or_default();
     while window.front().is_some_and(|first| now.duration_since(*first) >= time) {
         window.pop_front();
     }
     if window.len() >= requests {
-        let pause = time.saturating_sub(now.duration_since(window[0])).as_secs_f64();
+        // The one that has to be gone before another one fits.
+        let in_the_way = window[window.len() - requests];
+        let pause = time.saturating_sub(now.duration_since(in_the_way)).as_secs_f64();
         return Some(too_many(&mut state.resting, Some(bucket), pause));
     }
     window.push_back(now);
@@ -169,11 +175,11 @@ fn too_many(resting: &mut std::collections::HashMap<String, Instant>, bucket: Op
 
 /// Says what is left of the route.
 fn counted(shared: &Shared, request: &Request, mut answer: Answer) -> Answer {
-    let Some(bucket) = bucket(request) else { return answer };
     let state = shared.state();
-    let (requests, time) = state.window;
+    let Some((bucket, (requests, time))) = bucket(&state, request) else { return answer };
     let Some(window) = state.windows.get(&bucket) else { return answer };
-    let reset_after = window.front().map_or(0.0, |first| (time.saturating_sub(first.elapsed())).as_secs_f64());
+    let in_the_way = window.get(window.len().saturating_sub(requests));
+    let reset_after = in_the_way.map_or(0.0, |first| (time.saturating_sub(first.elapsed())).as_secs_f64());
     answer.headers.extend([
         ("X-RateLimit-Limit", requests.to_string()),
         ("X-RateLimit-Remaining", requests.saturating_sub(window.len()).to_string()),
@@ -393,7 +399,16 @@ fn first_answer(shared: &Shared, request: &Request, id: &str, token: &str) -> An
     Answer::nothing()
 }
 
+/// What a token that lived its quarter of an hour is answered with.
+fn expired(shared: &Shared, token: &str) -> Option<Answer> {
+    let is_expired = shared.state().expired.contains(token);
+    is_expired.then(|| Answer::refused(401, 50_027, "Invalid Webhook Token"))
+}
+
 fn follow_up(shared: &Shared, request: &Request, token: &str) -> Answer {
+    if let Some(refused) = expired(shared, token) {
+        return refused;
+    }
     let known = shared.state().interactions.get(token).cloned();
     let Some(known) = known.filter(|known| known.first.is_some()) else {
         return Answer::refused(404, 10_015, "Unknown Webhook");
@@ -411,6 +426,9 @@ fn follow_up(shared: &Shared, request: &Request, token: &str) -> Answer {
 }
 
 fn edit_original(shared: &Shared, request: &Request, token: &str) -> Answer {
+    if let Some(refused) = expired(shared, token) {
+        return refused;
+    }
     let original = shared.state().interactions.get(token).and_then(|known| known.original.clone());
     match original {
         Some(id) => edit(shared, request, &id),

@@ -37,9 +37,22 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
+/// What a message of the bot may say, and an edit of one: nothing else was meant.
+const MESSAGE_KEYS: [&str; 8] =
+    ["content", "embeds", "components", "allowed_mentions", "attachments", "nonce", "enforce_nonce", "flags"];
+
 /// A message, or an edit of one.
 pub(crate) fn message(body: &Value, files: &BTreeMap<String, Vec<u8>>, is_new: bool) -> Vec<String> {
     let mut breaches = Breaches(Vec::new());
+    breaches.must(body.is_object(), "a message that is no object");
+    for key in body.as_object().into_iter().flat_map(|body| body.keys()) {
+        breaches.must(MESSAGE_KEYS.contains(&key.as_str()), &format!("a message with `{key}`"));
+        breaches.must(
+            is_new || !matches!(key.as_str(), "nonce" | "enforce_nonce" | "flags"),
+            "an edit with a new message's key",
+        );
+    }
+    breaches.must(body["flags"].is_null() || body["flags"] == 64, "flags other than for one person alone");
     breaches.within("content", &body["content"], 0, 2_000);
     let mentions = &body["allowed_mentions"];
     breaches.must(mentions["parse"] == serde_json::json!([]), "allowed_mentions does not say parse: []");
@@ -83,6 +96,10 @@ fn embeds(breaches: &mut Breaches, embeds: &[Value]) {
         for field in list(&embed["fields"]) {
             breaches.within("a field's name", &field["name"], 1, 256);
             breaches.within("a field's value", &field["value"], 1, 1_024);
+        }
+        let keys = ["title", "description", "color", "fields", "footer"];
+        for key in embed.as_object().into_iter().flat_map(|embed| embed.keys()) {
+            breaches.must(keys.contains(&key.as_str()), &format!("an embed with `{key}`"));
         }
         let texts = [&embed["title"], &embed["description"], &embed["footer"]["text"], &embed["author"]["name"]];
         let fields = list(&embed["fields"]).iter().flat_map(|field| [&field["name"], &field["value"]]);
@@ -141,6 +158,8 @@ fn menu(breaches: &mut Breaches, menu: &Value) {
         breaches.within("an option's description", &option["description"], 0, 100);
         breaches.must(values.insert(option["value"].to_string()), "two options of one value");
     }
+    let chosen = options.iter().filter(|option| option["default"] == true).count() as u64;
+    breaches.must(chosen <= most, "more is chosen than a menu takes");
 }
 
 /// A form.

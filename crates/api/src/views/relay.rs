@@ -88,3 +88,12 @@ pub struct RefusalCounted {
     /// True: it will be in the log within a minute, with others of the same account as one event.
     pub counted: bool,
 }
+
+/// Whose clicks can decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct ChatApprovers {
+    /// The accounts that are bound to people who may decide from a chat, by number.
+    pub user_ids: Vec<String>,
+}

@@ -1,8 +1,12 @@
 //! What a chat surface keeps here: its buttons, and whom it refused.
 
 use axum::extract::State;
-use calt_api::views::{ButtonSubject, ButtonView, ButtonsMade, MakeButtons, RefusalCounted, RefusedInChat};
+use calt_api::views::{
+    ButtonSubject, ButtonView, ButtonsMade, ChatApprovers, MakeButtons, RefusalCounted, RefusedInChat,
+};
 use calt_engine::core::Refusal;
+use calt_engine::core::policy::{self, Act};
+use calt_engine::core::roster::Principal;
 use serde_json::json;
 
 use super::{At, By, SpeakingForPersons, digest, session_id, step_id, timestamp};
@@ -56,6 +60,17 @@ pub(crate) async fn refused(
     }
     app.refused.count_account("not_listed", Some(relay.principal), account.clone());
     Ok(View(RefusalCounted { user_id: account, counted: true }))
+}
+
+/// `GET /approvers`: whom it makes sense to call.
+pub(crate) async fn approvers(State(app): State<App>, _: SpeakingForPersons) -> View<ChatApprovers> {
+    let roster = app.engine.roster();
+    let may_decide =
+        |known: &&Principal| known.removed_at.is_none() && policy::allows(policy::relayed(known.role), Act::Decide);
+    let mut user_ids: Vec<_> =
+        roster.principals().filter(may_decide).filter_map(|known| known.discord.clone()).collect();
+    user_ids.sort_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
+    View(ChatApprovers { user_ids })
 }
 
 /// Only ids and digests go in, so that no text is kept where nothing masks it.

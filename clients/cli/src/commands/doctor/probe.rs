@@ -113,7 +113,8 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         endpoint::REMOVE_WORKSPACE => misses(&[NOBODY], &[Code::WorkspaceNotFound]),
         endpoint::REMOVE_PERSON => misses(&[NOBODY], &[Code::PersonNotFound]),
         endpoint::TOOL_PERMISSIONS => reads(&["list_dir"]),
-        endpoint::PLAN_SCHEMA
+        endpoint::LIST_APPROVERS
+        | endpoint::PLAN_SCHEMA
         | endpoint::SANDBOX
         | endpoint::HEALTH
         | endpoint::READY
