@@ -258,6 +258,7 @@ impl Producer<'_> {
             pin: calt_core::pin::PinFacts::default(),
             home: None,
             neighbours: Vec::new(),
+            holdings: calt_core::quota::Holdings::default(),
         };
         let command = Command { caller, claim: Claim::default(), action };
         let committed = self.filler.store.submit(&self.session, command, facts).await.unwrap();

@@ -213,15 +213,7 @@ impl Settings {
         let tier_max = tier_max.ok_or_else(|| invalid("isolation.tier_max", "it is full, kernel-filter or none"))?;
         let run_as = pick.optional("isolation.run_as")?.map(|text| user("isolation.run_as", &text)).transpose()?;
         let tests_without_namespaces = pick.value("isolation.tests_without_namespaces", false, Value::into_bool)?;
-        let demands = Demands {
-            self_approval: pick.value("policy.self_approval", true, Value::into_bool)?,
-            unattended: pick.value("policy.unattended", true, Value::into_bool)?,
-            assurance: AssuranceByRisk {
-                low: pick.assurance("policy.assurance.low")?,
-                medium: pick.assurance("policy.assurance.medium")?,
-                high: pick.assurance("policy.assurance.high")?,
-            },
-        };
+        let demands = demands(&mut pick)?;
         let quota = Quota {
             open_sessions: pick.value("limits.agent_open_sessions", OPEN_SESSIONS_MAX, Value::into_uint)?,
             snapshots: pick.value("limits.agent_snapshots", SNAPSHOTS_MAX, Value::into_uint)?,
@@ -333,6 +325,19 @@ impl Pick<'_> {
             setting.value = path.display().to_string();
         }
     }
+}
+
+/// What the owner demands of who decides.
+fn demands(pick: &mut Pick<'_>) -> Result<Demands, SettingsFault> {
+    Ok(Demands {
+        self_approval: pick.value("policy.self_approval", true, Value::into_bool)?,
+        unattended: pick.value("policy.unattended", true, Value::into_bool)?,
+        assurance: AssuranceByRisk {
+            low: pick.assurance("policy.assurance.low")?,
+            medium: pick.assurance("policy.assurance.medium")?,
+            high: pick.assurance("policy.assurance.high")?,
+        },
+    })
 }
 
 /// The webhook with the secret that signs it, when an address is set.

@@ -175,7 +175,8 @@ fn commands_and_refusals_are_said_in_japanese() {
     }
     let refused = world.calt(&["plan", "check", "bad.yaml"]);
     speaks_japanese(&refused, 2);
-    for said in ["`list_dirr` というツールはありません [unknown_tool]", "直し方: `list_dir` のことではありませんか"] {
+    for said in ["`list_dirr` というツールはありません [unknown_tool]", "直し方: `list_dir` のことではありませんか"]
+    {
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
     }
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);

@@ -114,7 +114,15 @@ impl OfflineFault {
         };
         let detail = match self {
             Self::Refused(refusal) => Problem::from(refusal).said_in(language),
-            _ => language.told(&self.detail()),
+            Self::Settings(_)
+            | Self::NoDatabase { .. }
+            | Self::NotEmpty { .. }
+            | Self::Ground(_)
+            | Self::Backup(_)
+            | Self::Open(_)
+            | Self::Store(_)
+            | Self::Pin { .. }
+            | Self::Given { .. } => language.told(&self.detail()),
         };
         format!("{error}: {}\n{hint}: {}\n", visible_line(&detail), visible_line(&language.told(&self.hint())))
     }
