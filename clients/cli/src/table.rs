@@ -10,10 +10,10 @@ use calt_api::visible::columns;
 const GAP_COLUMNS: usize = 2;
 /// The least the last column can be read in.
 const LAST_COLUMNS_MIN: usize = 20;
-/// Characters that begin no line behind a wide one.
-const CLOSING: &str = "、。，．：；？！）」』】〉》・ー々,.:;?!)]";
-/// Wide characters that end no line.
-const OPENING: &str = "（「『【〈《";
+/// Characters that begin no line of Japanese, because they end a clause or a word, and those that end no line.
+const CLOSING: &str = "、。，．・：；？！）」』】)],.:;?!";
+const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ込";
+const OPENING: &str = "（「『【([";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
 
@@ -152,15 +152,29 @@ fn is_narrow(word: &str) -> bool {
     columns(word) <= word.chars().count()
 }
 
-/// Text in pieces of a display width.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// Text in pieces of a display width, broken at spaces, and in Japanese, which is written without, before a word.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
-    for atom in atoms(text) {
-        if columns(&piece) + columns(atom.trim_end()) > width && !piece.trim().is_empty() {
+    for unit in units(text) {
+        if columns(&piece) + columns(unit.trim_end()) > width && !piece.is_empty() {
             pieces.push(std::mem::take(&mut piece));
         }
-        piece.push_str(atom);
+        if is_narrow(unit) {
+            piece.push_str(unit);
+            continue;
+        }
+        for c in unit.chars() {
+            piece.push(c);
+            if columns(piece.trim_end()) > width && piece.chars().count() > 1 {
+                piece.pop();
+                // What ends a clause does not begin a line: it takes what stands before it along.
+                let along = (CLOSING.contains(c) || WITHIN.contains(c)) && piece.chars().count() > 1;
+                let before = if along { piece.pop() } else { None };
+                pieces.push(std::mem::take(&mut piece));
+                piece.extend(before.into_iter().chain([c]));
+            }
+        }
     }
     if !piece.is_empty() {
         pieces.push(piece);
@@ -168,24 +182,66 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     pieces
 }
 
-/// What no line is broken within: a word with the spaces behind it, and a wide character, since those are written
-/// without spaces, with what ends or opens a clause beside it.
-fn atoms(text: &str) -> impl Iterator<Item = &str> {
-    let is_wide = |c: char| columns(c.encode_utf8(&mut [0; 4])) == 2;
-    let may_break = move |before: char, after: char| {
-        let between_words = before == ' ' && after != ' ';
-        let beside_wide = (is_wide(before) || is_wide(after)) && !CLOSING.contains(after) && !OPENING.contains(before);
-        between_words || (beside_wide && after != ' ' && columns(after.encode_utf8(&mut [0; 4])) > 0)
-    };
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let mut pairs = rest.char_indices().zip(rest.chars().skip(1));
-        let found = pairs.find(|&((_, before), after)| may_break(before, after));
-        let end = found.map_or(rest.len(), |((place, before), _)| place + before.len_utf8());
-        let (atom, behind) = rest.split_at(end);
-        rest = behind;
-        (!atom.is_empty()).then_some(atom)
-    })
+/// The units of a text that are not broken while a line has room for one.
+fn units(text: &str) -> Vec<&str> {
+    let mut units = Vec::new();
+    let mut start = 0;
+    let mut before = None;
+    let mut end_of_word = None;
+    for (place, c) in text.char_indices() {
+        // A number goes with the word of Japanese before it: `実行 5`.
+        let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
+        if before.is_some_and(|before| may_break(before, c)) && !is_its_number {
+            units.push(&text[start..place]);
+            start = place;
+        }
+        before = Some(c);
+        if c != ' ' {
+            end_of_word = before;
+        }
+    }
+    if start < text.len() {
+        units.push(&text[start..]);
+    }
+    units
+}
+
+/// What a character is, as far as lines go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Space,
+    Narrow,
+    Hiragana,
+    Katakana,
+    /// Characters of Chinese origin, and every other wide one.
+    Wide,
+}
+
+fn script(c: char) -> Script {
+    match c {
+        ' ' => Script::Space,
+        'ぁ'..='ゟ' => Script::Hiragana,
+        'ァ'..='ヿ' => Script::Katakana,
+        _ if columns(c.encode_utf8(&mut [0; 4])) > 1 => Script::Wide,
+        _ => Script::Narrow,
+    }
+}
+
+fn is_of_japanese(c: char) -> bool {
+    matches!(script(c), Script::Hiragana | Script::Katakana | Script::Wide) && !CLOSING.contains(c)
+}
+
+/// Whether a line may end between two characters. A word of Japanese most often begins where hiragana, its ending and
+/// its particles, are over.
+fn may_break(before: char, after: char) -> bool {
+    match (script(before), script(after)) {
+        (_, Script::Space | Script::Hiragana) | (Script::Narrow, Script::Narrow) => false,
+        (Script::Space, _) => true,
+        (one, other) => {
+            let is_end = CLOSING.contains(before) || OPENING.contains(after) || one == Script::Hiragana;
+            !CLOSING.contains(after) && !WITHIN.contains(after) && !OPENING.contains(before) && (one != other || is_end)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -218,10 +274,20 @@ mod tests {
 
     #[test]
     fn a_full_stop_begins_no_line() {
-        assert_eq!(wrapped("長い文です。次", 10), ["長い文で", "す。次"]);
+        assert_eq!(wrapped("長い文です。次", 10), ["長い", "文です。次"]);
+        assert_eq!(wrapped("文です。", 6), ["文で", "す。"]);
         assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
-        assert_eq!(wrapped("長。", 2), ["長。"]);
-        assert_eq!(wrapped("する（p1, p2）か。", 10), ["する（p1, ", "p2）か。"]);
+        assert_eq!(wrapped("長。", 2), ["長", "。"]);
+    }
+
+    #[test]
+    fn words_of_japanese_stay_whole_and_particles_stay_with_them() {
+        let sentence = "calt が書いたディレクトリーの PIN を、（docs/discord.md）で設定します";
+        let pieces = wrapped(sentence, 20);
+        let expected = ["calt が書いた", "ディレクトリーの", "PIN を、", "（docs/discord.md）", "で設定します"];
+        assert_eq!(pieces.iter().map(|piece| piece.trim_end()).collect::<Vec<_>>(), expected);
+        assert_eq!(wrapped("保存（実行 5）", 10), ["保存", "（実行 5）"]);
+        assert_eq!(wrapped("a sentence of words", 10), ["a sentence ", "of words"]);
     }
 
     #[test]
