@@ -12,7 +12,7 @@ const GAP_COLUMNS: usize = 2;
 const LAST_COLUMNS_MIN: usize = 20;
 /// Characters that begin no line of Japanese, because they end a clause or a word, and those that end no line.
 const CLOSING: &str = "、。，．・：；？！）」』】)],.:;?!";
-const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ";
+const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ込";
 const OPENING: &str = "（「『【([";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
@@ -157,7 +157,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
     for unit in units(text) {
-        if columns(&piece) + columns(unit.trim_end()) > width && !piece.trim().is_empty() {
+        if columns(&piece) + columns(unit.trim_end()) > width && !piece.is_empty() {
             pieces.push(std::mem::take(&mut piece));
         }
         if is_narrow(unit) {
@@ -187,12 +187,18 @@ fn units(text: &str) -> Vec<&str> {
     let mut units = Vec::new();
     let mut start = 0;
     let mut before = None;
+    let mut end_of_word = None;
     for (place, c) in text.char_indices() {
-        if before.is_some_and(|before| may_break(before, c)) {
+        // A number goes with the word of Japanese before it: `実行 5`.
+        let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
+        if before.is_some_and(|before| may_break(before, c)) && !is_its_number {
             units.push(&text[start..place]);
             start = place;
         }
         before = Some(c);
+        if c != ' ' {
+            end_of_word = before;
+        }
     }
     if start < text.len() {
         units.push(&text[start..]);
@@ -221,6 +227,10 @@ fn script(c: char) -> Script {
     }
 }
 
+fn is_of_japanese(c: char) -> bool {
+    matches!(script(c), Script::Hiragana | Script::Katakana | Script::Wide) && !CLOSING.contains(c)
+}
+
 /// Whether a line may end between two characters. A word of Japanese most often begins where hiragana, its ending and
 /// its particles, are over.
 fn may_break(before: char, after: char) -> bool {
@@ -228,7 +238,7 @@ fn may_break(before: char, after: char) -> bool {
         (_, Script::Space | Script::Hiragana) | (Script::Narrow, Script::Narrow) => false,
         (Script::Space, _) => true,
         (one, other) => {
-            let is_end = CLOSING.contains(before) || one == Script::Hiragana;
+            let is_end = CLOSING.contains(before) || OPENING.contains(after) || one == Script::Hiragana;
             !CLOSING.contains(after) && !WITHIN.contains(after) && !OPENING.contains(before) && (one != other || is_end)
         }
     }
@@ -267,7 +277,17 @@ mod tests {
         assert_eq!(wrapped("長い文です。次", 10), ["長い", "文です。次"]);
         assert_eq!(wrapped("文です。", 6), ["文で", "す。"]);
         assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
-        assert_eq!(wrapped("する（p1, p2）か。", 10), ["する（p1, ", "p2）か。"]);
+        assert_eq!(wrapped("長。", 2), ["長", "。"]);
+    }
+
+    #[test]
+    fn words_of_japanese_stay_whole_and_particles_stay_with_them() {
+        let sentence = "calt が書いたディレクトリーの PIN を、（docs/discord.md）で設定します";
+        let pieces = wrapped(sentence, 20);
+        let expected = ["calt が書いた", "ディレクトリーの", "PIN を、", "（docs/discord.md）", "で設定します"];
+        assert_eq!(pieces.iter().map(|piece| piece.trim_end()).collect::<Vec<_>>(), expected);
+        assert_eq!(wrapped("保存（実行 5）", 10), ["保存", "（実行 5）"]);
+        assert_eq!(wrapped("a sentence of words", 10), ["a sentence ", "of words"]);
     }
 
     #[test]
@@ -289,15 +309,6 @@ mod tests {
             "\nApprove this plan, and 3 of its steps,\nwhich write nothing (one, two, three)?\n[y]es, [n]o: ";
         assert_eq!(broken_at(question, 40), expected);
         assert_eq!(broken_at(question, usize::MAX), question);
-    }
-
-    #[test]
-    fn words_of_japanese_stay_whole_and_particles_stay_with_them() {
-        let sentence = "calt が書いたディレクトリーの PIN を、（docs/discord.md）で設定します";
-        let pieces = wrapped(sentence, 20);
-        let expected = ["calt が書いた", "ディレクトリーの", "PIN を、", "（docs/discord.md）", "で設定します"];
-        assert_eq!(pieces.iter().map(|piece| piece.trim_end()).collect::<Vec<_>>(), expected);
-        assert_eq!(wrapped("a sentence of words", 10), ["a sentence ", "of words"]);
     }
 
     #[test]

@@ -125,6 +125,11 @@ fn shown(item: &Value) -> String {
     if let Some(title) = title(item) {
         sheet.line(format_args!("  {}", clip(&title, LINE_COLUMNS - 2)));
     }
+    // A session that was made for its plan has the plan's title as its goal.
+    if let Some(goal) = item["goal"].as_str().filter(|goal| !goal.is_empty() && item["title"] != **goal) {
+        let goal = t!("goal: {goal}", goal = calt_api::visible::visible_line(goal));
+        sheet.line(format_args!("  {}", clip(&goal, LINE_COLUMNS - 2)));
+    }
     if let Some(command) = command(item) {
         sheet.line(format_args!("  {command}"));
     }
@@ -199,11 +204,12 @@ mod tests {
         for title in ["words ".repeat(40), "議事録を承認する".repeat(20)] {
             let item = json!({"session_id": "session_01a213e5225f70ee", "waits_for": "step_approval",
                 "step_id": "write", "step_title": title, "title": title, "pending_steps": 3, "plan_version": 1,
-                "roles": ["approver", "owner"], "proposed_by": title, "workspace": {"kind": "snapshot", "name": "web"}, "since": "2026-11-25T19:16:39.000000Z",
+                "roles": ["approver", "owner"], "goal": "tidy up", "proposed_by": title, "workspace": {"kind": "snapshot", "name": "web"}, "since": "2026-11-25T19:16:39.000000Z",
                 "next": {"action": "approve_step", "session": "session_01a213e5225f70ee", "step": "write",
                     "digest": null}});
             let shown = shown(&item);
             assert!(shown.lines().all(|line| columns(line) <= LINE_COLUMNS), "{shown}");
+            assert!(shown.contains("\n  goal: tidy up\n"), "{shown}");
             assert!(shown.ends_with("\n  calt run --session session_01a213e5225f70ee\n"), "{shown}");
         }
     }

@@ -333,7 +333,17 @@ fn unfitting(fault: Fault, base: &str, session: &Value, arguments: &LandArgument
     let uncommitted = render::items(&session["workspace"]["uncommitted"]).iter().filter(|file| file["taken"] == true);
     let paths: Vec<String> = uncommitted.map(|file| format!("`{}`", render::word(&file["path"]))).collect();
     if paths.is_empty() {
-        return fault;
+        let hint = match arguments.base {
+            // The commit that it began from always fits.
+            Some(_) if session["workspace"]["commit"].is_string() => {
+                format!("calt land {} --repo DIR", arguments.session)
+            }
+            Some(_) | None => format!("calt session diff {}", arguments.session),
+        };
+        return match fault.hint() {
+            None => Fault::Usage { message: fault.message_alone(), hint: Some(hint) },
+            Some(_) => fault,
+        };
     }
     let more = if paths.len() > FILES_NAMED_MAX { ", …" } else { "" };
     Fault::Gate {

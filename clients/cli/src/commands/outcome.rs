@@ -13,6 +13,8 @@ use crate::words::t;
 
 /// Most files that a line names; the others are counted.
 const FILES_NAMED_MAX: usize = 5;
+/// Most steps that are all shown; of more, those that only read or preview are counted.
+const STEPS_SHOWN_MAX: usize = 12;
 /// The events that end what a step was to do.
 const ENDS: [&str; 5] = ["step_executed", "step_failed", "step_interrupted", "step_skipped", "step_rejected"];
 
@@ -83,7 +85,12 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
         let came = end_of(plan, step, events).map(came_of).unwrap_or_default();
         vec![format!("  {}", id(step)), render::word(&step["status"]), came]
     };
-    sheet.add(&crate::table::rows(&steps(plan).map(row).collect::<Vec<_>>()));
+    let is_long = steps(plan).count() > STEPS_SHOWN_MAX;
+    let says_little = |step: &&Value| is_long && step["status"] == "succeeded" && !does_something(step);
+    sheet.add(&crate::table::rows(&steps(plan).filter(|step| !says_little(step)).map(row).collect::<Vec<_>>()));
+    if let little @ 1.. = steps(plan).filter(says_little).count() {
+        sheet.line(t!("  and {count} reads and previews that succeeded", count = little));
+    }
     let of_plan = events.iter().filter(|event| event["facts"]["version"] == plan["version"]);
     let said =
         of_plan.filter(|event| ["plan_approved", "step_approved"].iter().any(|yes| event["event_type"] == **yes));
@@ -100,6 +107,11 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
     };
     sheet.prose("", 2, &said);
     sheet.done()
+}
+
+/// Whether a step writes or runs a command: what it left is worth a line.
+fn does_something(step: &Value) -> bool {
+    step["effect"] != "reads" && step["effect"] != "previews"
 }
 
 fn end_of<'e>(plan: &Value, step: &Value, events: &'e [Value]) -> Option<&'e Value> {
@@ -194,6 +206,11 @@ mod tests {
         assert!(short.contains("  t  succeeded  3 passed in 0.1s (run 1)\n"), "{short}");
         assert!(short.contains("wrote f5 and 2 more (run 1)\n") && short.contains("not now"), "{short}");
         assert!(short.ends_with("4 events; approved by ada (prompt)\n"), "{short}");
+        let many = (0..12).map(|_| json!({"id": "p", "status": "succeeded", "effect": "previews"}));
+        let steps: Vec<Value> = many.chain([json!({"id": "w", "status": "succeeded", "effect": "writes"})]).collect();
+        let long = in_short("session_1", &json!({}), &json!({"version": 1, "steps": steps}), &events);
+        assert!(long.contains("  w  succeeded  wrote f1") && !long.contains("  p  "), "{long}");
+        assert!(long.contains("  and 12 reads and previews that succeeded\n"), "{long}");
         let done = done(&plan, &events);
         assert!(done.starts_with("\nDone: 2 steps ran, 1 left out; wrote f1, wrote f2"), "{done}");
     }

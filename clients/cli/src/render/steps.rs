@@ -4,7 +4,7 @@ use calt_api::visible::{columns, visible, visible_line};
 use serde_json::Value;
 
 use super::{Sheet, indented, items, time, word};
-use crate::table::padded;
+use crate::table::{self, padded};
 use crate::words::{daemon, t};
 
 /// Columns of a field's name below a step.
@@ -150,8 +150,25 @@ fn step_head(step: &Value) -> Sheet {
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
         facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
-    sheet.prose("   ", 3, &facts.join(" · "));
+    for line in fact_lines(&facts, table::terminal_columns().unwrap_or(usize::MAX)) {
+        sheet.line(format_args!("   {line}"));
+    }
     sheet
+}
+
+/// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
+fn fact_lines(facts: &[String], terminal: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().filter(|line| columns(line) + columns(fact) + 6 <= terminal) {
+            Some(line) => {
+                line.push_str(" · ");
+                line.push_str(fact);
+            }
+            None => lines.push(fact.clone()),
+        }
+    }
+    lines
 }
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
@@ -227,6 +244,13 @@ fn is_block(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fact_is_not_broken_over_two_lines() {
+        let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
+        assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
+        assert_eq!(fact_lines(&facts, 31), facts);
+    }
 
     #[test]
     fn files_of_a_patch_are_shown_line_by_line_and_their_path_comes_first() {

@@ -136,6 +136,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("step {step} {state} (run {run})\n", "ステップ {step} {state}（実行 {run}）\n"),
     ("; what it wrote stays until it is taken back", "（書き込んだものは、元へ戻すまで残ります）"),
     ("\nThe record of {session} ({status}), in short", "\n{session} の記録（{status}）の要約"),
+    ("  and {count} reads and previews that succeeded", "  ほかに、成功した読み取りとプレビュー {count} 件"),
     ("{count} events; approved by nobody", "イベント {count} 件。承認した人はいません"),
     ("{count} events; approved by {names}", "イベント {count} 件。承認: {names}"),
     ("Record: {command}\n", "記録: {command}\n"),
