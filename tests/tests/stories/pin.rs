@@ -1,5 +1,6 @@
 //! PINs: once one stands, a token alone decides nothing in that person's name.
 
+mod forgotten;
 mod released;
 
 use std::os::unix::fs::PermissionsExt as _;
