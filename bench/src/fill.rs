@@ -257,6 +257,7 @@ impl Producer<'_> {
             steps: step.into_iter().collect(),
             pin: calt_core::pin::PinFacts::default(),
             home: None,
+            holdings: calt_core::quota::Holdings::default(),
             neighbours: Vec::new(),
             holdings: calt_core::quota::Holdings::default(),
         };

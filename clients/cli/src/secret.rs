@@ -8,6 +8,7 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 use crate::ask::CONTROLLING;
 use crate::fault::Fault;
 use crate::words::t;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Longest text that is taken, in bytes: a PIN of 128 characters has at most 512, and more of them before NFC.
 const TYPED_BYTES_MAX: usize = 4 * 1024;
@@ -20,7 +21,7 @@ const CLEAR_LINE: u8 = 0x15;
 ///
 /// # Errors
 /// When standard input is no terminal: a secret is never piped in.
-pub fn ask_secret(question: &str) -> io::Result<Option<String>> {
+pub fn ask_secret(question: &str) -> io::Result<Option<Zeroizing<String>>> {
     if !io::stdin().is_terminal() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "standard input is no terminal"));
     }
@@ -33,7 +34,7 @@ pub(crate) fn can_be_asked() -> bool {
 }
 
 /// Asks on a thread of its own, so that everything else goes on.
-pub(crate) async fn ask(question: String) -> Result<Option<String>, Fault> {
+pub(crate) async fn ask(question: String) -> Result<Option<Zeroizing<String>>, Fault> {
     let asked = tokio::task::spawn_blocking(move || typed(&question)).await;
     let asked = asked.map_err(|_| Fault::Bug(t!("the terminal could not be read")))?;
     asked.map_err(|error| Fault::usage(t!("the terminal cannot be read: {error}", error = error)))
@@ -67,10 +68,12 @@ impl Drop for Silent {
     }
 }
 
-fn typed(question: &str) -> io::Result<Option<String>> {
+/// What is typed is wiped when nobody needs it any more.
+fn typed(question: &str) -> io::Result<Option<Zeroizing<String>>> {
     let mut silent = Silent::open()?;
     silent.terminal.write_all(question.as_bytes())?;
-    let mut line = Vec::new();
+    // Room for all of it: a text that grows leaves its beginnings behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(TYPED_BYTES_MAX));
     loop {
         let mut key = [0];
         if silent.terminal.read(&mut key)? == 0 {
@@ -85,7 +88,13 @@ fn typed(question: &str) -> io::Result<Option<String>> {
             key => line.push(key),
         }
     }
-    String::from_utf8(line).map(Some).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    match String::from_utf8(std::mem::take(&mut *line)) {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(error) => {
+            error.into_bytes().zeroize();
+            Err(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+        }
+    }
 }
 
 /// Takes the last character away, of however many bytes.

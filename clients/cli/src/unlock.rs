@@ -121,7 +121,7 @@ impl Context {
                 ..UnlockRequest::default()
             };
             typings += 1;
-            match client.send::<Value>(&endpoint::UNLOCK, &[], &asked).await {
+            match client.send_secret::<Value>(&endpoint::UNLOCK, &[], &asked).await {
                 Ok(made) => {
                     let key = made["unlock"].as_str().unwrap_or_default().to_owned();
                     if let Some(session) = session {

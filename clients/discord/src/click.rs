@@ -11,6 +11,8 @@ use crate::daemon::{By, Verdict, Viewed};
 use crate::interaction::{Interaction, Kind};
 use crate::outcome;
 use crate::say::{self, pick};
+use crate::show::heading;
+use crate::state;
 use crate::text::inline_within;
 
 /// Discord's types of a first answer.
@@ -117,7 +119,14 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
     let subject = &button.subject;
     let place = (subject.session_id.as_str(), subject.plan_version.unwrap_or_default());
     let by = by(click);
-    match Press::parse(&subject.action) {
+    let press = Press::parse(&subject.action);
+    if matches!(press, Some(Press::Approve | Press::Confirm)) && is_kept_in_terminal(bot, subject).await? {
+        let language = click.language();
+        bot.follow_up(click, heading(language, state::Kind::Step, true), &[]).await;
+        bot.tell(Notice::Look(subject.session_id.clone()));
+        return Ok(());
+    }
+    match press {
         Some(Press::Approve) => approve(bot, &by, &button).await,
         Some(Press::Reject) => {
             let first = subject.items.get(..1).unwrap_or_default();
@@ -144,6 +153,19 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
         }
         Some(Press::LeaveOut) | None => Err(CallError::Unexpected(format!("a button of the kind {}", subject.action))),
     }
+}
+
+/// Whether the owner keeps this in the terminal: asked at the click, since the button may be older than that.
+async fn is_kept_in_terminal(bot: &Bot, subject: &ButtonSubject) -> Result<bool, CallError> {
+    if !bot.settings.high_risk_in_terminal_only {
+        return Ok(false);
+    }
+    for step in subject.items.iter().filter_map(|item| item.step_id.as_deref()) {
+        if bot.daemon.step(&subject.session_id, step).await?.risk == "high" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Approves what was shown, leaves out what was left out, and goes on with what only has to be executed.

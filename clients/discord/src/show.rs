@@ -154,7 +154,7 @@ pub(crate) async fn execute_button(bot: &Bot, session: &str, version: u32, step:
     ids.into_iter().next().ok_or_else(|| CallError::Unexpected("no button was made".to_owned()))
 }
 
-const fn heading(language: Language, kind: Kind, terminal_only: bool) -> &'static str {
+pub(crate) const fn heading(language: Language, kind: Kind, terminal_only: bool) -> &'static str {
     match kind {
         Kind::Plan => pick(language, "📋 A plan waits for a look.", "📋 プランが確認を待っています。"),
         Kind::Steps => pick(language, "✏️ Steps wait for a look.", "✏️ ステップが確認を待っています。"),

@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::endpoint::{Endpoint, Method, push_encoded};
 use crate::problem::{Problem, Trouble};
@@ -15,6 +16,9 @@ use crate::problem::{Problem, Trouble};
 const CONNECT_SECONDS_MAX: u64 = 5;
 /// Longest an answer may take, in seconds: the longest step, and some.
 const ANSWER_SECONDS_MAX: u64 = 150;
+
+/// Room for a body that is wiped, in bytes: a PIN as long as one may be, in JSON, and what stands around it.
+const SECRET_BODY_BYTES: usize = 16 * 1024;
 
 /// A daemon, at one address, and the token for it.
 #[derive(Clone)]
@@ -108,6 +112,26 @@ impl Client {
     ) -> Result<T, CallError> {
         let body = serde_json::to_value(body).map_err(|error| CallError::Unexpected(error.to_string()))?;
         self.call(endpoint, values, &[], Body::Json(&body)).await
+    }
+
+    /// The same with a body that is wiped once it has been sent, as far as it was kept here.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn send_secret<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        values: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        // Room for all of it: a text that grows leaves its beginnings behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(SECRET_BODY_BYTES));
+        serde_json::to_writer(&mut *text, body).map_err(|error| CallError::Unexpected(error.to_string()))?;
+        let request = self.request(endpoint, values, &[]).timeout(Duration::from_secs(ANSWER_SECONDS_MAX));
+        let request = request.header(CONTENT_TYPE, "application/json").body(bytes::Bytes::from_owner(text));
+        let answer = self.answered(request).await?.bytes().await;
+        let answer = answer.map_err(|error| CallError::Unexpected(error.to_string()))?;
+        serde_json::from_slice(&answer).map_err(|error| CallError::Unexpected(error.to_string()))
     }
 
     /// Makes a call whose run is answered later (`Prefer: respond-async`).

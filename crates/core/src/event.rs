@@ -424,6 +424,8 @@ pub enum Fact {
     },
     PinRemoved {
         principal: PrincipalId,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_root: bool,
     },
     PinAccepted {
         principal: PrincipalId,

@@ -1,6 +1,7 @@
 //! PINs: what one may be, how wrong ones are counted, and what the right one opens.
 
 use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
 
 use crate::digest::Digest;
 use crate::id::SessionId;
@@ -22,12 +23,17 @@ const LOCK_SECONDS: i64 = 60;
 const LOCK_SECONDS_MAX: i64 = 86_400;
 const MICROS: i64 = 1_000_000;
 
-/// A PIN in the one form it is compared in (NFC); or why it cannot be one.
+/// Most bytes that NFC makes of one byte.
+const NFC_GROWTH_MAX: usize = 3;
+
+/// A PIN in the one form it is compared in (NFC), wiped when nobody needs it any more; or why it cannot be one.
 ///
 /// # Errors
 /// How many characters it has, when they are too few or too many.
-pub fn normal(pin: &str) -> Result<String, usize> {
-    let text: String = pin.nfc().collect();
+pub fn normal(pin: &str) -> Result<Zeroizing<String>, usize> {
+    // Room for all of it: a text that grows leaves its beginnings behind.
+    let mut text = Zeroizing::new(String::with_capacity(pin.len() * NFC_GROWTH_MAX));
+    text.extend(pin.nfc());
     let chars = text.chars().count();
     if (PIN_CHARS_MIN..=PIN_CHARS_MAX).contains(&chars) { Ok(text) } else { Err(chars) }
 }
@@ -128,8 +134,12 @@ mod tests {
     #[test]
     fn a_pin_is_compared_in_one_form_and_counted_in_characters() {
         assert_eq!(normal("cafe\u{301}s").unwrap_err(), 5);
-        assert_eq!(normal("cafe\u{301}s!").unwrap(), "caf\u{e9}s!");
+        assert_eq!(*normal("cafe\u{301}s!").unwrap(), "caf\u{e9}s!");
         assert_eq!((normal("12345"), normal(&"1".repeat(129))), (Err(5), Err(129)));
+        // A character that becomes three: it has had the room from the beginning.
+        let typed = "\u{1d160}".repeat(6);
+        let grown = normal(&typed).unwrap();
+        assert_eq!((grown.len(), grown.capacity()), (3 * typed.len(), NFC_GROWTH_MAX * typed.len()));
         assert!(normal("123456").is_ok() && normal(&"1".repeat(128)).is_ok());
     }
 }

@@ -1,11 +1,12 @@
 //! Replaces secrets by a mask before anything is stored, sent or shown.
 //!
 //! What counts as a secret: the value of a key whose name says so ([`keys`]), text in a known
-//! format ([`rules`], [`shapes`]), and exact values the daemon knows ([`exact`]). Safety wins over
+//! format ([`rules`], [`shapes`]), either of them in base64 ([`encoded`]), and exact values the daemon knows ([`exact`]). Safety wins over
 //! looks: what may be a secret is masked. The same text always gives the same result, and masking
 //! a masked text changes nothing.
 
 mod assigned;
+mod encoded;
 mod exact;
 mod json;
 mod keys;
@@ -93,6 +94,7 @@ impl Masker {
 
     fn changed_once(&self, text: &str) -> Option<String> {
         let mut places = scan::secrets(text);
+        places.append(&mut encoded::places(text));
         if let Some(exact) = &self.exact {
             places.append(&mut exact.places(text));
         }

@@ -190,7 +190,7 @@ impl Roster {
                 return Err(Corrupt::new(format!("a PIN was set for `{principal}`, who is not there")));
             }
             self.pins.insert(principal.clone(), Pin::new(*hash_file));
-        } else if let Fact::PinRemoved { principal } = fact {
+        } else if let Fact::PinRemoved { principal, .. } = fact {
             if self.pins.remove(principal).is_none() {
                 return Err(Corrupt::new(format!("the PIN of `{principal}` was removed and never set")));
             }

@@ -1,8 +1,8 @@
 //! What the daemon is told at start, and who told it: flags > environment > file > defaults.
 
+mod webhook;
+
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use calt_engine::core::isolation::Tier;
@@ -52,10 +52,6 @@ const NOTIFY_SECRET: &str = "notify.secret";
 const NOTIFY_URL: &str = "notify.url";
 /// Settings whose values are never shown: an address may hold what only its receiver should know.
 const HIDDEN: [&str; 3] = [TOKEN, NOTIFY_SECRET, NOTIFY_URL];
-/// Longest file of certificates that is read, in bytes.
-const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Longest secret in a file, in bytes.
-const SECRET_FILE_BYTES_MAX: u64 = 4 * 1024;
 
 /// Fixed names in the environment beside `CALT__SECTION__KEY`.
 const ALIASES: [(&str, &str); 5] = [
@@ -200,7 +196,7 @@ impl Settings {
         if checkpoint_file.as_ref().is_some_and(|path| !path.is_absolute()) {
             return Err(invalid("record.checkpoint_file", "it is an absolute path"));
         }
-        let (webhook, webhook_secret) = webhook(&mut pick)?;
+        let (webhook, webhook_secret) = webhook::of(&mut pick)?;
         let interpreter = pick.optional("toolchain.python.interpreter")?.map(PathBuf::from);
         let roots: Vec<_> = pick.list(PYTHON_ROOTS)?.into_iter().map(PathBuf::from).collect();
         if interpreter.is_none() && !roots.is_empty() {
@@ -214,10 +210,7 @@ impl Settings {
         let run_as = pick.optional("isolation.run_as")?.map(|text| user("isolation.run_as", &text)).transpose()?;
         let tests_without_namespaces = pick.value("isolation.tests_without_namespaces", false, Value::into_bool)?;
         let demands = demands(&mut pick)?;
-        let quota = Quota {
-            open_sessions: pick.value("limits.agent_open_sessions", OPEN_SESSIONS_MAX, Value::into_uint)?,
-            snapshots: pick.value("limits.agent_snapshots", SNAPSHOTS_MAX, Value::into_uint)?,
-        };
+        let quota = pick.quota()?;
         let report = pick.report;
         Ok(Self {
             host,
@@ -296,6 +289,13 @@ impl Pick<'_> {
         Ok(Some(value))
     }
 
+    fn quota(&mut self) -> Result<Quota, SettingsFault> {
+        Ok(Quota {
+            open_sessions: self.value("limits.agent_open_sessions", OPEN_SESSIONS_MAX, Value::into_uint)?,
+            snapshots: self.value("limits.agent_snapshots", SNAPSHOTS_MAX, Value::into_uint)?,
+        })
+    }
+
     fn assurance(&mut self, key: &str) -> Result<Assurance, SettingsFault> {
         match self.value(key, "token".to_owned(), Value::into_string)?.as_str() {
             "token" => Ok(Assurance::Token),
@@ -338,41 +338,6 @@ fn demands(pick: &mut Pick<'_>) -> Result<Demands, SettingsFault> {
             high: pick.assurance("policy.assurance.high")?,
         },
     })
-}
-
-/// The webhook with the secret that signs it, when an address is set.
-fn webhook(pick: &mut Pick<'_>) -> Result<(Option<Webhook>, Option<String>), SettingsFault> {
-    let url = pick.optional(NOTIFY_URL)?;
-    let given = pick.optional(NOTIFY_SECRET)?.filter(|secret| !secret.is_empty());
-    let kept = pick.optional("notify.secret_file")?.map(|path| secret_in(Path::new(&path))).transpose()?;
-    let secret = given.or(kept);
-    let authorities = pick.optional("notify.ca_file")?.map(|path| authorities_in(Path::new(&path))).transpose()?;
-    let Some(url) = url else { return Ok((None, secret)) };
-    let webhook =
-        Webhook::new(&url, authorities.as_deref(), secret.as_deref()).map_err(|(key, reason)| invalid(key, &reason))?;
-    Ok((Some(webhook), secret))
-}
-
-/// The certificates of whoever vouches for the receiver.
-fn authorities_in(path: &Path) -> Result<Vec<u8>, SettingsFault> {
-    let refused = |fault: std::io::Error| invalid("notify.ca_file", &format!("`{}`: {fault}", path.display()));
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(refused)?;
-    file.take(CA_FILE_BYTES_MAX).read_to_end(&mut text).map_err(refused)?;
-    Ok(text)
-}
-
-/// A secret in a file that only its owner reads.
-fn secret_in(path: &Path) -> Result<String, SettingsFault> {
-    let refused = |reason: &str| invalid("notify.secret_file", reason);
-    let file = std::fs::File::open(path).map_err(|fault| refused(&format!("`{}`: {fault}", path.display())))?;
-    let mode = file.metadata().map_err(|fault| refused(&fault.to_string()))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(refused(&format!("others may read it; `chmod 600 {}`", path.display())));
-    }
-    let mut text = String::new();
-    file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text).map_err(|fault| refused(&fault.to_string()))?;
-    Ok(text.trim().to_owned())
 }
 
 /// `UID:GID`, both numbers and neither root's.

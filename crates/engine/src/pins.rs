@@ -13,6 +13,7 @@ use calt_core::policy::{self, Act};
 use calt_core::principal::PrincipalId;
 use calt_core::{Digest, Refusal, SessionId, Timestamp};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use crate::engine::{Asker, Engine, Fault, blocking};
 use crate::{chance, clock};
@@ -141,7 +142,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`Fault::Refused`] when it is wrong, locked, not set or not to be had, or the plan version is not the newest.
-    pub async fn unlock(&self, by: Asker, typed: String, plan: Option<(SessionId, u32)>) -> Result<UnlockMade, Fault> {
+    pub async fn unlock(
+        &self,
+        by: Asker,
+        typed: Zeroizing<String>,
+        plan: Option<(SessionId, u32)>,
+    ) -> Result<UnlockMade, Fault> {
         let person = by.caller.principal.clone();
         if !policy::allows(by.caller.role, Act::Decide) {
             return Err(Refusal::NotAllowed { role: by.caller.role, act: Act::Decide.words() }.into());

@@ -350,7 +350,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
         "A person's PIN was set or changed. Only the digest of the file that holds its hash is in the log.",
         "principal, hash_file",
     ),
-    ("pin_removed", "A person's PIN was removed; their token alone decides from then on.", "principal"),
+    (
+        "pin_removed",
+        "A person's PIN was removed; their token alone decides from then on. `by_root`: the machine's administrator removed the first owner's, without typing it.",
+        "principal, by_root?",
+    ),
     (
         "pin_accepted",
         "The right PIN was typed: for decisions on a plan version, or without one for an act of administration.",

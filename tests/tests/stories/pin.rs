@@ -1,5 +1,6 @@
 //! PINs: once one stands, a token alone decides nothing in that person's name.
 
+mod forgotten;
 mod released;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,7 +25,7 @@ fn guarded(environment: &[(&str, &str)]) -> World {
 }
 
 /// Sets a first PIN on a terminal: `whose` is `--for NAME`, or nothing for the owner.
-fn set(world: &World, whose: &str, pin: &str) {
+pub(crate) fn set(world: &World, whose: &str, pin: &str) {
     let terminal = Terminal::run(world, 100, &["pin", "set", whose]);
     terminal.waits_for("The new PIN of", 1);
     terminal.types(pin);

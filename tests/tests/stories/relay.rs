@@ -173,3 +173,141 @@ fn a_button_is_kept_for_its_chat_alone_and_outlives_the_daemon() {
     }
     chat.post("/api/v1/buttons", &json!({"buttons": vec![&subject; 26]})).expect(422);
 }
+
+/// Sets the PIN of somebody who decides, with the daemon stopped meanwhile.
+fn gets_a_pin(world: &World, whose: &str, pin: &str) {
+    world.end();
+    crate::pin::set(world, whose, pin);
+    world.wake();
+}
+
+fn high(id: &str) -> Value {
+    let mut step = look(id);
+    step["risk"] = json!("high");
+    step
+}
+
+fn needs_pin(reply: &calt_tests::Reply) {
+    let problem = reply.json();
+    assert_eq!((reply.status, &problem["code"]), (409, &json!("assurance_too_low")), "{}", reply.text());
+    assert_eq!(problem["args"]["needs"], "pin", "{problem}");
+}
+
+#[test]
+fn where_a_pin_is_demanded_no_word_from_a_chat_is_enough_nor_a_key_that_was_given_elsewhere() {
+    const PIN: &str = "tulip-7394-ferry";
+    let world = World::with(&[("CALT__POLICY__ASSURANCE__HIGH", "pin")]);
+    for (name, role, account) in [("ann", "approver", ANN), ("olga", "owner", OLGA)] {
+        world.owner().post("/api/v1/persons", &json!({"name": name, "role": role, "discord": account})).expect(200);
+    }
+    let (chat, owner_token) =
+        (world.someone("chat", "relay").token().to_owned(), world.person("bob").token().to_owned());
+    gets_a_pin(&world, "--for olga", PIN);
+    let made = world.calt(&["token", "create", "--for", "olga", "--json"]);
+    let olgas: Value = serde_json::from_str(&made.stdout).unwrap();
+    let (chat, bob) = (Person::new(&world, chat), Person::new(&world, owner_token));
+    let olga = Person::new(&world, olgas["token"].as_str().unwrap().to_owned());
+    let session = bob.propose(&plan(1, &[high("a"), look("b")]));
+    let at = |place: &str| format!("/api/v1/sessions/{}/{place}", session.id);
+    let unlock = json!({"pin": PIN, "session_id": session.id, "plan_version": 1});
+    let key = olga.post("/api/v1/unlock", &unlock).expect(200).json()["unlock"].clone();
+    // No PIN is typed in a chat, and nobody is made to say theirs there.
+    chat.post("/api/v1/unlock", &said_by(OLGA, &unlock)).expect(403);
+    for account in [ANN, OLGA] {
+        for more in [json!({}), json!({"unlock": key})] {
+            let yes = said_by(account, &more);
+            needs_pin(&chat.post(&at("plans/1/approve"), &yes));
+            let shown = olga.shown(&session, true, &[]);
+            let mut list = json!({"decision": "approve", "items": shown});
+            list.as_object_mut().unwrap().extend(yes.as_object().unwrap().clone());
+            needs_pin(&chat.post(&at("decisions"), &list));
+        }
+    }
+    olga.post(&at("plans/1/approve"), &json!({"unlock": key})).expect(200);
+    for more in [json!({}), json!({"unlock": key})] {
+        needs_pin(&chat.post(&at("steps/a/approve"), &said_by(OLGA, &more)));
+    }
+    olga.post(&at("steps/a/approve"), &json!({"unlock": key})).expect(200);
+    // To confirm the risk is a yes too: not from a chat, and not from somebody who never set a PIN.
+    for account in [ANN, OLGA] {
+        needs_pin(
+            &chat.post(&at("steps/a/execute"), &said_by(account, &json!({"confirm_high_risk": true, "unlock": key}))),
+        );
+    }
+    needs_pin(&bob.post(&at("steps/a/execute"), &json!({"confirm_high_risk": true})));
+    needs_pin(&bob.post(&at("steps/a/execute"), &json!({"confirm_high_risk": true, "unlock": key})));
+    olga.post(&at("steps/a/execute"), &json!({"confirm_high_risk": true, "unlock": key})).expect(200);
+    // What demands nothing is decided in the chat, by somebody with a PIN too.
+    chat.post(&at("steps/b/approve"), &said_by(OLGA, &json!({}))).expect(200);
+    assert_eq!(event(&world, "step_approved")["facts"]["decision"]["assurance"], "relay");
+}
+
+#[test]
+fn a_chat_does_for_each_what_they_may_and_nothing_by_another_spelling_of_them() {
+    let world = world_with_people();
+    let chat = world.someone("chat", "relay");
+    let session = world.owner().propose(&plan(1, &[high("a")]));
+    let at = |place: &str| format!("/api/v1/sessions/{}/{place}", session.id);
+    let spaced = format!(" {ANN}");
+    let zeros = format!("0{ANN}");
+    let wide: String = ANN.chars().map(|digit| char::from_u32(0xff10 + digit.to_digit(10).unwrap()).unwrap()).collect();
+    for other in [spaced.as_str(), &zeros, &wide, "ann", "owner", "", &format!("{ANN},{OLGA}")] {
+        let refused = chat.post(&at("plans/1/approve"), &said_by(other, &json!({})));
+        assert_eq!(refused.status, 403, "{other}: {}", refused.text());
+    }
+    // Whose account is named decides; who is named beside it does not.
+    chat.post(&at("plans/1/approve"), &json!({"user_id": VERA, "approved_by": ANN})).expect(403);
+    chat.post(&at("plans/1/approve"), &json!({"user_id": NOBODY, "approved_by": OLGA})).expect(403);
+    chat.post(&at("plans/1/approve"), &said_by(ANN, &json!({}))).expect(200);
+    chat.post(&at("steps/a/approve"), &said_by(ANN, &json!({}))).expect(200);
+    for body in [said_by(VERA, &json!({"confirm_high_risk": true})), json!({"confirm_high_risk": true}), json!({})] {
+        chat.post(&at("steps/a/execute"), &body).expect(403);
+    }
+    // What was written is given out to nobody by a chat, whomever it names, nor is the record.
+    chat.get(&format!("{}?raw=true&user_id={OLGA}", at("diff"))).expect(403);
+    chat.post("/api/v1/checkpoints", &said_by(OLGA, &json!({}))).expect(403);
+    // An account that changed hands, a person who is gone and a token that is revoked speak for nobody any more.
+    world.owner().post_nothing("/api/v1/persons/ann/remove").expect(200);
+    chat.post(&at("steps/a/execute"), &said_by(ANN, &json!({"confirm_high_risk": true}))).expect(403);
+    let eve = json!({"name": "eve", "role": "viewer", "discord": ANN});
+    world.owner().post("/api/v1/persons", &eve).expect(200);
+    chat.post(&at("steps/a/execute"), &said_by(ANN, &json!({"confirm_high_risk": true}))).expect(403);
+    let tokens = world.owner().get("/api/v1/tokens").expect(200).json();
+    let of_chat = tokens["items"].as_array().unwrap().iter().find(|token| token["principal"] == "chat").unwrap();
+    let revoke = format!("/api/v1/tokens/{}/revoke", of_chat["id"].as_str().unwrap());
+    world.owner().post_nothing(&revoke).expect(200);
+    chat.post(&at("steps/a/execute"), &said_by(OLGA, &json!({"confirm_high_risk": true}))).expect(401);
+    assert!(world.owner().events(&session).iter().all(|kind| kind != "step_started"));
+}
+
+#[test]
+fn what_an_old_button_stands_for_decides_nothing_that_is_not_as_it_was_shown() {
+    let world = world_with_people();
+    let chat = world.someone("chat", "relay");
+    let (session, other) = (world.owner().session(), world.owner().session());
+    let digests: Vec<Value> = [(&session, 1, "a"), (&other, 1, "b"), (&session, 2, "c")]
+        .map(|(session, version, step)| {
+            world.owner().import(session, &plan(version, &[look(step)])).expect(200);
+            let shown = world.owner().get(&format!("/api/v1/sessions/{}/plans/{version}", session.id)).json();
+            shown["digest"].clone()
+        })
+        .to_vec();
+    let approve = |session: &str, version: u32, digest: &Value| {
+        let path = format!("/api/v1/sessions/{session}/plans/{version}/approve");
+        chat.post(&path, &said_by(ANN, &json!({"digest": digest, "how": "button"}))).json()["code"].clone()
+    };
+    world.kill();
+    world.wake();
+    // The button of a version that is past, of another version, and of another session.
+    assert_eq!(approve(&session.id, 1, &digests[0]), "plan_superseded");
+    assert_eq!(approve(&session.id, 2, &digests[0]), "digest_changed");
+    assert_eq!(approve(&other.id, 1, &digests[2]), "digest_changed");
+    assert_eq!(approve(&session.id, 2, &digests[2]), Value::Null);
+    // Twice is once, somebody else's is told who was first, and after a no the yes is too late.
+    assert_eq!(approve(&session.id, 2, &digests[2]), Value::Null);
+    let reject = format!("/api/v1/sessions/{}/plans/2/reject", session.id);
+    chat.post(&reject, &said_by(OLGA, &json!({"reason": "no", "digest": digests[2]}))).expect(200);
+    assert_eq!(approve(&session.id, 2, &digests[2]), "needs_replan");
+    let yes = world.owner().events(&session);
+    assert_eq!(yes.iter().filter(|kind| *kind == "plan_approved").count(), 1, "{yes:?}");
+}

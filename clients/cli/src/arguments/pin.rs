@@ -38,8 +38,8 @@ pub enum PinCommand {
         /// Whose, instead of the owner's
         #[arg(long = "for", value_name = "PERSON")]
         person: Option<String>,
-        /// The person forgot it: the owner's is asked for instead
-        #[arg(long, requires = "person")]
+        /// It is forgotten: the owner's is asked for instead; the first owner's own is removed by root alone
+        #[arg(long)]
         forgotten: bool,
     },
 }

@@ -1,6 +1,7 @@
 //! What clients send. Fields may be left out; unknown ones are refused by name.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 macro_rules! request {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
@@ -286,9 +287,10 @@ request! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct UnlockRequest {
-    /// The PIN, as it was typed.
+    /// The PIN, as it was typed; wiped when nobody needs it any more.
     #[serde(deserialize_with = "not_repeated")]
-    pub pin: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub pin: Zeroizing<String>,
     /// The session whose plan is to be decided on; left out together with `plan_version`: one act of administration.
     pub session_id: Option<String>,
     /// The newest version of its plan.
@@ -302,9 +304,9 @@ pub struct UnlockRequest {
 }
 
 /// Reads a text that no error may repeat.
-fn not_repeated<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn not_repeated<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
     let serde_json::Value::String(text) = serde_json::Value::deserialize(deserializer)? else {
         return Err(serde::de::Error::custom("`pin` is a text"));
     };
-    Ok(text)
+    Ok(Zeroizing::new(text))
 }

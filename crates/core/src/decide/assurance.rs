@@ -69,7 +69,19 @@ pub(super) fn held(
     facts: &Facts,
     decision: Decision,
 ) -> Result<Decision, Refusal> {
-    if !facts.pin.stands || decision.outcome().is_err() || decision.events().is_empty() {
+    if decision.outcome().is_err() || decision.events().is_empty() {
+        return Ok(decision);
+    }
+    // To confirm high risk is a yes of its own: what is demanded of one is not got round by who has no PIN, or in a chat.
+    let step = step_of(&command.action);
+    if act == Act::ConfirmHighRisk
+        && risk(session, step) == Risk::High
+        && of(session, facts).max(Assurance::Token) < facts.demands.assurance.high
+    {
+        let rule = facts.demands.assurance.rule(Risk::High).map(str::to_owned);
+        return Err(needed(session, step, rule, facts));
+    }
+    if !facts.pin.stands {
         return Ok(decision);
     }
     match act {
@@ -77,7 +89,7 @@ pub(super) fn held(
         // the start of high risk has no place for one.
         Act::Decide if facts.pin.by_relay => Ok(decision),
         Act::Decide | Act::ConfirmHighRisk if of(session, facts) < Assurance::Pin => {
-            Err(needed(session, step_of(&command.action), None, facts))
+            Err(needed(session, step, None, facts))
         }
         Act::Administer if !administers(&command.caller, facts) => Err(needed_to_administer()),
         Act::Decide

@@ -29,19 +29,25 @@ pub(super) fn set(
     Ok(recorded(Fact::PinSet { principal: person.clone(), hash_file }, format!("PIN of {person} set")))
 }
 
-/// Removes a PIN: with itself, or where it is forgotten with that of another owner.
+/// Removes a PIN: with itself, or where it is forgotten with that of another owner. Above the first owner stands only
+/// the machine's administrator, who could change every file of calt's anyway.
 pub(super) fn remove(
     roster: &Roster,
     person: &PrincipalId,
     shown_by: Option<&PrincipalId>,
+    by_root: bool,
 ) -> Result<Decision, Refusal> {
     if roster.pin(person).is_none() {
         return Err(Refusal::PinNotSet { principal: person.clone() });
     }
+    if by_root && *person == PrincipalId::owner() {
+        let fact = Fact::PinRemoved { principal: person.clone(), by_root };
+        return Ok(recorded(fact, format!("PIN of {person} removed by root, who did not type it")));
+    }
     if shown_by.is_none_or(|by| by != person && !is_owner_with_a_pin(roster, by)) {
         return Err(administration());
     }
-    Ok(recorded(Fact::PinRemoved { principal: person.clone() }, format!("PIN of {person} removed")))
+    Ok(recorded(Fact::PinRemoved { principal: person.clone(), by_root: false }, format!("PIN of {person} removed")))
 }
 
 /// A PIN was typed for a purpose, and is the right one or not.

@@ -79,6 +79,8 @@ pub enum RosterAction {
         person: PrincipalId,
         /// Who has just typed a PIN of their own, and it was right.
         shown_by: Option<PrincipalId>,
+        /// Whether the machine's administrator asks, for the first owner alone.
+        by_root: bool,
     },
     /// Somebody typed a PIN, and it was compared.
     TryPin {
@@ -204,7 +206,9 @@ fn decided(roster: &Roster, command: &RosterCommand, facts: &Facts) -> Result<De
         RosterAction::SetPin { person, hash_file, shown_by } => {
             pins::set(roster, person, *hash_file, shown_by.as_ref())
         }
-        RosterAction::RemovePin { person, shown_by } => pins::remove(roster, person, shown_by.as_ref()),
+        RosterAction::RemovePin { person, shown_by, by_root } => {
+            pins::remove(roster, person, shown_by.as_ref(), *by_root)
+        }
         RosterAction::TryPin { person, purpose, is_right } => {
             pins::tried(roster, &command.caller, (person, purpose, *is_right), facts)
         }

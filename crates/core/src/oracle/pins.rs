@@ -41,7 +41,7 @@ impl Pins {
                 self.stand.insert(principal.clone());
                 Ok(())
             }
-            Fact::PinRemoved { principal } | Fact::PersonRemoved { principal } => {
+            Fact::PinRemoved { principal, .. } | Fact::PersonRemoved { principal } => {
                 self.stand.remove(principal);
                 Ok(())
             }

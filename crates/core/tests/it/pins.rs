@@ -178,6 +178,7 @@ fn no_token_sets_or_removes_a_pin_and_nobody_chooses_that_of_somebody_else() {
     let remove = |person: &str, shown_by: Option<&str>| RosterAction::RemovePin {
         person: name(person),
         shown_by: shown_by.map(name),
+        by_root: false,
     };
     let (none, both) = (roster(&[]), roster(&["owner", "ann"]));
     for who in [Who::Olga, Who::Ann, Who::Robot, Who::Vera, Who::Chat] {
@@ -263,5 +264,5 @@ fn the_oracle_sees_a_decision_without_the_pin_that_stood_and_one_that_nobody_typ
     assert_eq!(judged(vec![set()], Assurance::Pin), Err(untyped));
     assert_eq!(judged(vec![set(), typed(2)], Assurance::Pin), Err(untyped));
     assert_eq!(judged(vec![set(), typed(1), started()], Assurance::Pin), Err(untyped));
-    assert_eq!(judged(vec![set(), Fact::PinRemoved { principal: ann() }], Assurance::Token), Ok(()));
+    assert_eq!(judged(vec![set(), Fact::PinRemoved { principal: ann(), by_root: false }], Assurance::Token), Ok(()));
 }

@@ -1,5 +1,7 @@
 //! `pin set`, `pin change`, `pin remove`: in the daemon's place, so that no token of anybody's reaches it.
 
+mod root;
+
 use std::io::{self, Write as _};
 
 use calt_api::{Language, Problem};
@@ -12,11 +14,14 @@ use calt_engine::pins;
 use calt_engine::store::{Store, StoreError};
 use serde_json::json;
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 use super::fault::OfflineFault;
 use super::{Done, facts, taken};
 use crate::settings::Settings;
 
+/// What is typed so that a forgotten PIN goes.
+const FORGOTTEN: &str = "forgotten";
 /// Typings of a PIN in a row that are asked for.
 const TYPINGS_MAX: usize = 3;
 
@@ -29,12 +34,12 @@ pub enum PinTask {
     Change,
     /// None any more.
     Remove,
-    /// None any more, where it is forgotten: with the owner's.
+    /// None any more, where it is forgotten: with the owner's, and the owner's by root.
     RemoveForgotten,
 }
 
 /// Asks on the terminal, without an echo; `None` when the person gave no answer.
-pub type AskSecret = fn(&str) -> io::Result<Option<String>>;
+pub type AskSecret = fn(&str) -> io::Result<Option<Zeroizing<String>>>;
 
 /// Does it to this person's.
 pub(super) fn run(
@@ -44,6 +49,10 @@ pub(super) fn run(
 ) -> Result<Done, OfflineFault> {
     let named = person.unwrap_or(PrincipalId::owner().as_str()).to_owned();
     let person = PrincipalId::parse(&named).ok_or(Refusal::PersonNotFound { person: named })?;
+    let by_root = task == PinTask::RemoveForgotten && person == PrincipalId::owner();
+    if by_root {
+        root::stand_in(&settings.data_root)?;
+    }
     let _ground = taken(settings)?;
     let unavailable = |error: io::Error| StoreError::Unavailable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
@@ -53,6 +62,7 @@ pub(super) fn run(
         PinTask::Set => place.set(&person),
         PinTask::Change => place.change(&person),
         PinTask::Remove => place.remove(&person, person.clone()),
+        PinTask::RemoveForgotten if by_root => place.remove_by_root(&person),
         PinTask::RemoveForgotten => place.remove(&person, PrincipalId::owner()),
     });
     // What no event names goes, whether it is the old one or one whose event did not come.
@@ -112,8 +122,24 @@ impl Place {
             return Err(Refusal::PinNotSet { principal: person.clone() }.into());
         }
         self.shown(&shown_by, &format!("The PIN of {shown_by}: "))?;
-        self.submit(RosterAction::RemovePin { person: person.clone(), shown_by: Some(shown_by) })?;
-        Ok(format!("{person} has no PIN any more; their token alone decides\n"))
+        let (person, shown_by) = (person.clone(), Some(shown_by));
+        let text = format!("{person} has no PIN any more; their token alone decides\n");
+        self.submit(RosterAction::RemovePin { person, shown_by, by_root: false })?;
+        Ok(text)
+    }
+
+    /// The first owner's own, which is forgotten. The caller is root; a person is at the terminal all the same.
+    fn remove_by_root(&self, person: &PrincipalId) -> Result<String, OfflineFault> {
+        if self.roster().pin(person).is_none() {
+            return Err(Refusal::PinNotSet { principal: person.clone() }.into());
+        }
+        let typed = self.asked(&format!("This is recorded. Type `{FORGOTTEN}` to remove the PIN of {person}: "))?;
+        if *typed != FORGOTTEN {
+            let what = format!("that is not `{FORGOTTEN}`; nothing was changed");
+            return Err(OfflineFault::Pin { what, hint: "calt pin remove --forgotten".to_owned() });
+        }
+        self.submit(RosterAction::RemovePin { person: person.clone(), shown_by: None, by_root: true })?;
+        Ok(format!("{person} has no PIN any more, and the log says that root removed it; set another: calt pin set\n"))
     }
 
     /// Asks for a PIN that stands, and compares it. Each wrong one is an event, as it is with the daemon.
@@ -166,7 +192,7 @@ impl Place {
         self.submit(RosterAction::SetPin { person: person.clone(), hash_file, shown_by })
     }
 
-    fn asked(&self, question: &str) -> Result<String, OfflineFault> {
+    fn asked(&self, question: &str) -> Result<Zeroizing<String>, OfflineFault> {
         let no_answer = || OfflineFault::Pin {
             what: "the input ended without a PIN; nothing was changed".to_owned(),
             hint: "calt pin --help".to_owned(),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use calt_core::isolation::{Network, Tier, WorkspaceView};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::net::{AddressFamily, SocketType, socket};
 use rustix::process::{getppid, test_kill_process};
 use rustix::thread::capabilities;
@@ -110,12 +111,15 @@ pub(super) fn machine(is_root: bool) -> Vec<LayerReport> {
     } else {
         (LayerVerdict::Fail, Some("a kernel from 6.2 on, with `landlock` among its security modules (`lsm=`)"))
     };
-    let mut layers = vec![LayerReport {
-        name: "landlock".to_owned(),
-        verdict: landlock.0,
-        cause: if abi > 0 { format!("version {abi}") } else { "this kernel has none".to_owned() },
-        fix: landlock.1.map(str::to_owned),
-    }];
+    let mut layers = vec![
+        LayerReport {
+            name: "landlock".to_owned(),
+            verdict: landlock.0,
+            cause: if abi > 0 { format!("version {abi}") } else { "this kernel has none".to_owned() },
+            fix: landlock.1.map(str::to_owned),
+        },
+        walk(),
+    ];
     if is_root {
         layers.push(LayerReport {
             name: "user".to_owned(),
@@ -125,6 +129,21 @@ pub(super) fn machine(is_root: bool) -> Vec<LayerReport> {
         });
     }
     layers
+}
+
+/// The kernel's own walk below a directory: every file tool opens by it, whatever the tier of commands is.
+fn walk() -> LayerReport {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = openat2(CWD, "/", flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+    let (verdict, cause, fix) = match opened {
+        Ok(_) => (LayerVerdict::Pass, "files are opened by the kernel's own walk".to_owned(), None),
+        Err(error) => {
+            let fix = "a kernel from 5.6 on, and a seccomp profile that allows openat2; for a service of systemd no \
+                       RestrictSUIDSGID= and no RestrictFileSystems=";
+            (LayerVerdict::Fail, format!("blocked: {error}; no file can be read or written"), Some(fix.to_owned()))
+        }
+    };
+    LayerReport { name: "openat2".to_owned(), verdict, cause, fix }
 }
 
 /// The line of a tier.

@@ -22,6 +22,9 @@ const WITHOUT_NAMESPACES: [&str; 8] = [
 const AS_ROOT_OF_A_CONTAINER: [&str; 3] =
     ["setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin,-sys_ptrace,-sys_module,-net_admin"];
 
+/// Starts a daemon to which `openat2` answers that there is no such call, as filters do that are older than it.
+const WITHOUT_OPENAT2: [&str; 3] = ["/usr/bin/python3", "-c", include_str!("without_openat2.py")];
+
 const TESTS: (&str, &str) = ("CALT__ISOLATION__TESTS_WITHOUT_NAMESPACES", "true");
 
 fn says_kernel_filter(world: &World) {
@@ -127,4 +130,26 @@ fn with_less_than_the_filter_no_command_runs() {
         owner.approve_plan(&read, 1).expect(200);
         owner.carry_out(&read, "l");
     }
+}
+
+#[test]
+fn where_the_kernels_walk_is_blocked_doctor_says_so_and_no_file_is_opened_another_way() {
+    let world = World::launched(&[], &WITHOUT_OPENAT2);
+    let doctor = world.calt(&["doctor"]);
+    assert_eq!(doctor.code, 1, "{}", doctor.stdout);
+    let line =
+        doctor.stdout.lines().find(|line| line.contains("openat2")).unwrap_or_else(|| panic!("{}", doctor.stdout));
+    assert!(line.contains("FAIL") && line.contains("no file can be read or written"), "{line}");
+    assert!(doctor.stdout.contains("RestrictSUIDSGID"), "{}", doctor.stdout);
+    let (owner, session) = (world.owner(), world.owner().session());
+    std::fs::write(world.workspace(&session.id).join("a.txt"), "here\n").unwrap();
+    owner.import(&session, &plan(1, &[crate::read("r", "a.txt")])).expect(200);
+    owner.approve_plan(&session, 1).expect(200);
+    owner.approve(&session, "r").expect(200);
+    let ran = owner.run(&session, "r").json();
+    assert_eq!(ran["status"], "failed", "{ran}");
+    // The same elsewhere: the call is there.
+    let held = World::start().calt(&["doctor"]);
+    let line = held.stdout.lines().find(|line| line.contains("openat2")).unwrap();
+    assert!(line.contains("PASS"), "{line}");
 }

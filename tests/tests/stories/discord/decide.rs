@@ -84,6 +84,23 @@ fn where_the_owner_wants_it_high_risk_is_decided_in_the_terminal_only() {
 }
 
 #[test]
+fn a_button_that_is_older_than_the_terminal_only_decides_no_high_risk_any_more() {
+    let mut guild = Guild::start();
+    let mut risky = look("risky");
+    risky["risk"] = json!("high");
+    let session = guild.world.agent().propose(&plan(1, &[risky]));
+    let card = guild.card_of(&session, "Approve");
+    guild.ann().click(&card, "Approve");
+    let old = guild.discord.message("A step of high risk waits for a look");
+    guild.kill_bot();
+    guild.set("CALT_DISCORD_HIGH_RISK", "terminal-only");
+    guild.wake_bot();
+    let told = guild.ann().click(&old, "Approve").told();
+    assert!(told.content().contains("approved in the terminal only"), "{}", told.text());
+    assert!(guild.events("step_approved").is_empty());
+}
+
+#[test]
 fn a_failure_says_what_landed_and_can_be_taken_back() {
     let guild = Guild::start();
     let steps = [

@@ -68,6 +68,11 @@ impl Guild {
         environment
     }
 
+    /// Sets the bot up with one thing more, from its next start on.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts the bot and waits until it is there.
     pub(super) fn wake_bot(&self) {
         let before = self.discord.connections();
