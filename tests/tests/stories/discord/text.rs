@@ -34,6 +34,40 @@ fn a_long_diff_comes_whole_as_a_file() {
 }
 
 #[test]
+fn what_several_steps_write_is_one_diff_in_which_each_file_stands_once() {
+    let guild = Guild::start();
+    let (one, why, two) = ("one\n", "why\n-- not a file\n", "two\n");
+    let apply_two = apply("w2", "x.txt", two, "p2");
+    let twice = [preview("p1", "x.txt", one), preview("p2", "x.txt", two), apply("w1", "x.txt", one, "p1")];
+    // Two diffs of one file never stand in one look: the second is previewed on what the first left.
+    let session = guild.world.owner().session();
+    let refused =
+        guild.world.owner().import(&session, &plan(1, &[&twice[..], std::slice::from_ref(&apply_two)].concat()));
+    assert!(refused.expect(422).text().contains("preview_before_apply"));
+    let steps = [
+        preview("p1", "x.txt", one),
+        preview("q", "y.txt", why),
+        apply("w1", "x.txt", one, "p1"),
+        apply("v", "y.txt", why, "q"),
+        preview("p2", "x.txt", two),
+        apply_two,
+    ];
+    let (session, card) = guild.proposed(&plan(1, &steps));
+    guild.ann().click(&card, "Approve");
+    let diff = guild.discord.message("+why");
+    let shown = diff.body["embeds"][0]["description"].as_str().unwrap();
+    assert_eq!(shown.matches("+++ b/").count(), 2, "{shown}");
+    assert_eq!(diff.body["embeds"][0]["title"], "2 steps · 2 files written · +3 −0");
+    guild.ann().click(&diff, "Approve");
+    let last = guild.discord.message("+two");
+    assert!(last.text().contains("-one") && last.text().contains("+1 −1"), "{}", last.text());
+    guild.ann().click(&last, "Approve");
+    guild.reaches(&session, "succeeded");
+    let read = |name: &str| std::fs::read_to_string(guild.world.workspace(&session.id).join(name)).unwrap();
+    assert_eq!((read("x.txt").as_str(), read("y.txt").as_str()), (two, why));
+}
+
+#[test]
 fn japanese_is_spoken_to_who_reads_it() {
     let guild = Guild::with(&[("CALT_DISCORD_LANGUAGE", "ja")]);
     let mut step = look("調べる".len().to_string().as_str());
