@@ -117,7 +117,13 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
     let subject = &button.subject;
     let place = (subject.session_id.as_str(), subject.plan_version.unwrap_or_default());
     let by = by(click);
-    match Press::parse(&subject.action) {
+    let action = Press::parse(&subject.action);
+    if matches!(action, Some(Press::Approve | Press::Confirm)) && is_for_the_terminal(bot, subject).await? {
+        // The button may be older than the setting.
+        bot.follow_up(click, &say::terminal_only(click.language(), "calt inbox"), &[]).await;
+        return Ok(());
+    }
+    match action {
         Some(Press::Approve) => approve(bot, &by, &button).await,
         Some(Press::Reject) => {
             let first = subject.items.get(..1).unwrap_or_default();
@@ -144,6 +150,20 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
         }
         Some(Press::LeaveOut) | None => Err(CallError::Unexpected(format!("a button of the kind {}", subject.action))),
     }
+}
+
+/// Whether a button decides on high risk where that is decided in the terminal only.
+async fn is_for_the_terminal(bot: &Bot, subject: &ButtonSubject) -> Result<bool, CallError> {
+    if !bot.settings.high_risk_in_terminal_only {
+        return Ok(false);
+    }
+    let plan = bot.daemon.plan(&subject.session_id, subject.plan_version.unwrap_or_default()).await?;
+    let is_high = |step: &&calt_api::views::StepView| step.risk == "high";
+    Ok(plan
+        .steps
+        .iter()
+        .filter(is_high)
+        .any(|step| subject.items.iter().any(|item| item.step_id.as_ref() == Some(&step.id))))
 }
 
 /// Approves what was shown, leaves out what was left out, and goes on with what only has to be executed.

@@ -84,6 +84,42 @@ fn where_the_owner_wants_it_high_risk_is_decided_in_the_terminal_only() {
 }
 
 #[test]
+fn a_button_older_than_the_setting_decides_high_risk_no_more() {
+    let guild = Guild::start();
+    let mut risky = look("risky");
+    risky["risk"] = json!("high");
+    let (session, card) = guild.proposed(&plan(1, &[risky]));
+    guild.ann().click(&card, "Approve");
+    let alone = guild.discord.message("A step of high risk waits");
+    let approve = alone.button("Approve").unwrap();
+    let restarted = || {
+        guild.kill_bot();
+        guild.wake_bot();
+    };
+    guild.set("CALT_DISCORD_HIGH_RISK", "terminal-only");
+    restarted();
+    let told = guild.ann().press(&alone, &approve).told();
+    assert!(told.only_for.as_deref() == Some(ANN) && told.content().contains("calt inbox"), "{}", told.content());
+    assert!(guild.events("step_approved").is_empty());
+    // The same for the second question.
+    guild.set("CALT_DISCORD_HIGH_RISK", "buttons");
+    restarted();
+    guild.ann().press(&alone, &approve);
+    let risk = guild.discord.message("Shall it run?");
+    let sure = guild.ann().click(&risk, "Execute (high risk)").told();
+    guild.set("CALT_DISCORD_HIGH_RISK", "terminal-only");
+    restarted();
+    let told = guild.ann().click(&sure, "Yes, execute it").told();
+    assert!(told.content().contains("in the terminal only"), "{}", told.content());
+    assert!(guild.events("step_started").is_empty());
+    guild
+        .world
+        .owner()
+        .post(&format!("/api/v1/sessions/{}/steps/risky/execute", session.id), &json!({"confirm_high_risk": true}));
+    guild.reaches(&session, "succeeded");
+}
+
+#[test]
 fn a_failure_says_what_landed_and_can_be_taken_back() {
     let guild = Guild::start();
     let steps = [

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::guild::Guild;
-use crate::{apply, look, plan, preview, read};
+use crate::{apply, command, look, plan, preview, read};
 
 #[test]
 fn a_long_diff_comes_whole_as_a_file() {
@@ -143,6 +143,21 @@ fn a_secret_in_a_file_reaches_no_request() {
     let shown = guild.ann().slash("logs_search", &json!({"query": "token", "session_id": session.id})).text();
     assert!(shown.contains("REDACTED"), "{shown}");
     guild.ann().slash("step_approve", &json!({"session_id": session.id, "step_id": "r"})).told();
+    // What a read gives, and what a failed command had printed, is told masked too.
+    let seen = [read("again", "conf.ini"), command("t", "cat conf.ini no-such-file")];
+    let proposed = plan(1, &seen);
+    let other = guild.world.owner().session_with(&json!({"goal": "look"}));
+    std::fs::write(guild.world.workspace(&other.id).join("conf.ini"), &content).unwrap();
+    guild.world.owner().import(&other, &proposed).expect(200);
+    guild.world.owner().approve_plan(&other, 1).expect(200);
+    let step = |step: &str| json!({"session_id": other.id, "step_id": step});
+    for name in ["again", "t"] {
+        guild.ann().slash("step_approve", &step(name)).told();
+        let ran = guild.ann().slash("step_execute", &step(name));
+        guild.discord.until("the output", || ran.text().contains("REDACTED").then_some(()));
+    }
+    let failure = guild.discord.message("needs a new plan");
+    assert!(failure.text().contains("github_token = ") && failure.text().contains("REDACTED"), "{}", failure.text());
     let written = std::fs::read_to_string(guild.world.workspace(&session.id).join("conf.ini")).unwrap();
     assert_eq!(written, content);
     let relay = guild.environment().into_iter().find(|(name, _)| name == "CALT_DAEMON_TOKEN").unwrap().1;
