@@ -2,7 +2,7 @@
 
 use calt_api::client::CallError;
 use calt_api::views::{ButtonSubject, ButtonView};
-use calt_api::{Language, Problem};
+use calt_api::{Language, Next, Problem};
 use serde_json::{Value, json};
 
 use crate::bot::{Bot, FOR_ONE, Notice};
@@ -139,6 +139,12 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
         Some(Press::Undo) => {
             let undo = bot.daemon.undo(&by, place.0, None).await?;
             bot.tell(Notice::Look(undo.session_id));
+            Ok(())
+        }
+        Some(Press::Leave) if !bot.approvers().await.contains(&click.user) => {
+            // It takes the question away from those who may answer it.
+            let words = say::next(click.language(), Some(&Next::AskApprover));
+            bot.follow_up(click, &format!("⚠️ {words}"), &[]).await;
             Ok(())
         }
         Some(Press::Leave) => {

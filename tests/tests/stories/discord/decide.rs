@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::guild::{ANN, Guild};
+use super::guild::{ANN, Guild, VERA};
 use crate::{apply, command, look, plan, preview};
 
 #[test]
@@ -156,6 +156,10 @@ fn a_failure_can_be_left_as_it_is() {
     guild.ann().click(&card, "Approve");
     let failure = guild.discord.message("needs a new plan");
     assert_eq!(failure.labels(), ["Leave as it is"]);
+    // Who may not decide takes no question away from those who may.
+    let told = guild.discord.user(VERA).click(&failure, "Leave as it is").told();
+    assert!(told.only_for.as_deref() == Some(VERA) && told.content().contains("Ask somebody"), "{}", told.content());
+    assert_eq!(guild.discord.again(&failure).edits, 0);
     guild.ann().click(&failure, "Leave as it is");
     guild.says(&failure, "Left as it is by");
     assert!(guild.discord.again(&failure).labels().is_empty());
