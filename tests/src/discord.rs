@@ -373,6 +373,16 @@ impl FakeDiscord {
         state.expired.extend(known);
     }
 
+    /// Registers a command with another description, as an older bot did.
+    pub fn register_otherwise(&self, command: &str) {
+        let mut state = self.shared.state();
+        for known in state.commands.values_mut().filter_map(Value::as_array_mut).flatten() {
+            if known["name"] == command {
+                known["description"] = json!("as it was");
+            }
+        }
+    }
+
     /// The channel cannot be written any more.
     pub fn close_channel(&self) {
         self.shared.state().channel_is_closed = true;

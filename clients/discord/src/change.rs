@@ -1,5 +1,6 @@
 //! What several applies change together, file by file.
 //!
+//! A plan in which a file is written twice has a preview in between, so that its second diff comes with a later look.
 //! Only where a file's part of a diff begins and ends is found here; every line of every diff is kept as it is.
 
 use std::collections::BTreeMap;
@@ -56,12 +57,8 @@ pub(crate) fn together(language: Language, diffs: &[(&str, &str)]) -> Change {
         }
         let steps: Vec<_> = written.iter().map(|(step, _)| *step).collect();
         let steps = steps.join(", ");
-        let english = format!(
-            "# ! {name} is written by {steps}. Each diff is of the file as it was at its preview: once the first has\n# ! written, the next is refused unless that is what it was previewed on."
-        );
-        let japanese = format!(
-            "# ! {name} は {steps} が書き込みます。差分はそれぞれのプレビュー時のファイルに対するものです。\n# ! 先のステップが書き込むと、次はその内容でプレビューされていない限り拒否されます。"
-        );
+        let english = format!("# ! {name} is written by {steps}, in this order:");
+        let japanese = format!("# ! {name} は {steps} がこの順に書き込みます:");
         let _ = writeln!(change.text, "{}", pick(language, &english, &japanese));
         for (step, text) in written {
             let _ = write!(change.text, "# {step}:\n{text}");
@@ -161,7 +158,7 @@ mod tests {
         let change = together(Language::English, &[("a", X), ("b", Y), ("c", X)]);
         let (one, other) = (change.text.find("# a:\n--- a/x"), change.text.find("# c:\n--- a/x"));
         assert!(one.is_some() && one < other && other < change.text.find("+++ b/y"), "{}", change.text);
-        assert!(change.text.starts_with("# ! x is written by a, c."), "{}", change.text);
+        assert!(change.text.starts_with("# ! x is written by a, c, in this order:"), "{}", change.text);
         assert_eq!((change.files, change.added, change.removed), (2, 3, 2));
     }
 

@@ -2,7 +2,7 @@
 
 use calt_api::client::CallError;
 use calt_api::views::{ButtonSubject, ButtonView};
-use calt_api::{Language, Problem};
+use calt_api::{Language, Next, Problem};
 use serde_json::{Value, json};
 
 use crate::bot::{Bot, FOR_ONE, Notice};
@@ -119,14 +119,13 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
     let subject = &button.subject;
     let place = (subject.session_id.as_str(), subject.plan_version.unwrap_or_default());
     let by = by(click);
-    let press = Press::parse(&subject.action);
-    if matches!(press, Some(Press::Approve | Press::Confirm)) && is_kept_in_terminal(bot, subject).await? {
-        let language = click.language();
-        bot.follow_up(click, heading(language, state::Kind::Step, true), &[]).await;
-        bot.tell(Notice::Look(subject.session_id.clone()));
+    let action = Press::parse(&subject.action);
+    if matches!(action, Some(Press::Approve | Press::Confirm)) && is_for_the_terminal(bot, subject).await? {
+        // The button may be older than the setting.
+        bot.follow_up(click, &say::terminal_only(click.language(), "calt inbox"), &[]).await;
         return Ok(());
     }
-    match press {
+    match action {
         Some(Press::Approve) => approve(bot, &by, &button).await,
         Some(Press::Reject) => {
             let first = subject.items.get(..1).unwrap_or_default();
@@ -144,6 +143,12 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
             bot.tell(Notice::Look(undo.session_id));
             Ok(())
         }
+        Some(Press::Leave) if !bot.approvers().await.contains(&click.user) => {
+            // It takes the question away from those who may answer it.
+            let words = say::next(click.language(), Some(&Next::AskApprover));
+            bot.follow_up(click, &format!("⚠️ {words}"), &[]).await;
+            Ok(())
+        }
         Some(Press::Leave) => {
             let outcome = outcome::left(bot.settings.language, &click.user);
             if let Some(message) = &click.message {
@@ -155,17 +160,18 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
     }
 }
 
-/// Whether the owner keeps this in the terminal: asked at the click, since the button may be older than that.
-async fn is_kept_in_terminal(bot: &Bot, subject: &ButtonSubject) -> Result<bool, CallError> {
+/// Whether a button decides on high risk where that is decided in the terminal only.
+async fn is_for_the_terminal(bot: &Bot, subject: &ButtonSubject) -> Result<bool, CallError> {
     if !bot.settings.high_risk_in_terminal_only {
         return Ok(false);
     }
-    for step in subject.items.iter().filter_map(|item| item.step_id.as_deref()) {
-        if bot.daemon.step(&subject.session_id, step).await?.risk == "high" {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let plan = bot.daemon.plan(&subject.session_id, subject.plan_version.unwrap_or_default()).await?;
+    let is_high = |step: &&calt_api::views::StepView| step.risk == "high";
+    Ok(plan
+        .steps
+        .iter()
+        .filter(is_high)
+        .any(|step| subject.items.iter().any(|item| item.step_id.as_ref() == Some(&step.id))))
 }
 
 /// Approves what was shown, leaves out what was left out, and goes on with what only has to be executed.

@@ -45,6 +45,8 @@ pub(crate) struct Keeper {
     kept: Kept,
     is_unwritten: bool,
     written: Instant,
+    /// Sessions with a card that somebody decided; they are looked at before all others.
+    decided: VecDeque<String>,
     /// Sessions to look at, the longest waiting first.
     dirty: VecDeque<String>,
     /// Sessions that wait until Discord takes what they have to say.
@@ -70,6 +72,7 @@ impl Keeper {
             kept,
             is_unwritten: false,
             written: Instant::now(),
+            decided: VecDeque::new(),
             dirty: VecDeque::new(),
             turns: Turns::default(),
             progress_told: VecDeque::new(),
@@ -119,6 +122,10 @@ impl Keeper {
 
     /// The session to look at now, or when one that waits has its turn.
     fn next(&mut self) -> (Option<String>, Option<Instant>) {
+        if let Some(session) = self.decided.pop_front() {
+            self.is_its_turn = false;
+            return (Some(session), None);
+        }
         let paced = self.paced();
         let turn = self.turns.next(|rank, channel| busy_until(&self.bot, paced, (rank, channel)));
         self.is_its_turn = matches!(turn, Turn::Of(_));
@@ -152,10 +159,11 @@ impl Keeper {
                 let language = self.bot.settings.language;
                 if let Some(session) = event["session_id"].as_str() {
                     let open = |card: &&mut Card| card.session == session && card.stand != Stand::Settled;
+                    let mut is_decided = false;
                     for card in self.kept.cards.values_mut().filter(open) {
-                        outcome::note(language, card, &event);
+                        is_decided |= outcome::note(language, card, &event);
                     }
-                    push(&mut self.dirty, session);
+                    push(if is_decided { &mut self.decided } else { &mut self.dirty }, session);
                 }
                 self.kept.after = self.kept.after.max(number);
                 self.is_unwritten = true;

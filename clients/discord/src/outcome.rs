@@ -13,8 +13,8 @@ const REASON_CHARS_MAX: usize = 400;
 /// Longest name in a line, in characters.
 const NAME_CHARS_MAX: usize = 80;
 
-/// Takes in an event that says something about a card.
-pub(crate) fn note(language: Language, card: &mut Card, event: &Value) {
+/// Takes in an event; true when it says what became of the card.
+pub(crate) fn note(language: Language, card: &mut Card, event: &Value) -> bool {
     let facts = &event["facts"];
     let version = facts["version"].as_u64();
     let of_version = version == Some(u64::from(card.version));
@@ -37,9 +37,10 @@ pub(crate) fn note(language: Language, card: &mut Card, event: &Value) {
             superseded(language, event, version.unwrap_or_default())
         }
         "session_stopped" if card.outcome.is_none() => stopped(language, event),
-        _ => return,
+        _ => return false,
     };
     card.outcome = Some(told);
+    true
 }
 
 /// Who, where and when.

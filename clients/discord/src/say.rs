@@ -3,7 +3,10 @@
 use calt_api::client::CallError;
 use calt_api::{Language, Next, Problem};
 
-use crate::text::{inline, sentence};
+use crate::text::{inline, inline_within, length, sentence};
+
+/// Longest sentence of a refusal, in characters: Discord takes 2,000 with what leads on.
+const SENTENCE_CHARS_MAX: usize = 1_500;
 
 /// One of two texts.
 pub(crate) const fn pick<'t>(language: Language, english: &'t str, japanese: &'t str) -> &'t str {
@@ -45,7 +48,9 @@ pub(crate) fn refusal(language: Language, fault: &CallError) -> String {
 }
 
 fn problem_words(language: Language, problem: &Problem) -> String {
-    let sentence = sentence(&problem.said_in(language));
+    let said = problem.said_in(language);
+    let sentence = Some(sentence(&said)).filter(|whole| length(whole) <= SENTENCE_CHARS_MAX);
+    let sentence = sentence.unwrap_or_else(|| inline_within(&said, SENTENCE_CHARS_MAX));
     let next = match problem.code.as_str() {
         "person_unbound" => pick(
             language,
@@ -62,6 +67,14 @@ fn problem_words(language: Language, problem: &Problem) -> String {
         _ => next(language, problem.next.as_ref()),
     };
     if next.is_empty() { format!("⚠️ {sentence}") } else { format!("⚠️ {sentence}\n{next}") }
+}
+
+/// High risk where the settings keep it out of Discord.
+pub(crate) fn terminal_only(language: Language, command: &str) -> String {
+    match language {
+        Language::English => format!("🔒 High risk is decided in the terminal only: {}", inline(command)),
+        Language::Japanese => format!("🔒 高リスクの決定はターミナルでのみできます: {}", inline(command)),
+    }
 }
 
 /// What would lead on, as something to do here.

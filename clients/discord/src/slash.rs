@@ -223,7 +223,7 @@ async fn step_approve(bot: &Bot, language: Language, by: &By, options: &Value) -
         (option(options, "session_id").unwrap_or_default(), option(options, "step_id").unwrap_or_default());
     let detail = bot.daemon.step(&session, &step).await?;
     if detail.risk == "high" && bot.settings.high_risk_in_terminal_only {
-        return Ok(Answer::line(terminal_only(language, &format!("calt step approve {session} {step}"))));
+        return Ok(Answer::line(say::terminal_only(language, &format!("calt step approve {session} {step}"))));
     }
     let look = crate::look::step(language, &detail);
     let shown = card::shown(language, &look, (&session, Kind::Step));
@@ -245,13 +245,6 @@ async fn step_approve(bot: &Bot, language: Language, by: &By, options: &Value) -
         }
     };
     Ok(Answer { content, shown: Some(shown), components: Vec::new(), card: None, place: None })
-}
-
-fn terminal_only(language: Language, command: &str) -> String {
-    match language {
-        Language::English => format!("🔒 High risk is decided in the terminal only: {}", inline(command)),
-        Language::Japanese => format!("🔒 高リスクの決定はターミナルでのみできます: {}", inline(command)),
-    }
 }
 
 async fn step_execute(bot: &Bot, asked: &Interaction, by: &By, options: &Value) -> Result<Answer, CallError> {

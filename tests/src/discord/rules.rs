@@ -228,3 +228,69 @@ fn described(breaches: &mut Breaches, thing: &Value) {
     breaches.within("a translated description", &thing["description_localizations"]["ja"], 1, 100);
     breaches.must(thing["description_localizations"]["ja"].is_string(), "a description without Japanese");
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn body(change: &Value) -> Value {
+        let mut body = json!({"content": "x", "allowed_mentions": {"parse": []}});
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        body
+    }
+
+    fn rows(component: &Value, count: usize) -> Value {
+        let row = json!({"type": 1, "components": [component]});
+        json!({"components": vec![row; count]})
+    }
+
+    #[test]
+    fn each_breach_of_a_limit_is_found() {
+        let none = BTreeMap::new();
+        assert!(message(&body(&json!({})), &none, true).is_empty());
+        let button = |label: &str, id: &str| json!({"type": 2, "style": 1, "label": label, "custom_id": id});
+        let option = |value: &str| json!({"label": "l", "value": value});
+        let menu = |count: usize, most: usize| {
+            let options: Vec<_> = (0..count).map(|number| option(&number.to_string())).collect();
+            json!({"type": 3, "custom_id": "m", "min_values": 0, "max_values": most, "options": options})
+        };
+        let embed = |embed: Value| json!({"embeds": [embed]});
+        let breaches = [
+            json!({"content": "x".repeat(2_001)}),
+            json!({"content": "\u{1f600}".repeat(1_001)}),
+            json!({"allowed_mentions": {"parse": ["everyone"]}}),
+            json!({"allowed_mentions": {"parse": [], "users": ["1"]}}),
+            json!({"tts": true}),
+            json!({"flags": 4}),
+            json!({"nonce": "x".repeat(26)}),
+            embed(json!({"title": "x".repeat(257)})),
+            embed(json!({"description": "x".repeat(4_097)})),
+            embed(json!({"fields": vec![json!({"name": "n", "value": "v"}); 26]})),
+            embed(json!({"fields": [{"name": "n", "value": "x".repeat(1_025)}]})),
+            embed(json!({"fields": vec![json!({"name": "n", "value": "x".repeat(1_024)}); 6]})),
+            rows(&button("l", "b"), 2),
+            rows(&button(&"x".repeat(81), "b"), 1),
+            rows(&button("l", &"x".repeat(101)), 1),
+            rows(&menu(26, 26), 1),
+            rows(&menu(2, 3), 1),
+            json!({"components": [{"type": 1, "components": []}]}),
+            json!({"content": ""}),
+        ];
+        for breach in breaches {
+            assert!(!message(&body(&breach), &none, true).is_empty(), "{breach}");
+        }
+        let unnamed = BTreeMap::from([("file.txt".to_owned(), Vec::new())]);
+        assert!(!message(&body(&json!({})), &unnamed, true).is_empty());
+        let large = BTreeMap::from([("file.txt".to_owned(), vec![0; 10 * 1024 * 1024 + 1])]);
+        assert!(!message(&body(&json!({"attachments": [{"id": 0, "filename": "file.txt"}]})), &large, true).is_empty());
+        assert!(!message(&body(&json!({"nonce": "1"})), &none, false).is_empty());
+        assert!(!choices(&Value::from(vec![json!({"name": "n", "value": "v"}); 26])).is_empty());
+        assert!(!modal(&json!({"title": "x".repeat(46), "custom_id": "c", "components": []})).is_empty());
+        let command = json!([{"name": "Upper", "description": "d", "description_localizations": {"ja": "d"}}]);
+        assert!(!commands(&command).is_empty());
+        let english_only = json!([{"name": "lower", "description": "d"}]);
+        assert!(!commands(&english_only).is_empty());
+    }
+}

@@ -144,6 +144,19 @@ fn an_account_that_is_nobodys_is_refused_and_each_attempt_is_in_the_log() {
 }
 
 #[test]
+fn a_chat_learns_whose_clicks_can_decide_and_nobody_else_does() {
+    let world = world_with_people();
+    let chat = world.someone("chat", "relay");
+    let told = || chat.get("/api/v1/approvers").expect(200).json();
+    assert_eq!(told(), json!({"user_ids": [ANN, OLGA]}));
+    world.owner().post("/api/v1/persons/ann/remove", &json!({})).expect(200);
+    assert_eq!(told(), json!({"user_ids": [OLGA]}));
+    for other in [world.owner(), world.agent(), world.person("bob")] {
+        other.get("/api/v1/approvers").expect(403);
+    }
+}
+
+#[test]
 fn a_button_is_kept_for_its_chat_alone_and_outlives_the_daemon() {
     let world = world_with_people();
     let chat = world.someone("chat", "relay");

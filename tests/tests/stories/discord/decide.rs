@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::guild::{ANN, Guild};
+use super::guild::{ANN, Guild, VERA};
 use crate::{apply, command, look, plan, preview};
 
 #[test]
@@ -84,20 +84,39 @@ fn where_the_owner_wants_it_high_risk_is_decided_in_the_terminal_only() {
 }
 
 #[test]
-fn a_button_that_is_older_than_the_terminal_only_decides_no_high_risk_any_more() {
-    let mut guild = Guild::start();
+fn a_button_older_than_the_setting_decides_high_risk_no_more() {
+    let guild = Guild::start();
     let mut risky = look("risky");
     risky["risk"] = json!("high");
-    let session = guild.world.agent().propose(&plan(1, &[risky]));
-    let card = guild.card_of(&session, "Approve");
+    let (session, card) = guild.proposed(&plan(1, &[risky]));
     guild.ann().click(&card, "Approve");
-    let old = guild.discord.message("A step of high risk waits for a look");
-    guild.kill_bot();
+    let alone = guild.discord.message("A step of high risk waits");
+    let approve = alone.button("Approve").unwrap();
+    let restarted = || {
+        guild.kill_bot();
+        guild.wake_bot();
+    };
     guild.set("CALT_DISCORD_HIGH_RISK", "terminal-only");
-    guild.wake_bot();
-    let told = guild.ann().click(&old, "Approve").told();
-    assert!(told.content().contains("approved in the terminal only"), "{}", told.text());
+    restarted();
+    let told = guild.ann().press(&alone, &approve).told();
+    assert!(told.only_for.as_deref() == Some(ANN) && told.content().contains("calt inbox"), "{}", told.content());
     assert!(guild.events("step_approved").is_empty());
+    // The same for the second question.
+    guild.set("CALT_DISCORD_HIGH_RISK", "buttons");
+    restarted();
+    guild.ann().press(&alone, &approve);
+    let risk = guild.discord.message("Shall it run?");
+    let sure = guild.ann().click(&risk, "Execute (high risk)").told();
+    guild.set("CALT_DISCORD_HIGH_RISK", "terminal-only");
+    restarted();
+    let told = guild.ann().click(&sure, "Yes, execute it").told();
+    assert!(told.content().contains("in the terminal only"), "{}", told.content());
+    assert!(guild.events("step_started").is_empty());
+    guild
+        .world
+        .owner()
+        .post(&format!("/api/v1/sessions/{}/steps/risky/execute", session.id), &json!({"confirm_high_risk": true}));
+    guild.reaches(&session, "succeeded");
 }
 
 #[test]
@@ -137,6 +156,10 @@ fn a_failure_can_be_left_as_it_is() {
     guild.ann().click(&card, "Approve");
     let failure = guild.discord.message("needs a new plan");
     assert_eq!(failure.labels(), ["Leave as it is"]);
+    // Who may not decide takes no question away from those who may.
+    let told = guild.discord.user(VERA).click(&failure, "Leave as it is").told();
+    assert!(told.only_for.as_deref() == Some(VERA) && told.content().contains("Ask somebody"), "{}", told.content());
+    assert_eq!(guild.discord.again(&failure).edits, 0);
     guild.ann().click(&failure, "Leave as it is");
     guild.says(&failure, "Left as it is by");
     assert!(guild.discord.again(&failure).labels().is_empty());

@@ -1,6 +1,6 @@
 //! Faults: killed bots, restarted daemons, dropped sockets, limits, failures, and what is delivered twice.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::guild::Guild;
 use crate::{apply, look, plan, preview};
@@ -126,32 +126,206 @@ fn a_lost_answer_posts_nothing_twice_and_loses_no_click() {
     assert!(guild.discord.requests().iter().filter(|request| request.status == 502).count() >= 3);
 }
 
-#[test]
-fn many_cards_and_many_events_cause_no_storm() {
-    let guild = Guild::start();
-    // As strict as Discord: five messages or edits in a channel, then a pause; in a second instead of in five.
-    guild.discord.allow(5, Duration::from_secs(1));
-    let agent = guild.world.agent();
-    let sessions: Vec<_> = (0..20).map(|_| agent.propose(&plan(1, &[look("a"), look("b"), look("c")]))).collect();
-    guild.discord.until("every card is there", || (guild.discord.messages().len() == sessions.len()).then_some(()));
+/// How a card ends.
+#[derive(Clone, Copy)]
+enum Way {
+    LeftOpen,
+    Rejected,
+    Stopped,
+    CarriedOut,
+    Replaced,
+}
+
+const WAYS: [Way; 5] = [Way::LeftOpen, Way::Rejected, Way::Stopped, Way::CarriedOut, Way::Replaced];
+
+fn ends(guild: &Guild, session: &calt_tests::Session, way: Way) {
     let owner = guild.world.owner();
-    for session in &sessions {
-        owner.approve_plan(session, 1).expect(200);
-        for step in ["a", "b", "c"] {
-            owner.carry_out(session, step);
+    match way {
+        Way::LeftOpen => {}
+        Way::Rejected => drop(owner.reject_plan(session, 1, "no").expect(200)),
+        Way::Stopped => drop(owner.stop(session).expect(200)),
+        Way::CarriedOut => {
+            owner.approve_plan(session, 1).expect(200);
+            for step in ["a", "b", "c"] {
+                owner.approve(session, step).expect(200);
+            }
+            for step in ["a", "b", "c"] {
+                owner.run(session, step).expect(200);
+            }
         }
+        Way::Replaced => drop(owner.import(session, &plan(2, &[look("d")])).expect(200)),
     }
-    let began = Instant::now();
-    guild.discord.until("every card says that it is done", || {
-        let messages = guild.discord.messages();
-        messages.iter().all(|message| message.content().contains("🏁 Done: 3 steps")).then_some(())
-    });
+}
+
+const fn told(way: Way) -> &'static str {
+    match way {
+        Way::LeftOpen => "A plan waits for a look",
+        Way::Rejected => "Rejected by `owner`",
+        Way::Stopped => "The session was stopped by `owner`",
+        Way::CarriedOut => "🏁 Done: 3 steps",
+        Way::Replaced => "Plan v2 took its place, by `owner`",
+    }
+}
+
+#[test]
+fn a_hundred_open_cards_all_tell_the_truth_in_the_end_and_cause_no_storm() {
+    let guild = Guild::start();
+    // Discord takes five messages and five edits in five seconds; a story has time for more.
+    guild.discord.allow(20, Duration::from_secs(1));
+    let agent = guild.world.agent();
+    let sessions: Vec<_> = (0..100).map(|_| agent.propose(&plan(1, &[look("a"), look("b"), look("c")]))).collect();
+    guild.discord.until("every card is there", || (guild.discord.messages().len() == sessions.len()).then_some(()));
+    let cards: Vec<_> = sessions.iter().map(|session| guild.card_of(session, "Approve")).collect();
+    for (session, way) in sessions.iter().zip(WAYS.iter().cycle()) {
+        ends(&guild, session, *way);
+    }
+    for (card, way) in cards.iter().zip(WAYS.iter().cycle()) {
+        let now = guild.says(card, told(*way));
+        let is_open = matches!(way, Way::LeftOpen);
+        assert_eq!((now.labels().is_empty(), now.edits == 0), (!is_open, is_open), "{}", now.content());
+    }
+    // Twenty ask for a new plan, and twenty ask about the new version.
+    guild.discord.until("what asks anew", || (guild.discord.messages().len() == 140).then_some(()));
+    guild.settles();
     let requests = guild.discord.requests();
     let limited = requests.iter().filter(|request| request.status == 429).count();
-    assert!(limited <= 2, "{limited} of {} requests came too early, in {:?}", requests.len(), began.elapsed());
+    assert!(limited <= 2, "{limited} of {} requests came too early", requests.len());
     // Progress is told together: far fewer edits than events.
-    assert!(requests.iter().filter(|request| request.method == "PATCH").count() <= sessions.len() * 4);
-    assert_eq!(guild.discord.messages().len(), sessions.len());
+    let edits = requests.iter().filter(|request| request.method == "PATCH").count();
+    assert!(edits <= sessions.len() * 3, "{edits} edits");
+    assert_eq!(guild.discord.messages().len(), 140);
+    for (card, way) in cards.iter().zip(WAYS.iter().cycle()) {
+        assert!(guild.discord.again(card).content().contains(told(*way)));
+    }
+}
+
+#[test]
+fn a_decision_is_told_before_the_progress_of_others() {
+    let guild = Guild::start();
+    let steps: Vec<_> = (0..12).map(|number| look(&format!("s{number}"))).collect();
+    let busy: Vec<_> = (0..6).map(|_| guild.proposed(&plan(1, &steps))).collect();
+    let (decided, card) = guild.proposed(&plan(1, &[look("a")]));
+    guild.discord.allow(5, Duration::from_secs(5));
+    let owner = guild.world.owner();
+    for (session, _) in &busy {
+        owner.approve_plan(session, 1).expect(200);
+        for number in 0..12 {
+            owner.approve(session, &format!("s{number}")).expect(200);
+            owner.run(session, &format!("s{number}")).expect(200);
+        }
+    }
+    owner.reject_plan(&decided, 1, "no").expect(200);
+    let heard_of = std::time::Instant::now() + Duration::from_millis(500);
+    let told = guild.says(&card, "Rejected by `owner`").changed;
+    for (_, card) in &busy {
+        guild.says(card, "🏁 Done: 12 steps");
+        assert!(guild.discord.again(card).content().contains("Approved by `owner`"));
+    }
+    let requests = guild.discord.requests();
+    let mut meanwhile = requests.iter().filter(|request| request.at > heard_of && request.at < told);
+    let early = meanwhile.find(|request| request.method == "PATCH" && request.body.contains("done"));
+    assert!(early.is_none(), "progress went before a decision: {early:?}");
+    assert!(requests.iter().all(|request| request.status != 429));
+}
+
+/// A step that runs until its pipe is let go.
+struct Held<'g> {
+    guild: &'g Guild,
+    pipe: std::path::PathBuf,
+}
+
+impl<'g> Held<'g> {
+    fn new(guild: &'g Guild, session: &calt_tests::Session) -> Self {
+        crate::stop::make_pipe(&guild.world, session, "held");
+        Self { guild, pipe: guild.world.workspace(&session.id).join("held") }
+    }
+
+    fn step(id: &str) -> serde_json::Value {
+        crate::command(id, "cat held")
+    }
+
+    /// Waits until so many steps were started.
+    fn runs(&self, started: usize) {
+        self.guild
+            .discord
+            .until("the step runs", || (self.guild.events("step_started").len() == started).then_some(()));
+    }
+
+    fn let_go(self) {
+        // Opening waits for the reader, and the reader reads to the end when it is closed.
+        drop(std::fs::OpenOptions::new().write(true).open(&self.pipe).unwrap());
+    }
+}
+
+#[test]
+fn a_bot_killed_in_the_middle_of_a_run_goes_on_where_it_was() {
+    let guild = Guild::start();
+    let (session, card) = guild.proposed(&plan(1, &[look("a"), Held::step("t"), look("z")]));
+    let held = Held::new(&guild, &session);
+    guild.ann().click(&card, "Approve");
+    held.runs(2);
+    guild.says(&card, "Running `t`");
+    guild.kill_bot();
+    held.let_go();
+    guild.wake_bot();
+    // What was approved is there to be executed, by whoever says so now.
+    let ready = guild.discord.until("a button to execute", || {
+        Some(guild.discord.again(&card)).filter(|now| now.button("Execute").is_some())
+    });
+    assert!(ready.content().contains("Approved by `ann` in Discord"), "{}", ready.content());
+    guild.bob().click(&ready, "Execute");
+    guild.reaches(&session, "succeeded");
+    guild.says(&card, "🏁 Done: 3 steps");
+    assert_eq!((guild.events("step_started").len(), guild.discord.messages().len()), (3, 1));
+}
+
+#[test]
+fn a_gateway_dropped_during_a_run_loses_neither_the_run_nor_a_click() {
+    let guild = Guild::start();
+    let (session, card) = guild.proposed(&plan(1, &[Held::step("t"), look("z")]));
+    let (other, asked) = guild.proposed(&plan(1, &[look("a")]));
+    let held = Held::new(&guild, &session);
+    guild.ann().click(&card, "Approve");
+    held.runs(1);
+    guild.discord.drop_sockets();
+    // Nobody is connected now: this waits for the session to be taken up again.
+    guild.bob().click(&asked, "Approve");
+    held.let_go();
+    guild.reaches(&session, "succeeded");
+    guild.reaches(&other, "succeeded");
+    guild.says(&card, "🏁 Done: 2 steps");
+    guild.says(&asked, "Approved by `bob` in Discord");
+    assert_eq!(guild.discord.connections().1, 1);
+    assert_eq!(guild.discord.messages().len(), 2);
+}
+
+#[test]
+fn a_run_longer_than_a_token_lives_ends_by_editing_the_message() {
+    let guild = Guild::start();
+    let (session, card) = guild.proposed(&plan(1, &[Held::step("t"), Held::step("u")]));
+    let held = Held::new(&guild, &session);
+    guild.ann().click(&card, "Approve");
+    held.runs(1);
+    guild.discord.expire_tokens();
+    held.let_go();
+    let held = Held { guild: &guild, pipe: guild.world.workspace(&session.id).join("held") };
+    held.runs(2);
+    guild.says(&card, "Running `u` · 1 of 2 done");
+    held.let_go();
+    guild.says(&card, "🏁 Done: 2 steps");
+    // The same for a command that was typed.
+    let session = guild.world.agent().propose(&plan(1, &[Held::step("t")]));
+    let held = Held::new(&guild, &session);
+    guild.world.owner().approve_plan(&session, 1).expect(200);
+    guild.world.owner().approve(&session, "t").expect(200);
+    let asked = guild.ann().slash("step_execute", &serde_json::json!({"session_id": session.id, "step_id": "t"}));
+    held.runs(3);
+    let running = asked.told();
+    assert!(running.content().contains("`t` is running"), "{}", running.content());
+    guild.discord.expire_tokens();
+    held.let_go();
+    guild.says(&running, "✅ `t` succeeded");
+    assert!(guild.discord.requests().iter().any(|request| request.status == 401), "no token had expired");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) struct Guild {
     pub(crate) discord: FakeDiscord,
     pub(crate) world: World,
     relay: String,
-    settings: Vec<(String, String)>,
+    settings: RefCell<Vec<(String, String)>>,
 }
 
 impl Guild {
@@ -47,7 +47,7 @@ impl Guild {
         }
         let relay = world.someone("discord", "relay").token().to_owned();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { bot: RefCell::new(None), discord: FakeDiscord::start(), world, relay, settings }
+        Self { bot: RefCell::new(None), discord: FakeDiscord::start(), world, relay, settings: RefCell::new(settings) }
     }
 
     /// What the bot, and a look at it, are set up with.
@@ -64,13 +64,13 @@ impl Guild {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
-        environment.extend(self.settings.clone());
+        environment.extend(self.settings.borrow().clone());
         environment
     }
 
-    /// Sets the bot up with one thing more, from its next start on.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.settings.push((name.to_owned(), value.to_owned()));
+    /// Sets the bot up otherwise, from its next start on.
+    pub(super) fn set(&self, name: &str, value: &str) {
+        self.settings.borrow_mut().push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the bot and waits until it is there.

@@ -52,6 +52,20 @@ fn an_account_has_the_rights_of_its_person_and_no_more() {
 }
 
 #[test]
+fn those_who_may_decide_are_pinged_and_nobody_else() {
+    let guild = Guild::start();
+    let (_, card) = guild.proposed(&plan(1, &[look("a")]));
+    assert_eq!(card.body["allowed_mentions"], json!({"parse": [], "users": [ANN, BOB]}));
+    for (account, is_pinged) in [(ANN, true), (BOB, true), (VERA, false), (UNBOUND, false)] {
+        assert_eq!(card.content().contains(account), is_pinged, "{}", card.content());
+    }
+    // Who is removed is called no more.
+    guild.world.owner().post("/api/v1/persons/bob/remove", &json!({})).expect(200);
+    let (_, card) = guild.proposed(&plan(1, &[look("b")]));
+    assert_eq!(card.body["allowed_mentions"]["users"], json!([ANN]));
+}
+
+#[test]
 fn where_the_owner_demands_a_pin_a_button_is_not_enough() {
     let guild = Guild::asleep(World::with(&[("CALT__POLICY__ASSURANCE__MEDIUM", "pin")]), &[]);
     guild.wake_bot();
@@ -127,12 +141,19 @@ fn the_doctor_looks_at_the_bot() {
     environment.push(("CALT_DISCORD_RELAY_TOKEN_FILE".to_owned(), file.to_str().unwrap().to_owned()));
     let before = doctor(&environment);
     assert!(before.contains("these commands are not registered: session_create"), "{before}");
+    assert!(before.contains("2 of 4 listed accounts may decide"), "{before}");
+    let nobody = ("CALT_DISCORD_ALLOWED_USERS".to_owned(), UNBOUND.to_owned());
+    let lonely = doctor(&[environment.as_slice(), &[nobody]].concat());
+    assert!(lonely.contains("none of the listed accounts") && lonely.contains("calt person add"), "{lonely}");
     guild.wake_bot();
     let found = doctor(&environment);
     for line in ["the bot token is accepted", "all 10 commands are registered", "can be written", "which is a relay's"]
     {
         assert!(found.contains(line), "{line}: {found}");
     }
+    guild.discord.register_otherwise("plan_show");
+    let other = doctor(&environment);
+    assert!(other.contains("as another version has them: plan_show"), "{other}");
     guild.discord.close_channel();
     let closed = doctor(&environment);
     assert!(closed.contains("cannot be written") && closed.contains("fix: give the bot"), "{closed}");

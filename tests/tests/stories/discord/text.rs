@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::guild::Guild;
-use crate::{apply, look, plan, preview, read};
+use crate::{apply, command, look, plan, preview, read};
 
 #[test]
 fn a_long_diff_comes_whole_as_a_file() {
@@ -31,6 +31,40 @@ fn a_long_diff_comes_whole_as_a_file() {
     assert_eq!(decision["view_cut"], false);
     // The digest stands for the bytes that were shown.
     assert_eq!(decision["view_digest"], calt_api::sha256(file.as_bytes()).as_str());
+}
+
+#[test]
+fn what_several_steps_write_is_one_diff_in_which_each_file_stands_once() {
+    let guild = Guild::start();
+    let (one, why, two) = ("one\n", "why\n-- not a file\n", "two\n");
+    let apply_two = apply("w2", "x.txt", two, "p2");
+    let twice = [preview("p1", "x.txt", one), preview("p2", "x.txt", two), apply("w1", "x.txt", one, "p1")];
+    // Two diffs of one file never stand in one look: the second is previewed on what the first left.
+    let session = guild.world.owner().session();
+    let refused =
+        guild.world.owner().import(&session, &plan(1, &[&twice[..], std::slice::from_ref(&apply_two)].concat()));
+    assert!(refused.expect(422).text().contains("preview_before_apply"));
+    let steps = [
+        preview("p1", "x.txt", one),
+        preview("q", "y.txt", why),
+        apply("w1", "x.txt", one, "p1"),
+        apply("v", "y.txt", why, "q"),
+        preview("p2", "x.txt", two),
+        apply_two,
+    ];
+    let (session, card) = guild.proposed(&plan(1, &steps));
+    guild.ann().click(&card, "Approve");
+    let diff = guild.discord.message("+why");
+    let shown = diff.body["embeds"][0]["description"].as_str().unwrap();
+    assert_eq!(shown.matches("+++ b/").count(), 2, "{shown}");
+    assert_eq!(diff.body["embeds"][0]["title"], "2 steps · 2 files written · +3 −0");
+    guild.ann().click(&diff, "Approve");
+    let last = guild.discord.message("+two");
+    assert!(last.text().contains("-one") && last.text().contains("+1 −1"), "{}", last.text());
+    guild.ann().click(&last, "Approve");
+    guild.reaches(&session, "succeeded");
+    let read = |name: &str| std::fs::read_to_string(guild.world.workspace(&session.id).join(name)).unwrap();
+    assert_eq!((read("x.txt").as_str(), read("y.txt").as_str()), (two, why));
 }
 
 #[test]
@@ -109,6 +143,21 @@ fn a_secret_in_a_file_reaches_no_request() {
     let shown = guild.ann().slash("logs_search", &json!({"query": "token", "session_id": session.id})).text();
     assert!(shown.contains("REDACTED"), "{shown}");
     guild.ann().slash("step_approve", &json!({"session_id": session.id, "step_id": "r"})).told();
+    // What a read gives, and what a failed command had printed, is told masked too.
+    let seen = [read("again", "conf.ini"), command("t", "cat conf.ini no-such-file")];
+    let proposed = plan(1, &seen);
+    let other = guild.world.owner().session_with(&json!({"goal": "look"}));
+    std::fs::write(guild.world.workspace(&other.id).join("conf.ini"), &content).unwrap();
+    guild.world.owner().import(&other, &proposed).expect(200);
+    guild.world.owner().approve_plan(&other, 1).expect(200);
+    let step = |step: &str| json!({"session_id": other.id, "step_id": step});
+    for name in ["again", "t"] {
+        guild.ann().slash("step_approve", &step(name)).told();
+        let ran = guild.ann().slash("step_execute", &step(name));
+        guild.discord.until("the output", || ran.text().contains("REDACTED").then_some(()));
+    }
+    let failure = guild.discord.message("needs a new plan");
+    assert!(failure.text().contains("github_token = ") && failure.text().contains("REDACTED"), "{}", failure.text());
     let written = std::fs::read_to_string(guild.world.workspace(&session.id).join("conf.ini")).unwrap();
     assert_eq!(written, content);
     let relay = guild.environment().into_iter().find(|(name, _)| name == "CALT_DAEMON_TOKEN").unwrap().1;
