@@ -109,7 +109,12 @@ pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
 }
 
 fn field_word(field: &str, value: &Value) -> String {
-    if field.ends_with("_at") { time(value) } else { word(value) }
+    match field {
+        "status" => daemon::session_status(value),
+        _ if field.ends_with("_at") => time(value),
+        _ if value.is_boolean() => daemon::yes_or_no(value),
+        _ => word(value),
+    }
 }
 
 /// A time, local with its offset.
@@ -171,7 +176,7 @@ fn title(of: &Value) -> String {
 fn step_head(step: &Value) -> Sheet {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{} — {}", word(&step["id"]), title(step)));
-    let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), word(&step["status"])];
+    let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), daemon::step_status(&step["status"])];
     if let Some(seconds) = step["timeout_sec"].as_u64() {
         facts.push(t!("at most {seconds} s", seconds = seconds));
     }
@@ -182,8 +187,25 @@ fn step_head(step: &Value) -> Sheet {
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
         facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
-    sheet.line(format_args!("   {}", facts.join(" · ")));
+    for line in fact_lines(&facts, table::terminal_columns().unwrap_or(usize::MAX)) {
+        sheet.line(format_args!("   {line}"));
+    }
     sheet
+}
+
+/// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
+fn fact_lines(facts: &[String], terminal: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().filter(|line| columns(line) + columns(fact) + 6 <= terminal) {
+            Some(line) => {
+                line.push_str(" · ");
+                line.push_str(fact);
+            }
+            None => lines.push(fact.clone()),
+        }
+    }
+    lines
 }
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
@@ -205,7 +227,8 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
     if let Some(decision) = step["approval"]["decision"].as_str() {
         let [by, how, at] = ["principal", "how", "created_at"].map(|name| &step["approval"][name]);
         let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let (by, how, at) = (word(by), word(how), time(at));
+        let (by, how, at) = (word(by), daemon::how(how), time(at));
+        let decision = daemon::step_status(&Value::from(decision));
         let said = t!("{decision} by {by} ({how}) at {at}", decision = decision, by = by, how = how, at = at) + &reason;
         field(sheet, &t!("decision"), &Value::from(said));
     }
@@ -437,6 +460,13 @@ fn excerpt(line: &str, place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fact_is_not_broken_over_two_lines() {
+        let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
+        assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
+        assert_eq!(fact_lines(&facts, 31), facts);
+    }
 
     #[test]
     fn the_caret_stands_below_its_place_after_wide_characters() {

@@ -14,7 +14,7 @@ const GAP_COLUMNS: usize = 2;
 const LAST_COLUMNS_MIN: usize = 20;
 /// Characters that begin no line of Japanese, because they end a clause or a word, and those that end no line.
 const CLOSING: &str = "、。，．・：；？！）」』】)],.:;?!";
-const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ";
+const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ込";
 const OPENING: &str = "（「『【([";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
@@ -149,12 +149,18 @@ fn units(text: &str) -> Vec<&str> {
     let mut units = Vec::new();
     let mut start = 0;
     let mut before = None;
+    let mut end_of_word = None;
     for (place, c) in text.char_indices() {
-        if before.is_some_and(|before| may_break(before, c)) {
+        // A number goes with the word of Japanese before it: `実行 5`.
+        let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
+        if before.is_some_and(|before| may_break(before, c)) && !is_its_number {
             units.push(&text[start..place]);
             start = place;
         }
         before = Some(c);
+        if c != ' ' {
+            end_of_word = before;
+        }
     }
     if start < text.len() {
         units.push(&text[start..]);
@@ -183,6 +189,10 @@ fn script(c: char) -> Script {
     }
 }
 
+fn is_of_japanese(c: char) -> bool {
+    matches!(script(c), Script::Hiragana | Script::Katakana | Script::Wide) && !CLOSING.contains(c)
+}
+
 /// Whether a line may end between two characters. A word of Japanese most often begins where hiragana, its ending and
 /// its particles, are over.
 fn may_break(before: char, after: char) -> bool {
@@ -190,7 +200,7 @@ fn may_break(before: char, after: char) -> bool {
         (_, Script::Space) | (Script::Narrow, Script::Narrow) | (_, Script::Hiragana) => false,
         (Script::Space, _) => true,
         (one, other) => {
-            let is_end = CLOSING.contains(before) || one == Script::Hiragana;
+            let is_end = CLOSING.contains(before) || OPENING.contains(after) || one == Script::Hiragana;
             !CLOSING.contains(after) && !WITHIN.contains(after) && !OPENING.contains(before) && (one != other || is_end)
         }
     }
@@ -238,6 +248,7 @@ mod tests {
         let pieces = wrapped(sentence, 20);
         let expected = ["calt が書いた", "ディレクトリーの", "PIN を、", "（docs/discord.md）", "で設定します"];
         assert_eq!(pieces.iter().map(|piece| piece.trim_end()).collect::<Vec<_>>(), expected);
+        assert_eq!(wrapped("保存（実行 5）", 10), ["保存", "（実行 5）"]);
         assert_eq!(wrapped("a sentence of words", 10), ["a sentence ", "of words"]);
     }
 

@@ -129,6 +129,7 @@ async fn work(options: &Options) -> Result<(), Stop> {
         bot.tell(Notice::Look(item.session_id));
     }
     let gateway = gateway_url(&bot).await.map_err(|fault| unwelcome(&fault))?;
+    bot.learn_language().await;
     register(&bot).await.map_err(|fault| unwelcome(&fault))?;
     let following = tokio::spawn(follow(Arc::clone(&bot), kept.after));
     let keeping = tokio::spawn(Keeper::new(Arc::clone(&bot), file, kept).work(notices));

@@ -101,8 +101,8 @@ fn a_whole_run_is_asked_and_told_in_japanese() {
         "プラン v1 — 六つのファイルを書く",
         "リスク中",
         "ファイル 6 件、+6 −0",
-        "ステップ 4/4: test succeeded（",
-        "の記録（succeeded）",
+        "ステップ 4/4: test 成功（",
+        "の記録（成功）",
         "ステップ write_apply を承認",
         "a に書き込み",
         "検索する: calt logs search",
@@ -174,13 +174,14 @@ fn commands_and_refusals_are_said_in_japanese() {
     }
     let refused = world.calt(&["plan", "check", "bad.yaml"]);
     speaks_japanese(&refused, 2);
-    for said in ["`list_dirr` というツールはありません [unknown_tool]", "直し方: `list_dir` のことではありませんか"] {
+    for said in ["`list_dirr` というツールはありません [unknown_tool]", "直し方: `list_dir` のことではありませんか"]
+    {
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
     }
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
-    assert!(failed.stderr.contains("エラー: ステップ a failed: ワークスペースの外のパスです（"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("エラー: ステップ a 失敗: ワークスペースの外のパスです（"), "{}", failed.stderr);
     assert!(failed.stdout.contains("ステップ a が失敗: ワークスペースの外のパスです（"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();

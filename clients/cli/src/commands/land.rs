@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::land::Repository;
 use crate::render;
 use crate::trailers::Trailers;
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// Longest subject of a commit made here, in characters.
 const SUBJECT_CHARS_MAX: usize = 72;
@@ -74,7 +74,7 @@ fn finished(session: &Value, arguments: &LandArguments) -> Result<(), Fault> {
         message: t!(
             "session {session} is {status}, not succeeded; `--unfinished` lands what there is",
             session = arguments.session,
-            status = render::word(&session["status"])
+            status = daemon::session_status(&session["status"])
         ),
         hint: format!("calt explain {}", arguments.session),
     })

@@ -18,6 +18,31 @@ pub(crate) fn risk(risk: &Value) -> String {
     }
 }
 
+/// How a session stands.
+pub(crate) fn session_status(status: &Value) -> String {
+    status.as_str().and_then(|status| language().session_status(status)).map_or_else(|| word(status), str::to_owned)
+}
+
+/// How a step or a run stands, or what was decided about it.
+pub(crate) fn step_status(status: &Value) -> String {
+    status.as_str().and_then(|status| language().step_status(status)).map_or_else(|| word(status), str::to_owned)
+}
+
+/// A flag of something, in a word.
+pub(crate) fn yes_or_no(flag: &Value) -> String {
+    if flag == true { t!("true") } else { t!("false") }
+}
+
+/// How a decision was made.
+pub(crate) fn how(how: &Value) -> String {
+    how.as_str().and_then(|how| language().how(how)).map_or_else(|| word(how), str::to_owned)
+}
+
+/// What happened, by the type of an event.
+pub(crate) fn ending(event_type: &Value) -> String {
+    event_type.as_str().and_then(|kind| language().ending(kind)).map_or_else(|| word(event_type), str::to_owned)
+}
+
 /// What a remark says, in the person's language first.
 pub(crate) fn remark(remark: &Value) -> String {
     with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))

@@ -61,7 +61,7 @@ const PARTS: &[(&str, &str)] = &[
     ("the data directory", "データディレクトリー"),
 ];
 
-const SENTENCES: &[&[(&str, &str)]] = &[PLANS, FIXES_OF_PLANS, ISOLATION, BOT, RECORD, SETTINGS, PINS];
+const SENTENCES: &[&[(&str, &str)]] = &[PLANS, FIXES_OF_PLANS, ISOLATION, BOT, RECORD, SETTINGS, PINS, UNDO];
 
 /// What is wrong with a plan.
 const PLANS: &[(&str, &str)] = &[
@@ -522,6 +522,27 @@ const RECORD: &[(&str, &str)] = &[
         "the stored tree is not the one of the leaves; `calt record rebuild` makes it again",
         "保存された木が葉と一致しません。`calt record rebuild` で作り直せます",
     ),
+];
+
+/// The plan that takes back what was written: what it is called, and why it leaves something alone.
+const UNDO: &[(&str, &str)] = &[
+    ("Take back run {run} of {session}", "{session} の実行 {run} を元へ戻す"),
+    ("Take back what {session} wrote", "{session} が書いたものを元へ戻す"),
+    (
+        "a rename ties it to `{other}`, which is left alone",
+        "名前の変更で `{other}` と結び付いていて、そちらはそのままにします",
+    ),
+    (
+        "somebody changed it after run {run}; that and what was before it stays",
+        "実行 {run} の後にほかで変更されています。その変更と、それより前の内容は残ります",
+    ),
+    ("what it was before run {run} cannot be had: {why}", "実行 {run} の前の内容を取り出せません: {why}"),
+    ("run {run} wrote it after run {last}", "実行 {last} の後、実行 {run} が書き込みました"),
+    ("somebody removed it since run {last}", "実行 {last} の後、ほかで削除されています"),
+    ("somebody wrote it since run {last}", "実行 {last} の後、ほかで書き込まれています"),
+    ("somebody changed its permission bits since run {last}", "実行 {last} の後、ほかで許可が変更されています"),
+    ("somebody changed it since run {last}", "実行 {last} の後、ほかで変更されています"),
+    ("its name would read as a reference in a plan", "名前が、プランの中では参照と読まれてしまいます"),
 ];
 
 /// Settings that cannot be used.
