@@ -123,29 +123,30 @@ fn message(error: &clap::Error) -> String {
 /// What was perhaps meant.
 fn tip(error: &clap::Error) -> Option<String> {
     let near = |kind: ContextKind| {
-        let all = match error.get(kind)? {
-            ContextValue::Strings(several) => several.clone(),
-            one => vec![one.to_string()],
-        };
+        let named = error.get(kind)?;
+        let all = if let ContextValue::Strings(several) = named { several.clone() } else { vec![named.to_string()] };
         let quoted: Vec<_> = all.iter().map(|one| format!("'{one}'")).collect();
         Some((quoted.len() > 1, quoted.join(", ")))
     };
     if let Some((is_many, near)) = near(ContextKind::SuggestedSubcommand) {
-        return Some(match is_many {
-            true => t!("tip: some similar subcommands exist: {near}", near = near),
-            false => t!("tip: a similar subcommand exists: {near}", near = near),
+        return Some(if is_many {
+            t!("tip: some similar subcommands exist: {near}", near = near)
+        } else {
+            t!("tip: a similar subcommand exists: {near}", near = near)
         });
     }
     if let Some((is_many, near)) = near(ContextKind::SuggestedArg) {
-        return Some(match is_many {
-            true => t!("tip: some similar arguments exist: {near}", near = near),
-            false => t!("tip: a similar argument exists: {near}", near = near),
+        return Some(if is_many {
+            t!("tip: some similar arguments exist: {near}", near = near)
+        } else {
+            t!("tip: a similar argument exists: {near}", near = near)
         });
     }
     let (is_many, near) = near(ContextKind::SuggestedValue)?;
-    Some(match is_many {
-        true => t!("tip: some similar values exist: {near}", near = near),
-        false => t!("tip: a similar value exists: {near}", near = near),
+    Some(if is_many {
+        t!("tip: some similar values exist: {near}", near = near)
+    } else {
+        t!("tip: a similar value exists: {near}", near = near)
     })
 }
 

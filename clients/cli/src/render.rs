@@ -187,25 +187,8 @@ fn step_head(step: &Value) -> Sheet {
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
         facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
-    for line in fact_lines(&facts, table::terminal_columns().unwrap_or(usize::MAX)) {
-        sheet.line(format_args!("   {line}"));
-    }
+    sheet.add(&table::facts(&facts));
     sheet
-}
-
-/// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
-fn fact_lines(facts: &[String], terminal: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for fact in facts {
-        match lines.last_mut().filter(|line| columns(line) + columns(fact) + 6 <= terminal) {
-            Some(line) => {
-                line.push_str(" · ");
-                line.push_str(fact);
-            }
-            None => lines.push(fact.clone()),
-        }
-    }
-    lines
 }
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
@@ -367,8 +350,11 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
 pub(crate) fn what_came_of(event: &Value) -> Option<String> {
     let payload: Value =
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let reason = ["error", "reason"].iter().map(|name| &payload[*name]).find(|reason| reason.is_string());
-    let reason = reason.map(|reason| daemon::failure(&payload["code"], reason));
+    let error = Some(&payload["error"]).filter(|error| error.is_string());
+    let reason = error.map(|error| daemon::failure(&payload["code"], error)).or_else(|| {
+        let reason = Some(&payload["reason"]).filter(|reason| reason.is_string())?;
+        Some(daemon::reason(&event["event_type"], reason))
+    });
     let written = items(&event["facts"]["applied"]).iter().map(written_file);
     let said: Vec<String> = reason.into_iter().chain(written).collect();
     (!said.is_empty()).then(|| said.join(", "))
@@ -460,13 +446,6 @@ fn excerpt(line: &str, place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fact_is_not_broken_over_two_lines() {
-        let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
-        assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
-        assert_eq!(fact_lines(&facts, 31), facts);
-    }
 
     #[test]
     fn the_caret_stands_below_its_place_after_wide_characters() {

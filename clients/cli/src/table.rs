@@ -38,6 +38,27 @@ pub(crate) fn paragraph(text: &str) -> String {
     shown
 }
 
+/// Facts beside each other, below a heading.
+pub(crate) fn facts(facts: &[String]) -> String {
+    let lines = fact_lines(facts, terminal_columns().unwrap_or(usize::MAX));
+    lines.iter().map(|line| format!("   {line}\n")).collect()
+}
+
+/// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
+fn fact_lines(facts: &[String], terminal: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().filter(|line| columns(line) + columns(fact) + 6 <= terminal) {
+            Some(line) => {
+                line.push_str(" · ");
+                line.push_str(fact);
+            }
+            None => lines.push(fact.clone()),
+        }
+    }
+    lines
+}
+
 /// Whether the rows stand on the terminal one a line, or there is none.
 pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
     terminal_columns().is_none_or(|terminal| of_width(&[], rows, None).lines().all(|line| columns(line) <= terminal))
@@ -197,7 +218,7 @@ fn is_of_japanese(c: char) -> bool {
 /// its particles, are over.
 fn may_break(before: char, after: char) -> bool {
     match (script(before), script(after)) {
-        (_, Script::Space) | (Script::Narrow, Script::Narrow) | (_, Script::Hiragana) => false,
+        (_, Script::Space | Script::Hiragana) | (Script::Narrow, Script::Narrow) => false,
         (Script::Space, _) => true,
         (one, other) => {
             let is_end = CLOSING.contains(before) || OPENING.contains(after) || one == Script::Hiragana;
@@ -240,6 +261,13 @@ mod tests {
         assert_eq!(wrapped("文です。", 6), ["文で", "す。"]);
         assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
         assert_eq!(wrapped("長。", 2), ["長", "。"]);
+    }
+
+    #[test]
+    fn a_fact_is_not_broken_over_two_lines() {
+        let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
+        assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
+        assert_eq!(fact_lines(&facts, 31), facts);
     }
 
     #[test]

@@ -40,7 +40,9 @@ impl Problem {
     /// The sentence for a person who reads this language.
     pub fn said_in(&self, language: Language) -> String {
         match (language, Code::parse(&self.code)) {
-            (Language::Japanese, Some(code)) => filled(japanese(code, &self.args), &self.args),
+            (Language::Japanese, Some(code)) => {
+                filled(japanese(code, &self.args), &sentences::arguments_in_japanese(&self.args))
+            }
             // A newer daemon's code: its English is better than nothing.
             (Language::English, _) | (Language::Japanese, None) => self.detail.clone(),
         }

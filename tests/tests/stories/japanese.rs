@@ -147,7 +147,10 @@ fn commands_and_refusals_are_said_in_japanese() {
     speaks_japanese(&world.calt(&["step", "show", &open, "look"]), 0);
     speaks_japanese(&world.calt(&["step", "execute", &open, "look"]), 0);
     speaks_japanese(&world.calt(&["step", "skip", &open, "test", "--reason", "不要", "--yes"]), 0);
-    speaks_japanese(&world.calt(&["step", "reject", &open, "write_preview", "--reason", "違う"]), 0);
+    // What a person wrote stays theirs, also where the daemon would say it in the same words.
+    speaks_japanese(&world.calt(&["step", "reject", &open, "write_preview", "--reason", "remove it"]), 0);
+    let record = world.calt(&["logs", "search", "--session", &open]);
+    assert!(record.stdout.contains("ステップ write_preview を却下: remove it"), "{}", record.stdout);
     speaks_japanese(&world.calt(&["explain", &open]), 0);
     speaks_japanese(&world.calt(&["session", "stop", &open]), 0);
     speaks_japanese(&world.calt(&["explain", &open]), 0);
@@ -181,8 +184,8 @@ fn commands_and_refusals_are_said_in_japanese() {
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
-    assert!(failed.stderr.contains("エラー: ステップ a 失敗: ワークスペースの外のパスです（"), "{}", failed.stderr);
-    assert!(failed.stdout.contains("ステップ a が失敗: ワークスペースの外のパスです（"), "{}", failed.stdout);
+    assert!(failed.stderr.contains("エラー: ステップ a 失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stderr);
+    assert!(failed.stdout.contains("ステップ a が失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();
     let summaries = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();

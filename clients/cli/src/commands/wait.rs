@@ -106,7 +106,8 @@ fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> R
         }
         for reason in render::items(&standing["reasons"]) {
             let of = reason["step_id"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
-            let (kind, why) = (daemon::ending(&reason["event_type"]), render::word(&reason["reason"]));
+            let (kind, why) =
+                (daemon::ending(&reason["event_type"]), daemon::reason(&reason["event_type"], &reason["reason"]));
             let by = render::word(&reason["by"]);
             sheet.line(t!("{what} by {by}: {why}", what = kind + &of, by = by, why = why));
         }

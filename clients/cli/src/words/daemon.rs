@@ -45,12 +45,22 @@ pub(crate) fn ending(event_type: &Value) -> String {
 
 /// What a remark says, in the person's language first.
 pub(crate) fn remark(remark: &Value) -> String {
-    with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]))
+    failure(&remark["code"], &remark["message"])
 }
 
 /// Why a run failed, by the code of its end, in the person's language first.
 pub(crate) fn failure(code: &Value, error: &Value) -> String {
-    with_meaning(language().cause(code.as_str().unwrap_or_default()), word(error))
+    let error = word(error);
+    language()
+        .sentence(&error)
+        .unwrap_or_else(|| with_meaning(language().cause(code.as_str().unwrap_or_default()), error))
+}
+
+/// A reason in the record. What a person wrote stays as it is; a failure, and a refusal by its code, are the daemon's.
+pub(crate) fn reason(event_type: &Value, reason: &Value) -> String {
+    let is_code = |text: &str| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_ours = event_type == "step_failed" || reason.as_str().is_some_and(is_code);
+    if is_ours { told(reason) } else { word(reason) }
 }
 
 /// What is wrong with a plan, in the person's language; where its sentence is not known, what its code means.

@@ -112,9 +112,10 @@ impl OfflineFault {
             Language::English => ("error", "hint"),
             Language::Japanese => ("エラー", "ヒント"),
         };
-        let detail = match self {
-            Self::Refused(refusal) => Problem::from(refusal).said_in(language),
-            _ => language.told(&self.detail()),
+        let detail = if let Self::Refused(refusal) = self {
+            Problem::from(refusal).said_in(language)
+        } else {
+            language.told(&self.detail())
         };
         format!("{error}: {}\n{hint}: {}\n", visible_line(&detail), visible_line(&language.told(&self.hint())))
     }

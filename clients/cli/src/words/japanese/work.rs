@@ -4,7 +4,10 @@
 pub(super) const SENTENCES: &[(&str, &str)] = &[
     // Questions.
     ("[y]es, [n]o, [d]etails, [s]kip: ", "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす: "),
-    ("[y]es, [n]o, [d]etails, [s]kip (Enter: yes): ", "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす（Enter は はい）: "),
+    (
+        "[y]es, [n]o, [d]etails, [s]kip (Enter: yes): ",
+        "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす（Enter なら「はい」）: ",
+    ),
     ("[y]es, [n]o: ", "[y] はい、[n] いいえ: "),
     (
         "type {files} to write {files} files, [n]o, [d]etails, [s]kip: ",
