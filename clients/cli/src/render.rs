@@ -111,6 +111,7 @@ pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
 fn field_word(field: &str, value: &Value) -> String {
     match field {
         "status" => daemon::session_status(value),
+        "effect" => daemon::effect(value),
         _ if field.ends_with("_at") => time(value),
         _ if value.is_boolean() => daemon::yes_or_no(value),
         _ => word(value),

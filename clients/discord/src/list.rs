@@ -142,7 +142,13 @@ pub(crate) async fn tools(bot: &Bot, language: Language, tool: Option<String>) -
     };
     let mut text = String::new();
     for tool in &tools {
-        let _ = writeln!(text, "{} · {} · {}", tool.tool_name, tool.permission_profile, tool.effect);
+        let _ = writeln!(
+            text,
+            "{} · {} · {}",
+            tool.tool_name,
+            tool.permission_profile,
+            language.effect(&tool.effect).unwrap_or(&tool.effect)
+        );
         let _ = writeln!(text, "  {}", language.tool(&tool.tool_name).unwrap_or(&tool.description));
         for (name, value) in tool.limits.as_object().into_iter().flatten() {
             let _ = writeln!(text, "  {name}: {value}");

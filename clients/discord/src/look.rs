@@ -199,13 +199,7 @@ pub(crate) fn risk(language: Language, risk: &str) -> String {
 
 /// What a step does to the workspace, in one word.
 fn effect(language: Language, effect: &str) -> &str {
-    match (language, effect) {
-        (Language::Japanese, "reads") => "読み取り",
-        (Language::Japanese, "previews") => "プレビュー",
-        (Language::Japanese, "writes") => "書き込み",
-        (Language::Japanese, "spawns") => "コマンド",
-        (Language::English | Language::Japanese, effect) => effect,
-    }
+    language.effect(effect).unwrap_or(effect)
 }
 
 fn push_step(language: Language, text: &mut String, step: &StepView) {

@@ -218,6 +218,24 @@ fn the_record_is_verified_kept_and_restored_in_japanese() {
     speaks_japanese(&world.calt(&["record", "rebuild-index", "--data-root", "elsewhere"]), 0);
     let json = world.calt(&["record", "verify", "--json"]);
     assert!(json.stdout.is_ascii(), "{}", json.stdout);
+    world.end();
+    let database = rusqlite::Connection::open(world.data_root().join("calt.sqlite3")).unwrap();
+    // Somebody who changes the log takes away first what protects it.
+    let protections = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'events'";
+    let mut protections = database.prepare(protections).unwrap();
+    let triggers: Vec<String> = protections.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    drop(protections);
+    for trigger in triggers {
+        database.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+    }
+    database.execute("UPDATE events SET summary = 'x' WHERE id = 3", []).unwrap();
+    database.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM sessions").unwrap();
+    drop(database);
+    let changed = world.calt(&["record", "verify"]);
+    speaks_japanese(&changed, 6);
+    assert!(changed.stdout.contains("記録は元のままではありません"), "{}", changed.stdout);
+    let failed: Vec<_> = changed.stdout.lines().filter(|line| line.starts_with("FAIL")).collect();
+    assert!(!failed.is_empty() && failed.iter().all(|line| line.ends_with("ます")), "{failed:#?}");
 }
 
 #[test]

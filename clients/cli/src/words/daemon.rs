@@ -33,6 +33,11 @@ pub(crate) fn yes_or_no(flag: &Value) -> String {
     if flag == true { t!("true") } else { t!("false") }
 }
 
+/// What a step or a tool does to the workspace.
+pub(crate) fn effect(effect: &Value) -> String {
+    effect.as_str().and_then(|effect| language().effect(effect)).map_or_else(|| word(effect), str::to_owned)
+}
+
 /// How a decision was made.
 pub(crate) fn how(how: &Value) -> String {
     how.as_str().and_then(|how| language().how(how)).map_or_else(|| word(how), str::to_owned)

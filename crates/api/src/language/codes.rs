@@ -31,6 +31,11 @@ impl Language {
         self.found(STEP_STATUSES, status)
     }
 
+    /// What a step or a tool does to the workspace.
+    pub fn effect(self, effect: &str) -> Option<&'static str> {
+        self.found(EFFECTS, effect)
+    }
+
     /// How a decision was made.
     pub fn how(self, how: &str) -> Option<&'static str> {
         self.found(HOWS, how)
@@ -203,6 +208,14 @@ const STEP_STATUSES: &[(&str, &str)] = &[
     ("failed", "失敗"),
     ("interrupted", "中断"),
     ("cancelled", "停止"),
+];
+
+const EFFECTS: &[(&str, &str)] = &[
+    ("reads", "読み取り"),
+    ("previews", "プレビュー"),
+    ("writes", "書き込み"),
+    ("spawns", "コマンドの実行"),
+    ("by_inputs", "入力による"),
 ];
 
 const HOWS: &[(&str, &str)] = &[("prompt", "見て回答"), ("flag", "フラグ"), ("button", "ボタン")];

@@ -75,6 +75,11 @@ const PARTS: &[(&str, &str)] = &[
     ("the record", "記録"),
     ("the key", "鍵"),
     ("the checkpoint", "チェックポイント"),
+    ("`{command}` makes it again", "`{command}` で作り直せます"),
+    ("table", "テーブル"),
+    ("trigger", "トリガー"),
+    ("index", "インデックス"),
+    ("view", "ビュー"),
     ("the body", "本文"),
     ("the directory", "ディレクトリー"),
     ("the list", "一覧"),
@@ -188,6 +193,16 @@ const BOT: &[(&str, &str)] = &[
     (
         "give the bot View Channel, Send Messages, Embed Links, Attach Files and Read Message History there",
         "そこでボットに View Channel、Send Messages、Embed Links、Attach Files、Read Message History を許可してください",
+    ),
+    ("the token for the daemon is not a relay's", "デーモンのトークンが relay のものではありません"),
+    ("what the bot keeps cannot be read: {fault}", "ボットの状態のファイルを読めません: {fault}"),
+    ("mend the file, or move it away to begin anew", "ファイルを直すか、よそへ移して新しく始めてください"),
+    ("the gateway is gone", "ゲートウェイとの接続がなくなりました"),
+    ("the bot is ending", "ボットを終了しています"),
+    ("Discord closed the gateway for good", "Discord がゲートウェイを完全に閉じました"),
+    (
+        "Discord closed the gateway for good (close code {code})",
+        "Discord がゲートウェイを完全に閉じました（コード {code}）",
     ),
     ("no bot token is set", "ボットのトークンが設定されていません"),
     (
@@ -326,6 +341,36 @@ const RECORD: &[(&str, &str)] = &[
     ),
     ("the log does not fit: {reason}", "ログの内容に矛盾があります: {reason}"),
     // What a verification finds.
+    ("the {kind} `{name}` is not calt's", "{kind} `{name}` は calt のものではありません"),
+    ("the {kind} `{name}` is missing", "{kind} `{name}` が失われています"),
+    ("event {event} is missing", "イベント {event} が失われています"),
+    ("it does not have the leaf that stands beside it: it was changed", "隣にある葉と一致しません。変更されています"),
+    ("its text is not the one that was recorded: it was changed", "文面が記録されたものと違います。変更されています"),
+    ("the manifest of {session} is not what was recorded: {error}", "{session} の写しの一覧が記録と違います: {error}"),
+    ("the search index cannot be read; {advice}", "検索の索引を読めません。{advice}"),
+    (
+        "it holds {held} events and says {indexed}; {advice}",
+        "{held} 件のイベントがありますが、{indexed} 件と記されています。{advice}",
+    ),
+    ("a search for its own words does not find it; {advice}", "自身の語で検索しても見つかりません。{advice}"),
+    (
+        "the root over {events} events is not the one noted after their commit",
+        "{events} 件のイベントのルートが、確定したときのものと違います",
+    ),
+    ("it and all up to event {event} are missing", "これからイベント {event} までがすべて失われています"),
+    (
+        "the hash of `{person}`'s PIN is not the one that was recorded: {error}",
+        "`{person}` の PIN のハッシュが記録と違います: {error}",
+    ),
+    (
+        "event {event} of {session} is missing or stands elsewhere",
+        "{session} のイベント {event} がないか、別の場所にあります",
+    ),
+    ("it cannot be made from the log: {why}", "ログから作れません: {why}"),
+    (
+        "{what} of plan v{version} of {session} is not what was recorded: {error}",
+        "{session} のプラン v{version} の{what}が記録と違います: {error}",
+    ),
     ("no event has such an id: it was added", "その id のイベントはありません。後から加えられています"),
     ("events are missing before it", "その前のイベントが失われています"),
     ("its text was removed, and no event says so", "文面が削除されていますが、そのイベントがありません"),
@@ -353,8 +398,12 @@ const RECORD: &[(&str, &str)] = &[
     ),
     ("artifact {artifact} (`{path}`) cannot be read: {error}", "成果物 {artifact}（`{path}`）を読めません: {error}"),
     (
-        "{rows} rows of `{table}` are {what}; `calt record rebuild` makes them again",
-        "`{table}` の {rows} 行が{what}です。`calt record rebuild` で作り直せます",
+        "{rows} rows of `{table}` are missing or changed; `calt record rebuild` makes them again",
+        "`{table}` の {rows} 行が失われたか変更されています。`calt record rebuild` で作り直せます",
+    ),
+    (
+        "{rows} rows of `{table}` are not from the log; `calt record rebuild` makes them again",
+        "`{table}` の {rows} 行はログにないものです。`calt record rebuild` で作り直せます",
     ),
     (
         "the stored tree is not the one of the leaves; `calt record rebuild` makes it again",
