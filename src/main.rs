@@ -28,8 +28,8 @@ fn main() -> ExitCode {
 
 /// The same in the words of the bot's crate: neither crate names the other.
 fn chat(asked: &DiscordArguments) -> calt_discord::Options {
-    let DiscordArguments { config, base_url, token, data_root } = asked.clone();
-    calt_discord::Options { base_url, token, data_root, config }
+    let DiscordArguments { config, base_url, token, data_root, language } = asked.clone();
+    calt_discord::Options { base_url, token, data_root, config, language }
 }
 
 /// The same in the words of the daemon's crate: neither crate names the other.

@@ -259,7 +259,6 @@ impl Producer<'_> {
             home: None,
             holdings: calt_core::quota::Holdings::default(),
             neighbours: Vec::new(),
-            holdings: calt_core::quota::Holdings::default(),
         };
         let command = Command { caller, claim: Claim::default(), action };
         let committed = self.filler.store.submit(&self.session, command, facts).await.unwrap();

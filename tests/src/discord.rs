@@ -155,6 +155,8 @@ pub(crate) struct State {
     pub(crate) window: (usize, Duration),
     pub(crate) attachments: BTreeMap<String, Vec<u8>>,
     pub(crate) channel_is_closed: bool,
+    /// The language of the server.
+    pub(crate) locale: String,
     pub(crate) sockets: Vec<Arc<Socket>>,
     pub(crate) sent: VecDeque<(u64, Value)>,
     pub(crate) sequence: u64,
@@ -208,6 +210,7 @@ impl FakeDiscord {
                 window: (50, Duration::from_secs(1)),
                 attachments: BTreeMap::new(),
                 channel_is_closed: false,
+                locale: "en-US".to_owned(),
                 sockets: Vec::new(),
                 sent: VecDeque::new(),
                 sequence: 0,
@@ -381,6 +384,11 @@ impl FakeDiscord {
                 known["description"] = json!("as it was");
             }
         }
+    }
+
+    /// The server's language from now on.
+    pub fn speaks(&self, locale: &str) {
+        locale.clone_into(&mut self.shared.state().locale);
     }
 
     /// The channel cannot be written any more.

@@ -7,6 +7,7 @@ mod record;
 
 use std::path::PathBuf;
 
+use calt_api::Language;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -247,6 +248,9 @@ pub struct DiscordArguments {
     #[arg(skip)]
     #[allow(missing_docs, reason = "as above")]
     pub data_root: PathBuf,
+    /// The language of the person who starts it.
+    #[arg(skip)]
+    pub language: Language,
 }
 
 /// What to do with a daemon.

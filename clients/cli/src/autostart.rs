@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use crate::fault::Fault;
-use crate::words::t;
+use crate::words::{language, t};
 
 /// Longest a daemon may take until it listens, in seconds.
 const START_SECONDS_MAX: u64 = 15;
@@ -119,7 +119,7 @@ fn last_words(root: &Path) -> String {
     let text = std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let said = line.rsplit_once("did not start: ").map_or(line, |(_, reason)| reason);
-    if said.is_empty() { t!("it said nothing in `{log}`", log = log.display()) } else { said.to_owned() }
+    if said.is_empty() { t!("it said nothing in `{log}`", log = log.display()) } else { language().told(said) }
 }
 
 /// Asks the daemon of a data root to end, and waits until it has.

@@ -3,6 +3,7 @@
 use crate::arguments::DiscordArguments;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::words::language;
 
 /// What was found when the bot was looked at: `PASS`, `FAIL` or `SKIP`, what it is, and what would put it right.
 pub type ChatFound = (&'static str, String, Option<String>);
@@ -17,5 +18,6 @@ pub(crate) fn arguments(context: &Context, given: Option<&DiscordArguments>) -> 
         base_url: context.base_url().map(|base| base.value.clone()),
         token: context.token().map(|token| token.value.clone()),
         data_root: context.data_root()?.value,
+        language: language(),
     })
 }

@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::hint::Given;
 use crate::place::{self, Sourced};
 use crate::render;
-use crate::words::t;
+use crate::words::{language, t};
 
 /// Where a value came from that was typed.
 const FLAG: &str = "flag";
@@ -153,7 +153,7 @@ impl Context {
         }
         let named = self.base_url.as_ref().and_then(|base| local_port(&base.value));
         let hint = named.map_or_else(|| "calt doctor".to_owned(), |port| format!("calt daemon --port {port}"));
-        Fault::Reach { message: problem.detail.clone(), hint }
+        Fault::Reach { message: problem.said_in(language()), hint }
     }
 
     fn stored_token_for(&self, base: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use calt_api::Language;
 use clap::Command;
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::fault::{EXIT_USAGE, Fault};
 use crate::words::{self, language, t};
@@ -115,26 +115,39 @@ fn message(error: &clap::Error) -> String {
         (ErrorKind::InvalidUtf8, _) => t!("invalid UTF-8 was detected in one or more arguments"),
         _ => return in_one_line(&error.render().to_string()),
     };
-    [Some(wrong), possible(found(ContextKind::ValidValue)), tip(&found)]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("; ")
-}
-
-fn possible(values: Option<String>) -> Option<String> {
-    Some(t!("possible values: {values}", values = values?))
+    let possible = found(ContextKind::ValidValue).map(|values| t!(" [possible values: {values}]", values = values));
+    let tip = tip(error).map(|tip| format!("; {tip}"));
+    wrong + &possible.unwrap_or_default() + &tip.unwrap_or_default()
 }
 
 /// What was perhaps meant.
-fn tip(found: &dyn Fn(ContextKind) -> Option<String>) -> Option<String> {
-    if let Some(near) = found(ContextKind::SuggestedSubcommand) {
-        return Some(t!("tip: a similar subcommand exists: '{near}'", near = near));
+fn tip(error: &clap::Error) -> Option<String> {
+    let near = |kind: ContextKind| {
+        let named = error.get(kind)?;
+        let all = if let ContextValue::Strings(several) = named { several.clone() } else { vec![named.to_string()] };
+        let quoted: Vec<_> = all.iter().map(|one| format!("'{one}'")).collect();
+        Some((quoted.len() > 1, quoted.join(", ")))
+    };
+    if let Some((is_many, near)) = near(ContextKind::SuggestedSubcommand) {
+        return Some(if is_many {
+            t!("tip: some similar subcommands exist: {near}", near = near)
+        } else {
+            t!("tip: a similar subcommand exists: {near}", near = near)
+        });
     }
-    if let Some(near) = found(ContextKind::SuggestedArg) {
-        return Some(t!("tip: a similar argument exists: '{near}'", near = near));
+    if let Some((is_many, near)) = near(ContextKind::SuggestedArg) {
+        return Some(if is_many {
+            t!("tip: some similar arguments exist: {near}", near = near)
+        } else {
+            t!("tip: a similar argument exists: {near}", near = near)
+        });
     }
-    found(ContextKind::SuggestedValue).map(|near| t!("tip: a similar value exists: '{near}'", near = near))
+    let (is_many, near) = near(ContextKind::SuggestedValue)?;
+    Some(if is_many {
+        t!("tip: some similar values exist: {near}", near = near)
+    } else {
+        t!("tip: a similar value exists: {near}", near = near)
+    })
 }
 
 /// Why a value is none, as clap and the standard library say it of numbers.
@@ -197,7 +210,7 @@ mod tests {
             ),
             (
                 &["calt", "wait", "s", "--until", "don"],
-                "invalid value 'don' for '--until <UNTIL>'; possible values: decided, done; tip: a similar value exists: 'done'",
+                "invalid value 'don' for '--until <UNTIL>' [possible values: decided, done]; tip: a similar value exists: 'done'",
                 "calt wait",
             ),
             (

@@ -115,7 +115,13 @@ pub(crate) fn pairs(value: &Value, fields: &[(&str, &str)]) -> String {
 }
 
 fn field_word(field: &str, value: &Value) -> String {
-    if field.ends_with("_at") { time(value) } else { word(value) }
+    match field {
+        "status" => daemon::session_status(value),
+        "effect" => daemon::effect(value),
+        _ if field.ends_with("_at") => time(value),
+        _ if value.is_boolean() => daemon::yes_or_no(value),
+        _ => word(value),
+    }
 }
 
 /// A time, local with its offset.
@@ -223,8 +229,11 @@ fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
 pub(crate) fn what_came_of(event: &Value) -> Option<String> {
     let payload: Value =
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let reason = ["error", "reason"].iter().map(|name| &payload[*name]).find(|reason| reason.is_string());
-    let reason = reason.map(|reason| daemon::failure(&payload["code"], reason));
+    let error = Some(&payload["error"]).filter(|error| error.is_string());
+    let reason = error.map(|error| daemon::failure(&payload["code"], error)).or_else(|| {
+        let reason = Some(&payload["reason"]).filter(|reason| reason.is_string())?;
+        Some(daemon::reason(&event["event_type"], reason))
+    });
     let said: Vec<String> = reason.into_iter().chain(written(event)).collect();
     (!said.is_empty()).then(|| said.join(", "))
 }

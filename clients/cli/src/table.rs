@@ -73,6 +73,30 @@ fn broken_at(text: &str, width: usize) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Facts beside each other, below a heading.
+pub(crate) fn facts(facts: &[String]) -> String {
+    let mut text = String::new();
+    for line in fact_lines(facts, terminal_columns().unwrap_or(usize::MAX)) {
+        end_line(&mut text, &format!("   {line}"));
+    }
+    text
+}
+
+/// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
+fn fact_lines(facts: &[String], terminal: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().filter(|line| columns(line) + columns(fact) + 6 <= terminal) {
+            Some(line) => {
+                line.push_str(" · ");
+                line.push_str(fact);
+            }
+            None => lines.push(fact.clone()),
+        }
+    }
+    lines
+}
+
 /// Whether the rows stand on the terminal one a line, or there is none.
 pub(crate) fn fits(rows: &[Vec<String>]) -> bool {
     terminal_columns().is_none_or(|terminal| of_width(&[], rows, None).lines().all(|line| columns(line) <= terminal))
@@ -278,6 +302,13 @@ mod tests {
         assert_eq!(wrapped("文です。", 6), ["文で", "す。"]);
         assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
         assert_eq!(wrapped("長。", 2), ["長", "。"]);
+    }
+
+    #[test]
+    fn a_fact_is_not_broken_over_two_lines() {
+        let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
+        assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
+        assert_eq!(fact_lines(&facts, 31), facts);
     }
 
     #[test]

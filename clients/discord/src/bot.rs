@@ -1,11 +1,11 @@
 //! What every part of the bot shares.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use calt_api::Next;
 use calt_api::client::CallError;
+use calt_api::{Language, Next};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,6 +20,8 @@ use crate::state::Card;
 const FIRST_ANSWER_TIME_MAX: Duration = Duration::from_millis(2_900);
 /// How long an interaction's token lives, with a margin.
 const TOKEN_TIME_MAX: Duration = Duration::from_mins(14);
+/// How long Discord may take to say the language of a server: without it the cards are English.
+const LANGUAGE_TIME_MAX: Duration = Duration::from_secs(5);
 /// The flag of a message that only one person sees.
 pub(crate) const FOR_ONE: u64 = 64;
 
@@ -49,6 +51,8 @@ pub(crate) struct Bot {
     pub(crate) keeper: UnboundedSender<Notice>,
     /// Sessions in which the bot is deciding or executing for somebody.
     at_work: Mutex<HashMap<String, Work>>,
+    /// The language of the server the channel is on, once Discord has told it.
+    servers: OnceLock<Language>,
 }
 
 /// What the bot does in a session.
@@ -97,7 +101,24 @@ impl Drop for Executing<'_> {
 impl Bot {
     pub(crate) fn new(settings: Settings, daemon: Daemon, keeper: UnboundedSender<Notice>) -> Self {
         let rest = Rest::new(&settings.api_url, &settings.token);
-        Self { settings, rest, daemon, keeper, at_work: Mutex::default() }
+        Self { settings, rest, daemon, keeper, at_work: Mutex::default(), servers: OnceLock::new() }
+    }
+
+    /// The language of what is posted by itself: as it is set, or the server's.
+    pub(crate) fn language(&self) -> Language {
+        self.settings.language.or_else(|| self.servers.get().copied()).unwrap_or_default()
+    }
+
+    /// Asks Discord for the language of the server the channel is on, when no other is set.
+    pub(crate) async fn learn_language(&self) {
+        let Some(channel) = self.settings.channel.as_ref().filter(|_| self.settings.language.is_none()) else { return };
+        let asked = |path: String, route: &str| Call::new(Method::GET, path, route).within(LANGUAGE_TIME_MAX);
+        let found = self.rest.call(asked(format!("/channels/{channel}"), &format!("{channel} channel"))).await;
+        let Some(guild) = found.ok().and_then(|found| found["guild_id"].as_str().map(str::to_owned)) else { return };
+        let found = self.rest.call(asked(format!("/guilds/{guild}"), &format!("{guild} guild"))).await;
+        if let Some(locale) = found.ok().as_ref().and_then(|found| found["preferred_locale"].as_str()) {
+            let _ = self.servers.set(Language::of_locale(locale));
+        }
     }
 
     /// Tells the keeper. When it is gone the bot is ending.

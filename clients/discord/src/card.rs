@@ -89,16 +89,16 @@ impl Press {
 pub(crate) fn label(language: Language, press: Press, count: usize, left_out: usize) -> String {
     let (english, japanese) = match press {
         Press::Approve if left_out > 0 => {
-            (format!("Approve {count}, leave out {left_out}"), format!("{count} 件を承認、{left_out} 件を外す"))
+            (format!("Approve {count}, leave out {left_out}"), format!("{count} 件を承認、{left_out} 件を飛ばす"))
         }
         Press::Approve if count > 1 => (format!("Approve all {count}"), format!("{count} 件すべて承認")),
         Press::Approve => ("Approve".to_owned(), "承認".to_owned()),
         Press::Reject => ("Reject…".to_owned(), "却下…".to_owned()),
         Press::Execute => ("Execute".to_owned(), "実行".to_owned()),
         Press::Confirm => ("Execute (high risk)…".to_owned(), "実行（高リスク）…".to_owned()),
-        Press::Undo => ("Plan an undo".to_owned(), "取り消しを計画".to_owned()),
+        Press::Undo => ("Plan an undo".to_owned(), "元へ戻すプランを作る".to_owned()),
         Press::Leave => ("Leave as it is".to_owned(), "このままにする".to_owned()),
-        Press::LeaveOut => ("Leave out".to_owned(), "外す".to_owned()),
+        Press::LeaveOut => ("Leave out".to_owned(), "飛ばす".to_owned()),
     };
     pick(language, &english, &japanese).to_owned()
 }
@@ -153,7 +153,7 @@ fn described(language: Language, look: &Look) -> (String, Vec<File>, bool) {
             bytes.len()
         );
         let japanese =
-            format!("⚠️ {} バイトあり、Discord では送れません。ターミナルで見てください: `calt inbox`", bytes.len());
+            format!("⚠️ {} バイトあり、Discord では送れません。端末で見てください: `calt inbox`", bytes.len());
         return (pick(language, &english, &japanese).to_owned(), Vec::new(), true);
     }
     let (start, left) = beginning(&look.text, room);
@@ -215,10 +215,10 @@ pub(crate) fn menus(language: Language, look: &Look, id: &str, chosen: &[usize])
     let (english, japanese) = if options.len() > fit {
         (
             format!("Leave steps out (the first {fit} of {}; more: calt inbox)", options.len()),
-            format!("外すステップを選ぶ（{} 件中、最初の {fit} 件。ほかは calt inbox）", options.len()),
+            format!("飛ばすステップを選ぶ（{} 件中、最初の {fit} 件。ほかは calt inbox）", options.len()),
         )
     } else {
-        ("Leave steps out".to_owned(), "外すステップを選ぶ".to_owned())
+        ("Leave steps out".to_owned(), "飛ばすステップを選ぶ".to_owned())
     };
     let placeholder = pick(language, &english, &japanese);
     let menus = options.chunks(MENU_OPTIONS_MAX).take(MENUS_MAX).enumerate();

@@ -11,8 +11,6 @@ use crate::daemon::{By, Verdict, Viewed};
 use crate::interaction::{Interaction, Kind};
 use crate::outcome;
 use crate::say::{self, pick};
-use crate::show::heading;
-use crate::state;
 use crate::text::inline_within;
 
 /// Discord's types of a first answer.
@@ -150,7 +148,7 @@ async fn press(bot: &Bot, click: &Interaction, id: &str, reason: Option<String>)
             Ok(())
         }
         Some(Press::Leave) => {
-            let outcome = outcome::left(bot.settings.language, &click.user);
+            let outcome = outcome::left(bot.language(), &click.user);
             if let Some(message) = &click.message {
                 bot.tell(Notice::Settled { message: message.clone(), outcome });
             }
@@ -238,7 +236,7 @@ async fn leave_out(bot: &Bot, click: &Interaction, place: &str, values: &[String
         .iter()
         .filter_map(|step| {
             let item = all.iter().find(|item| item.step_id.as_ref() == Some(&step.id))?;
-            Some((item.clone(), format!("{} · {}", step.tool, step.risk)))
+            Some((item.clone(), format!("{} · {}", step.tool, crate::look::risk(bot.language(), &step.risk))))
         })
         .collect();
     let of_this_menu = first..first + MENU_OPTIONS_MAX;
@@ -265,7 +263,7 @@ async fn leave_out(bot: &Bot, click: &Interaction, place: &str, values: &[String
     };
     let presses = [Press::Approve, Press::Reject, Press::LeaveOut];
     let ids = bot.daemon.make_buttons(presses.map(standing).to_vec()).await?;
-    let language = bot.settings.language;
+    let language = bot.language();
     let look = crate::look::Look { choices: std::mem::take(&mut steps), ..crate::look::Look::default() };
     let mut components = card::menus(language, &look, &ids[2], &chosen);
     let label = |press| card::label(language, press, kept.len(), left_out.len());

@@ -69,9 +69,9 @@ const DEFINITIONS: &[Definition] = &[
         name: "session_create",
         described: ["Make a session", "セッションを作る"],
         options: &[
-            text("goal", ["What it is for", "目的"]),
+            text("goal", ["What it is for", "目標"]),
             text("mode", ["A dry run applies nothing", "dry_run は何も適用しません"]).one_of(&["normal", "dry_run"]),
-            text("safety_profile", ["How strictly it is held", "安全プロファイル"]).one_of(&["strict", "dev"]),
+            text("safety_profile", ["How strictly it is held", "安全設定"]).one_of(&["strict", "dev"]),
             text("workspace", ["The name of a workspace", "ワークスペースの名前"]),
             text("ref", ["The ticket it belongs to", "チケット"]),
         ],
@@ -107,7 +107,7 @@ const DEFINITIONS: &[Definition] = &[
     },
     Definition {
         name: "session_stop",
-        described: ["Stop a session for good", "セッションを停止（元に戻せません）"],
+        described: ["Stop a session for good", "セッションを停止（再開はできません）"],
         options: &[SESSION.required()],
     },
     Definition {
@@ -122,10 +122,12 @@ const DEFINITIONS: &[Definition] = &[
     },
     Definition {
         name: "tools_permissions",
-        described: ["Show the tools and what they may touch", "ツールとその権限"],
+        described: ["Show the tools and what they may touch", "ツールと、その触れる範囲"],
         options: &[text("tool_name", ["One tool", "ツール"]).completing()],
     },
-    Definition { name: "inbox", described: ["Show what waits for somebody", "決定待ちの一覧"], options: &[] },
+    Definition {
+        name: "inbox", described: ["Show what waits for somebody", "人を待っているものの一覧"], options: &[]
+    },
 ];
 
 /// The commands as they are registered.

@@ -156,12 +156,12 @@ impl Keeper {
     fn take(&mut self, notice: Notice) {
         match notice {
             Notice::Event(number, event) => {
-                let language = self.bot.settings.language;
+                let language = self.bot.language();
                 if let Some(session) = event["session_id"].as_str() {
                     let open = |card: &&mut Card| card.session == session && card.stand != Stand::Settled;
                     let mut is_decided = false;
                     for card in self.kept.cards.values_mut().filter(open) {
-                        is_decided |= outcome::note(language, card, &event);
+                        is_decided |= outcome::note(card.language_or(language), card, &event);
                     }
                     push(if is_decided { &mut self.decided } else { &mut self.dirty }, session);
                 }
@@ -271,7 +271,7 @@ impl Keeper {
             self.write();
             return Ok(());
         }
-        let language = self.bot.settings.language;
+        let language = self.bot.language();
         let Some(plan) = &standing.plan else { return Ok(()) };
         let asked = show::Asked { kind: wanted.kind, step: wanted.step.as_deref() };
         let made = show::make(&self.bot, language, (plan, asked)).await?;
@@ -346,7 +346,7 @@ impl Keeper {
         if card.outcome.is_none() && !self.is_long_unexplained(key, &card.session) {
             return Ok(());
         }
-        let language = self.bot.settings.language;
+        let language = card.language_or(self.bot.language());
         let mut content = card.outcome.clone().unwrap_or_else(|| outcome::no_longer_asked(language));
         let is_over = matches!(standing.session.status.as_str(), "succeeded" | "cancelled");
         let mut components = Vec::new();
@@ -440,7 +440,7 @@ impl Keeper {
             let button = show::execute_button(&self.bot, id, card.version, step).await?;
             card.ready = Some((step.clone(), button));
         }
-        let language = self.bot.settings.language;
+        let language = card.language_or(self.bot.language());
         let button = card.ready.as_ref().map(|(_, button)| {
             card::row(&[card::button(Press::Execute, button, &card::label(language, Press::Execute, 1, 0))])
         });

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::bot::Bot;
 use crate::card;
-use crate::look::Look;
+use crate::look::{Look, risk};
 use crate::say::{pick, time};
 use crate::state::Kind;
 use crate::text::{harmless, inline, inline_within};
@@ -39,23 +39,35 @@ fn nothing(language: Language) -> Answer {
 pub(crate) async fn inbox(bot: &Bot, language: Language) -> Result<Answer, CallError> {
     let page = bot.daemon.inbox().await?;
     if page.items.is_empty() {
-        return Ok(Answer::line(pick(language, "☑️ Nothing waits.", "☑️ 待ちはありません。").to_owned()));
+        return Ok(Answer::line(pick(language, "☑️ Nothing waits.", "☑️ 待っているものはありません。").to_owned()));
     }
     let mut text = String::new();
     for item in &page.items {
-        let _ = writeln!(text, "{} · {} · {}", time(&item.since), item.waits_for, item.session_id);
+        let _ =
+            writeln!(text, "{} · {} · {}", time(&item.since), waited_for(language, &item.waits_for), item.session_id);
         let title = item.title.as_deref().or(item.goal.as_deref()).unwrap_or("-");
         let _ = write!(text, "  {title}");
         if let Some(step) = &item.step_id {
-            let _ = write!(text, " · {step} · {}", item.risk.as_deref().unwrap_or("-"));
+            let _ = write!(text, " · {step} · {}", risk(language, item.risk.as_deref().unwrap_or("-")));
         }
         let _ = writeln!(text, "\n  /plan_show session_id:{}", item.session_id);
     }
     if page.next_cursor.is_some() {
         let _ = writeln!(text, "{}", pick(language, "… more wait: calt inbox", "… ほかにもあります: calt inbox"));
     }
-    let title = pick(language, "What waits", "待ち");
+    let title = pick(language, "What waits", "待っているもの");
     Ok(told(language, (title, "inbox.txt"), &text, "inbox"))
+}
+
+/// What is waited for.
+fn waited_for(language: Language, waits_for: &str) -> &str {
+    match (language, waits_for) {
+        (Language::Japanese, "plan_approval") => "プランの承認",
+        (Language::Japanese, "step_approval") => "ステップの承認",
+        (Language::Japanese, "risk_confirmation") => "高リスクの確認",
+        (Language::Japanese, "new_plan") => "新しい版のプラン",
+        (Language::English | Language::Japanese, other) => other,
+    }
 }
 
 /// `/logs_search`: the newest hits.
@@ -73,7 +85,11 @@ pub(crate) async fn logs(
     for found in &page.items {
         let event = &found.event;
         let _ = writeln!(text, "{} · {} · {}", time(&event.created_at), event.event_type, event.principal);
-        let _ = writeln!(text, "  {}", cut(&event.summary));
+        let _ = writeln!(
+            text,
+            "  {}",
+            cut(&language.event_summary(&event.summary).unwrap_or_else(|| event.summary.clone()))
+        );
         if let Some(excerpt) = &found.excerpt {
             let _ = writeln!(text, "  … {}", cut(excerpt.text.trim()));
         }
@@ -104,11 +120,11 @@ pub(crate) async fn artifacts(bot: &Bot, language: Language, session: &str) -> R
     }
     let mut text = String::new();
     for artifact in &page.items {
-        let _ = writeln!(
-            text,
-            "{} · {} · run {} · {} bytes",
-            artifact.id, artifact.step_id, artifact.run_id, artifact.bytes
-        );
+        let (id, step, run, bytes) = (artifact.id, &artifact.step_id, artifact.run_id, artifact.bytes);
+        let _ = match language {
+            Language::English => writeln!(text, "{id} · {step} · run {run} · {bytes} bytes"),
+            Language::Japanese => writeln!(text, "{id} · {step} · 実行 {run} · {bytes} バイト"),
+        };
         let _ = writeln!(text, "  {}\n  sha256 {}", artifact.path, artifact.sha256);
     }
     if page.next_cursor.is_some() {
@@ -126,13 +142,19 @@ pub(crate) async fn tools(bot: &Bot, language: Language, tool: Option<String>) -
     };
     let mut text = String::new();
     for tool in &tools {
-        let _ = writeln!(text, "{} · {} · {}", tool.tool_name, tool.permission_profile, tool.effect);
-        let _ = writeln!(text, "  {}", tool.description);
+        let _ = writeln!(
+            text,
+            "{} · {} · {}",
+            tool.tool_name,
+            tool.permission_profile,
+            language.effect(&tool.effect).unwrap_or(&tool.effect)
+        );
+        let _ = writeln!(text, "  {}", language.tool(&tool.tool_name).unwrap_or(&tool.description));
         for (name, value) in tool.limits.as_object().into_iter().flatten() {
             let _ = writeln!(text, "  {name}: {value}");
         }
     }
-    let title = pick(language, "Tools and what they may touch", "ツールとその権限");
+    let title = pick(language, "Tools and what they may touch", "ツールと、その触れる範囲");
     Ok(told(language, (title, "tools.txt"), &text, "tools"))
 }
 
@@ -141,8 +163,15 @@ pub(crate) fn problems(language: Language, problems: &Value) -> Answer {
     let mut text = String::new();
     for found in problems.as_array().into_iter().flatten() {
         let word = |name: &str| found[name].as_str().unwrap_or("-").to_owned();
-        let _ = writeln!(text, "{}:{} {}: {}", found["line"], found["column"], word("code"), word("message"));
-        let _ = writeln!(text, "  fix: {}", word("fix"));
+        let _ = writeln!(
+            text,
+            "{}:{} {}: {}",
+            found["line"],
+            found["column"],
+            word("code"),
+            language.told(&word("message"))
+        );
+        let _ = writeln!(text, "  {}: {}", pick(language, "fix", "直し方"), language.told(&word("fix")));
     }
     let title =
         pick(language, "The plan has problems; nothing was imported", "プランに問題があり、取り込みませんでした");

@@ -48,15 +48,16 @@ pub(crate) fn together<'s>(steps: &'s [StepDetailView], first: &str) -> Vec<&'s 
 /// The plan, with every step it would approve at once.
 pub(crate) fn plan(language: Language, plan: &PlanView, steps: &[StepDetailView]) -> Look {
     let mut text = String::new();
-    let _ = writeln!(text, "title: {}", plan.title);
-    for (name, value) in [("goal", &plan.session_goal), ("ticket", &plan.r#ref)] {
+    let say = |english, japanese| crate::say::pick(language, english, japanese);
+    let _ = writeln!(text, "{}: {}", say("title", "題"), plan.title);
+    for (name, value) in [(say("goal", "目標"), &plan.session_goal), (say("ticket", "チケット"), &plan.r#ref)] {
         if let Some(value) = value {
             let _ = writeln!(text, "{name}: {value}");
         }
     }
     for (place, step) in plan.steps.iter().enumerate() {
         let _ = write!(text, "\n{}. ", place + 1);
-        push_step(&mut text, step);
+        push_step(language, &mut text, step);
     }
     let covered: Vec<_> = steps.iter().filter(|step| is_early(step)).collect();
     let mut items = vec![ButtonItem { step_id: None, digest: plan.digest.clone() }];
@@ -76,7 +77,10 @@ pub(crate) fn plan(language: Language, plan: &PlanView, steps: &[StepDetailView]
             fact(language, ("Digest", "ダイジェスト"), &plan.digest),
         ],
         items,
-        choices: covered.iter().map(|step| (item(step), format!("{} · {}", step.tool, step.risk))).collect(),
+        choices: covered
+            .iter()
+            .map(|step| (item(step), format!("{} · {}", step.tool, risk(language, &step.risk))))
+            .collect(),
     }
 }
 
@@ -94,11 +98,12 @@ fn covers(language: Language, covered: &[&StepDetailView]) -> String {
 pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
     let mut text = String::new();
     for step in steps {
-        let _ = writeln!(text, "# {}: {} ({}, {})", step.id, step.title, step.tool, step.risk);
+        let risk = risk(language, &step.risk);
+        let _ = writeln!(text, "# {}: {} ({}, {risk})", step.id, step.title, step.tool);
         if step.diff.is_none() {
             push_inputs(&mut text, &step.inputs, "");
         }
-        push_warnings(&mut text, step);
+        push_warnings(language, &mut text, step);
     }
     let diffs: Vec<_> = steps.iter().filter_map(|step| Some((step.id.as_str(), step.diff.as_deref()?))).collect();
     let change = crate::change::together(language, &diffs);
@@ -132,7 +137,10 @@ pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
             fact(language, ("Digest", "ダイジェスト"), &digest),
         ],
         items: steps.iter().map(|step| item(step)).collect(),
-        choices: steps.iter().map(|step| (item(step), format!("{} · {}", step.tool, step.risk))).collect(),
+        choices: steps
+            .iter()
+            .map(|step| (item(step), format!("{} · {}", step.tool, risk(language, &step.risk))))
+            .collect(),
     }
 }
 
@@ -140,33 +148,38 @@ pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
 pub(crate) fn step(language: Language, step: &StepDetailView) -> Look {
     let mut text = String::new();
     let _ = writeln!(text, "{}: {}", step.id, step.title);
-    let _ = writeln!(text, "tool: {} ({})", step.tool, step.effect);
-    text.push_str("inputs:\n");
+    let say = |english, japanese| crate::say::pick(language, english, japanese);
+    let _ = writeln!(text, "{}: {} ({})", say("tool", "ツール"), step.tool, effect(language, &step.effect));
+    let _ = writeln!(text, "{}:", say("inputs", "入力"));
     push_inputs(&mut text, &step.inputs, "  ");
     if let Some(unresolved) = &step.unresolved {
-        let _ = writeln!(text, "not resolved yet: {unresolved}");
+        let _ = writeln!(text, "{}: {unresolved}", say("not resolved yet", "まだ解決できません"));
     }
-    push_warnings(&mut text, step);
-    push_conditions(&mut text, ("before", &step.preconditions), "");
-    push_conditions(&mut text, ("after", &step.postconditions), "");
-    push_expected(&mut text, step.expected_observation.as_deref(), "");
-    push_value(&mut text, "verify", &step.verify, "");
-    push_value(&mut text, "box", &step.r#box["name"], "");
-    push_value(&mut text, "remarks", &step.remarks, "");
+    push_warnings(language, &mut text, step);
+    push_conditions(&mut text, (say("before", "事前条件"), &step.preconditions), "");
+    push_conditions(&mut text, (say("after", "事後条件"), &step.postconditions), "");
+    push_expected(language, &mut text, step.expected_observation.as_deref(), "");
+    push_value(&mut text, say("verify", "検証"), &step.verify, "");
+    push_value(&mut text, say("box", "サンドボックス"), &step.r#box["name"], "");
+    push_remarks(language, &mut text, &step.remarks, "");
     push_value(&mut text, "meta", &step.meta, "");
-    let _ = writeln!(text, "timeout: {} s", step.timeout_sec);
+    let _ = match language {
+        Language::English => writeln!(text, "timeout: {} s", step.timeout_sec),
+        Language::Japanese => writeln!(text, "制限時間: {} 秒", step.timeout_sec),
+    };
     if let Some(diff) = &step.diff {
         let _ = write!(text, "\n{diff}");
     }
     let english = format!("Step · {} · risk {}", step.tool, step.risk);
-    let japanese = format!("ステップ · {} · リスク {}", step.tool, step.risk);
+    let risk = risk(language, &step.risk);
+    let japanese = format!("ステップ · {} · リスク{risk}", step.tool);
     Look {
         title: crate::say::pick(language, &english, &japanese).to_owned(),
         text: harmless(&text),
         coloured_as: if step.diff.is_some() { "diff" } else { "yaml" },
         file: "step.txt".to_owned(),
         facts: vec![
-            fact(language, ("Risk", "リスク"), &step.risk),
+            fact(language, ("Risk", "リスク"), &risk),
             fact(language, ("Isolation", "隔離"), &step.tier),
             fact(language, ("Digest", "ダイジェスト"), &step.digest),
         ],
@@ -179,33 +192,72 @@ pub(crate) fn fact(language: Language, (english, japanese): (&str, &str), value:
     (crate::say::pick(language, english, japanese).to_owned(), value.to_owned())
 }
 
-fn push_step(text: &mut String, step: &StepView) {
-    let _ = writeln!(text, "{} · {} · {} · {}", step.id, step.tool, step.risk, step.effect);
+/// A risk in one word.
+pub(crate) fn risk(language: Language, risk: &str) -> String {
+    match (language, risk) {
+        (Language::Japanese, "low") => "低",
+        (Language::Japanese, "medium") => "中",
+        (Language::Japanese, "high") => "高",
+        (Language::English | Language::Japanese, risk) => risk,
+    }
+    .to_owned()
+}
+
+/// What a step does to the workspace, in one word.
+fn effect(language: Language, effect: &str) -> &str {
+    language.effect(effect).unwrap_or(effect)
+}
+
+fn push_step(language: Language, text: &mut String, step: &StepView) {
+    let say = |english, japanese| crate::say::pick(language, english, japanese);
+    let (risk, effect) = (risk(language, &step.risk), effect(language, &step.effect));
+    let _ = match language {
+        Language::English => writeln!(text, "{} · {} · {risk} · {effect}", step.id, step.tool),
+        Language::Japanese => writeln!(text, "{} · {} · リスク{risk} · {effect}", step.id, step.tool),
+    };
     let _ = writeln!(text, "   {}", step.title);
     push_inputs(text, &step.inputs, "   ");
-    push_conditions(text, ("before", &step.preconditions), "   ");
-    push_conditions(text, ("after", &step.postconditions), "   ");
-    push_expected(text, step.expected_observation.as_deref(), "   ");
-    push_value(text, "verify", &step.verify, "   ");
-    push_value(text, "box", &step.r#box["name"], "   ");
-    push_value(text, "remarks", &step.remarks, "   ");
+    push_conditions(text, (say("before", "事前条件"), &step.preconditions), "   ");
+    push_conditions(text, (say("after", "事後条件"), &step.postconditions), "   ");
+    push_expected(language, text, step.expected_observation.as_deref(), "   ");
+    push_value(text, say("verify", "検証"), &step.verify, "   ");
+    push_value(text, say("box", "サンドボックス"), &step.r#box["name"], "   ");
+    push_remarks(language, text, &step.remarks, "   ");
     push_value(text, "meta", &step.meta, "   ");
 }
 
-fn push_expected(text: &mut String, expected: Option<&str>, indent: &str) {
+fn push_expected(language: Language, text: &mut String, expected: Option<&str>, indent: &str) {
     if let Some(expected) = expected {
-        let _ = writeln!(text, "{indent}expected: {expected}");
+        let _ = writeln!(text, "{indent}{}: {expected}", crate::say::pick(language, "expected", "期待する結果"));
     }
 }
 
 /// What the run would refuse although it can be approved.
-fn push_warnings(text: &mut String, step: &StepDetailView) {
+fn push_warnings(language: Language, text: &mut String, step: &StepDetailView) {
+    let say = |english, japanese| crate::say::pick(language, english, japanese);
     for path in &step.changed_since_preview {
-        let _ = writeln!(text, "! {path} has changed since its preview: the run will refuse");
+        let what = say(
+            "has changed since its preview: the run will refuse",
+            "はプレビューの後に変わりました。実行は拒否されます",
+        );
+        let _ = writeln!(text, "! {path} {what}");
     }
     if step.effect == "writes" && step.gate == "missing" {
-        text.push_str("! no preview of exactly these files is recorded: the run will refuse\n");
+        text.push_str(say(
+            "! no preview of exactly these files is recorded: the run will refuse\n",
+            "! ちょうどこのファイルのプレビューが記録されていません。実行は拒否されます\n",
+        ));
     }
+}
+
+/// Remarks, as they came, and before each what its code means in another language.
+fn push_remarks(language: Language, text: &mut String, remarks: &Value, indent: &str) {
+    for remark in remarks.as_array().into_iter().flatten() {
+        if let Some(meaning) = language.cause(remark["code"].as_str().unwrap_or_default()) {
+            let _ = writeln!(text, "{indent}! {meaning}");
+        }
+    }
+    push_value(text, crate::say::pick(language, "remarks", "注意"), remarks, indent);
 }
 
 fn push_conditions(text: &mut String, (name, lines): (&str, &[String]), indent: &str) {

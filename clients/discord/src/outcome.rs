@@ -68,7 +68,7 @@ fn approved(language: Language, event: &Value) -> String {
 }
 
 fn skipped(language: Language, event: &Value) -> String {
-    line(language, ("⏭️ Left out", "⏭️ 除外:"), event)
+    line(language, ("⏭️ Left out", "⏭️ 飛ばした:"), event)
 }
 
 fn confirmed(language: Language, event: &Value) -> String {
@@ -124,7 +124,7 @@ pub(crate) fn progress(language: Language, session: &SessionView, plan: Option<&
             let skipped = count("skipped");
             (
                 format!("🏁 Done: {all} {}, {skipped} left out", if all == 1 { "step" } else { "steps" }),
-                format!("🏁 完了: {all} ステップ、除外 {skipped}"),
+                format!("🏁 完了: {all} ステップ、うち飛ばしたもの {skipped}"),
             )
         }
         ("failed", None) => (

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use calt_api::Language;
 use calt_api::client::CallError;
 use http::Method;
 use serde_json::json;
@@ -42,6 +43,8 @@ pub struct Options {
     pub data_root: PathBuf,
     /// The configuration file, when somebody named it.
     pub config: Option<PathBuf>,
+    /// The language of the person who starts it.
+    pub language: Language,
 }
 
 /// The file in which a daemon says where it is, below the data root.
@@ -72,7 +75,8 @@ pub fn run(options: &Options) -> ExitCode {
     match runtime.block_on(work(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop { code, what, fix }) => {
-            eprintln!("error: {what}\nhint: {fix}");
+            let (error, hint) = (pick(options.language, "error", "エラー"), pick(options.language, "hint", "ヒント"));
+            eprintln!("{error}: {}\n{hint}: {}", options.language.told(&what), options.language.told(&fix));
             ExitCode::from(code)
         }
     }
@@ -129,6 +133,7 @@ async fn work(options: &Options) -> Result<(), Stop> {
         bot.tell(Notice::Look(item.session_id));
     }
     let gateway = gateway_url(&bot).await.map_err(|fault| unwelcome(&fault))?;
+    bot.learn_language().await;
     register(&bot).await.map_err(|fault| unwelcome(&fault))?;
     let following = tokio::spawn(follow(Arc::clone(&bot), kept.after));
     let keeping = tokio::spawn(Keeper::new(Arc::clone(&bot), file, kept).work(notices));

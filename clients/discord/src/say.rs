@@ -26,7 +26,7 @@ pub(crate) fn time(text: &str) -> String {
 pub(crate) fn surface(language: Language, source: &str) -> String {
     match source {
         "discord" => pick(language, "in Discord", "Discord で").to_owned(),
-        "cli" => pick(language, "in the terminal", "ターミナルで").to_owned(),
+        "cli" => pick(language, "in the terminal", "端末で").to_owned(),
         other => match language {
             Language::English => format!("by {}", inline(other)),
             Language::Japanese => format!("{} で", inline(other)),
@@ -41,7 +41,7 @@ pub(crate) fn refusal(language: Language, fault: &CallError) -> String {
         CallError::Unexpected(_) => pick(
             language,
             "⚠️ The daemon answered something the bot does not understand. Its versions may differ.",
-            "⚠️ デーモンの応答を理解できません。バージョンが違うかもしれません。",
+            "⚠️ デーモンの応答を理解できません。版が違うかもしれません。",
         )
         .to_owned(),
     }
@@ -61,7 +61,7 @@ fn problem_words(language: Language, problem: &Problem) -> String {
         "button_not_found" => pick(
             language,
             "This button is not known any more. `/inbox` shows what waits now.",
-            "このボタンはもう使えません。今の待ちは `/inbox` で見られます。",
+            "このボタンはもう使えません。今待っているものは `/inbox` で見られます。",
         )
         .to_owned(),
         _ => next(language, problem.next.as_ref()),
@@ -114,7 +114,7 @@ pub(crate) fn next(language: Language, next: Option<&Next>) -> String {
         // A PIN is typed on a terminal and nowhere else.
         Some(Next::Unlock { .. } | Next::SetPin { .. }) => (
             "Decide in the terminal, where you can give your PIN: `calt inbox`".to_owned(),
-            "PIN を入力できるターミナルで決定してください: `calt inbox`".to_owned(),
+            "PIN を入力できる端末で決定してください: `calt inbox`".to_owned(),
         ),
         Some(Next::WaitRun { .. } | Next::WaitUntil { .. } | Next::RetryLater | Next::StartDaemon) => {
             ("Try again a little later.".to_owned(), "少し待ってからやり直してください。".to_owned())
@@ -127,7 +127,7 @@ pub(crate) fn next(language: Language, next: Option<&Next>) -> String {
             ("Mend the plan and send it again.".to_owned(), "プランを直して送り直してください。".to_owned())
         }
         Some(Next::TakeBack { session, .. }) => {
-            (format!("It can be taken back: `calt undo {session}`"), format!("元に戻せます: `calt undo {session}`"))
+            (format!("It can be taken back: `calt undo {session}`"), format!("元へ戻せます: `calt undo {session}`"))
         }
         Some(
             Next::ListSessions
@@ -138,7 +138,7 @@ pub(crate) fn next(language: Language, next: Option<&Next>) -> String {
             | Next::CorrectRequest
             | Next::RunDoctor
             | Next::VerifyRecord,
-        ) => ("`/inbox` shows what waits.".to_owned(), "待ちは `/inbox` で見られます。".to_owned()),
+        ) => ("`/inbox` shows what waits.".to_owned(), "待っているものは `/inbox` で見られます。".to_owned()),
     };
     pick(language, &english, &japanese).to_owned()
 }

@@ -52,7 +52,8 @@ pub(crate) struct Settings {
     pub(crate) guilds: Vec<String>,
     pub(crate) channel: Option<String>,
     pub(crate) high_risk_in_terminal_only: bool,
-    pub(crate) language: Language,
+    /// Of what is posted by itself; left out: the language of the server.
+    pub(crate) language: Option<Language>,
     pub(crate) api_url: String,
     pub(crate) gateway_url: Option<String>,
     pub(crate) state_file: PathBuf,
@@ -105,7 +106,7 @@ impl Settings {
             guilds: given.ids("guilds")?,
             channel: channel.into_iter().next(),
             high_risk_in_terminal_only: given.word("high_risk", &["buttons", "terminal-only"])? == "terminal-only",
-            language: Language::of_locale(&given.word("language", &["en", "ja"])?),
+            language: given.language()?,
             api_url: api_url(&given.text("api_url").unwrap_or_else(|| API_URL.to_owned()))?,
             gateway_url: given.text("gateway_url").map(|url| gateway_url(&url)).transpose()?,
             state_file: state_file(given.text("state_file"), environment)?,
@@ -153,6 +154,13 @@ impl Given<'_> {
             return Ok(word);
         }
         Err(fault(format!("`discord.{key}` is not `{word}`"), &format!("it is one of {}", known.join(", "))))
+    }
+
+    fn language(&self) -> Result<Option<Language>, SettingsFault> {
+        if self.text("language").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Language::of_locale(&self.word("language", &["en", "ja"])?)))
     }
 
     fn ids(&self, key: &str) -> Result<Vec<String>, SettingsFault> {
@@ -282,7 +290,7 @@ mod tests {
         let settings = Settings::load(None, &given).unwrap();
         assert_eq!((settings.token.as_str(), settings.allowed_users.len()), ("t", 2));
         assert_eq!(settings.api_url, "http://127.0.0.1:1/api/v10");
-        assert!(settings.high_risk_in_terminal_only && settings.language == Language::Japanese);
+        assert!(settings.high_risk_in_terminal_only && settings.language == Some(Language::Japanese));
         assert_eq!(settings.state_file, Path::new("/nowhere/.local/state/calt/discord.json"));
         assert_eq!(api_url("http://h:1/api/v10").unwrap(), "http://h:1/api/v10");
     }

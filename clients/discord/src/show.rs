@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use calt_api::Language;
 use calt_api::client::CallError;
 use calt_api::views::{ButtonItem, ButtonSubject, PlanView, StepDetailView};
+use calt_api::visible::columns;
 use serde_json::Value;
 
 use crate::bot::Bot;
@@ -14,6 +15,8 @@ use crate::say::pick;
 use crate::state::{Card, Kind, Stand};
 use crate::text::{harmless, last_lines};
 
+/// Columns of the longest word on what became of a step.
+const LANDED_COLUMNS: usize = 12;
 /// Lines of a failed run's output that are shown; the record has all.
 const OUTPUT_LINES_MAX: usize = 30;
 
@@ -31,6 +34,7 @@ pub(crate) struct Made {
     pub(crate) components: Vec<Value>,
     pub(crate) buttons: Vec<String>,
     pub(crate) look: Look,
+    language: Language,
 }
 
 impl Made {
@@ -50,6 +54,7 @@ impl Made {
             told: None,
             sent: None,
             ready: None,
+            language: Some(self.language.tag().to_owned()),
             number: 0,
         }
     }
@@ -83,7 +88,7 @@ pub(crate) async fn make(
     let presses = presses(bot, asked.kind, &look, (plan, shown.is_cut));
     let (components, buttons) = components(bot, language, place, (&look, &shown), &presses).await?;
     let content = heading(language, asked.kind, bot.settings.high_risk_in_terminal_only).to_owned();
-    Ok(Made { content, shown, components, buttons, look })
+    Ok(Made { content, shown, components, buttons, look, language })
 }
 
 /// The steps of a plan as an approver should see them, from one on.
@@ -161,7 +166,7 @@ pub(crate) const fn heading(language: Language, kind: Kind, terminal_only: bool)
         Kind::Step if terminal_only => pick(
             language,
             "🔒 A step of high risk waits. It is approved in the terminal only: `calt inbox`",
-            "🔒 高リスクのステップが待っています。承認はターミナルでのみできます: `calt inbox`",
+            "🔒 高リスクのステップが待っています。承認は端末でのみできます: `calt inbox`",
         ),
         Kind::Step => {
             pick(language, "⚠️ A step of high risk waits for a look.", "⚠️ 高リスクのステップが確認を待っています。")
@@ -169,7 +174,7 @@ pub(crate) const fn heading(language: Language, kind: Kind, terminal_only: bool)
         Kind::Risk if terminal_only => pick(
             language,
             "🔒 A step of high risk is approved. It is executed from the terminal only: `calt inbox`",
-            "🔒 高リスクのステップが承認されました。実行はターミナルでのみできます: `calt inbox`",
+            "🔒 高リスクのステップが承認されました。実行は端末でのみできます: `calt inbox`",
         ),
         Kind::Risk => pick(
             language,
@@ -183,17 +188,19 @@ pub(crate) const fn heading(language: Language, kind: Kind, terminal_only: bool)
 /// What landed, what did not, and the last lines of what failed.
 async fn failure(bot: &Bot, language: Language, plan: &PlanView) -> Result<Look, CallError> {
     let mut text = String::new();
-    let _ = writeln!(text, "plan v{}: {}", plan.version, plan.title);
+    let _ = writeln!(text, "{} v{}: {}", pick(language, "plan", "プラン"), plan.version, plan.title);
     let mut output = String::new();
     for step in &plan.steps {
-        let landed = match (step.status.as_str(), step.effect.as_str()) {
-            ("succeeded", "writes") => "landed",
-            ("succeeded", _) => "done",
-            ("failed", _) => "FAILED",
-            ("skipped", _) => "left out",
-            _ => "did not run",
+        let (english, japanese) = match (step.status.as_str(), step.effect.as_str()) {
+            ("succeeded", "writes") => ("landed", "書き込み済み"),
+            ("succeeded", _) => ("done", "完了"),
+            ("failed", _) => ("FAILED", "失敗"),
+            ("skipped", _) => ("left out", "飛ばした"),
+            _ => ("did not run", "未実行"),
         };
-        let _ = writeln!(text, "{landed:<12} {}: {}", step.id, step.title);
+        let landed = pick(language, english, japanese);
+        let gap = " ".repeat(LANDED_COLUMNS.saturating_sub(columns(landed)));
+        let _ = writeln!(text, "{landed}{gap} {}: {}", step.id, step.title);
         if step.status == "failed"
             && let Some(run) = step.run_id
         {

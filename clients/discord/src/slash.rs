@@ -213,7 +213,11 @@ async fn step_card(bot: &Bot, language: Language, session: &str, step: &str) -> 
         made.components.clear();
     }
     let card = made.card("", session, kind, plan.version, Some(step.to_owned()));
-    let content = format!("{}: {}", pick(language, "Status", "状態"), inline(&detail.status));
+    let content = format!(
+        "{}: {}",
+        pick(language, "Status", "状態"),
+        inline(language.step_status(&detail.status).unwrap_or(&detail.status))
+    );
     Ok(Answer { content, shown: Some(made.shown), components: made.components, card: Some(card), place: None })
 }
 
@@ -293,7 +297,7 @@ pub(crate) async fn complete(bot: &Bot, asked: &Interaction) {
     let Did::Autocomplete { options } = &asked.kind else { return };
     let offered = match focused(options) {
         Some((name, typed)) if bot.allows(&asked.user) => {
-            offered(bot, options, &name, &typed).await.unwrap_or_default()
+            offered(bot, asked.language(), options, (&name, &typed)).await.unwrap_or_default()
         }
         _ => Vec::new(),
     };
@@ -305,11 +309,17 @@ pub(crate) async fn complete(bot: &Bot, asked: &Interaction) {
     bot.answer(asked, CHOICES, json!({"choices": choices})).await;
 }
 
-async fn offered(bot: &Bot, options: &Value, name: &str, typed: &str) -> Result<Vec<(String, String)>, CallError> {
+async fn offered(
+    bot: &Bot,
+    language: Language,
+    options: &Value,
+    (name, typed): (&str, &str),
+) -> Result<Vec<(String, String)>, CallError> {
     let typed = typed.to_lowercase();
     let all = match name {
         "session_id" => {
             let told = |goal: Option<String>, status: &str, id: &str| {
+                let status = language.session_status(status).unwrap_or(status);
                 format!("{} · {status} · {id}", goal.unwrap_or_default())
             };
             let sessions = bot.daemon.sessions().await?;
@@ -320,7 +330,10 @@ async fn offered(bot: &Bot, options: &Value, name: &str, typed: &str) -> Result<
             let plan = bot.daemon.plan(&session.id, session.plan_version.unwrap_or_default()).await?;
             plan.steps
                 .into_iter()
-                .map(|step| (step.id.clone(), format!("{} · {} · {}", step.id, step.status, step.title)))
+                .map(|step| {
+                    let status = language.step_status(&step.status).unwrap_or(&step.status);
+                    (step.id.clone(), format!("{} · {status} · {}", step.id, step.title))
+                })
                 .collect()
         }
         "tool_name" => {

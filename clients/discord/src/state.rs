@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use calt_api::Language;
 use serde::{Deserialize, Serialize};
 
 /// Settled cards that are remembered, so that a click on an old one finds it.
@@ -70,9 +71,19 @@ pub(crate) struct Card {
     /// The step that only has to be executed, and the button for it.
     #[serde(default)]
     pub(crate) ready: Option<(String, String)>,
+    /// The language it is in, as a tag; cards on demand are in that of who asked.
+    #[serde(default)]
+    pub(crate) language: Option<String>,
     /// Cards are numbered as they are made.
     #[serde(default)]
     pub(crate) number: u64,
+}
+
+impl Card {
+    /// The language it is in, where it was told; otherwise this one.
+    pub(crate) fn language_or(&self, otherwise: Language) -> Language {
+        self.language.as_deref().map_or(otherwise, Language::of_locale)
+    }
 }
 
 /// What is kept.

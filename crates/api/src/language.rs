@@ -40,7 +40,15 @@ impl Problem {
     /// The sentence for a person who reads this language.
     pub fn said_in(&self, language: Language) -> String {
         match (language, Code::parse(&self.code)) {
-            (Language::Japanese, Some(code)) => filled(japanese(code, &self.args), &self.args),
+            (Language::Japanese, Some(code)) => {
+                let args = sentences::arguments_in_japanese(&self.args);
+                let said = filled(japanese(code, &args), &args);
+                // A name in marks is set off by a space; a word of Japanese is not.
+                match args["what"].as_str().filter(|what| args["what"] != self.args["what"] && !what.ends_with('`')) {
+                    Some(what) => said.replacen(&format!("{what} "), what, 1),
+                    None => said,
+                }
+            }
             // A newer daemon's code: its English is better than nothing.
             (Language::English, _) | (Language::Japanese, None) => self.detail.clone(),
         }
@@ -179,6 +187,9 @@ mod tests {
         let problem = Problem::from(&Trouble::PathNotFound { path: "/{x}".to_owned() });
         assert_eq!(problem.said_in(Language::English), problem.detail);
         assert_eq!(problem.said_in(Language::Japanese), "`/{x}` には何もありません");
+        let args = json!({"what": "the name", "reason": "it exists already"});
+        let invalid = Problem { code: "input_invalid".to_owned(), args, ..problem.clone() };
+        assert_eq!(invalid.said_in(Language::Japanese), "名前が正しくありません: すでにあります");
         let newer = Problem { code: "of_a_newer_calt".to_owned(), ..problem };
         assert_eq!(newer.said_in(Language::Japanese), newer.detail);
     }

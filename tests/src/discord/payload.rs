@@ -41,6 +41,14 @@ pub(crate) fn channel() -> Value {
     })
 }
 
+/// The server, as its members see it.
+pub(crate) fn guild(locale: &str) -> Value {
+    json!({
+        "id": GUILD, "name": "calt", "icon": null, "owner_id": "100000000000000001", "preferred_locale": locale,
+        "verification_level": 0, "default_message_notifications": 0, "features": [], "roles": [], "emojis": [],
+    })
+}
+
 /// A message as REST and gateway show it.
 pub(crate) fn message(message: &Message) -> Value {
     let flags = if message.only_for.is_some() { 64 } else { 0 };

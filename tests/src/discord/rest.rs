@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{APPLICATION, BOT_TOKEN, CHANNEL, Message, Seen, Shared, State, gateway, payload, rules};
+use super::{APPLICATION, BOT_TOKEN, CHANNEL, GUILD, Message, Seen, Shared, State, gateway, payload, rules};
 
 /// How long an interaction waits for its first answer.
 const FIRST_ANSWER_TIME_MAX: Duration = Duration::from_secs(3);
@@ -219,6 +219,7 @@ fn route(shared: &Shared, request: &Request) -> Answer {
         ("GET", ["applications", APPLICATION, "commands"]) => commands(shared, ""),
         ("GET", ["applications", APPLICATION, "guilds", guild, "commands"]) => commands(shared, guild),
         ("GET", ["channels", CHANNEL]) => Answer::ok(payload::channel()),
+        ("GET", ["guilds", GUILD]) => Answer::ok(payload::guild(&shared.state().locale)),
         ("POST", ["channels", CHANNEL, "typing"]) if !shared.state().channel_is_closed => Answer::nothing(),
         (_, ["channels", CHANNEL, ..]) if shared.state().channel_is_closed => {
             Answer::refused(403, 50_001, "Missing Access")

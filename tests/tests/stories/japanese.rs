@@ -102,8 +102,8 @@ fn a_whole_run_is_asked_and_told_in_japanese() {
         "プラン v1 — 六つのファイルを書く",
         "リスク中",
         "ファイル 6 件、+6 −0",
-        "ステップ 4/4: test succeeded（",
-        "の記録（succeeded）",
+        "ステップ 4/4: test 成功（",
+        "の記録（成功）",
         "ステップ write_apply を承認",
         "a に書き込み",
         "記録: calt logs search",
@@ -148,7 +148,10 @@ fn commands_and_refusals_are_said_in_japanese() {
     speaks_japanese(&world.calt(&["step", "show", &open, "look"]), 0);
     speaks_japanese(&world.calt(&["step", "execute", &open, "look"]), 0);
     speaks_japanese(&world.calt(&["step", "skip", &open, "test", "--reason", "不要", "--yes"]), 0);
-    speaks_japanese(&world.calt(&["step", "reject", &open, "write_preview", "--reason", "違う"]), 0);
+    // What a person wrote stays theirs, also where the daemon would say it in the same words.
+    speaks_japanese(&world.calt(&["step", "reject", &open, "write_preview", "--reason", "remove it"]), 0);
+    let record = world.calt(&["logs", "search", "--session", &open]);
+    assert!(record.stdout.contains("ステップ write_preview を却下: remove it"), "{}", record.stdout);
     speaks_japanese(&world.calt(&["explain", &open]), 0);
     speaks_japanese(&world.calt(&["session", "stop", &open]), 0);
     speaks_japanese(&world.calt(&["explain", &open]), 0);
@@ -182,8 +185,8 @@ fn commands_and_refusals_are_said_in_japanese() {
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
-    assert!(failed.stderr.contains("エラー: ステップ a failed: ワークスペースの外のパスです（"), "{}", failed.stderr);
-    assert!(failed.stdout.contains("a  failed  ワークスペースの外のパスです（"), "{}", failed.stdout);
+    assert!(failed.stderr.contains("エラー: ステップ a 失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stderr);
+    assert!(failed.stdout.contains("ステップ a が失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();
     let summaries = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
@@ -216,6 +219,24 @@ fn the_record_is_verified_kept_and_restored_in_japanese() {
     speaks_japanese(&world.calt(&["record", "rebuild-index", "--data-root", "elsewhere"]), 0);
     let json = world.calt(&["record", "verify", "--json"]);
     assert!(json.stdout.is_ascii(), "{}", json.stdout);
+    world.end();
+    let database = rusqlite::Connection::open(world.data_root().join("calt.sqlite3")).unwrap();
+    // Somebody who changes the log takes away first what protects it.
+    let protections = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'events'";
+    let mut protections = database.prepare(protections).unwrap();
+    let triggers: Vec<String> = protections.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    drop(protections);
+    for trigger in triggers {
+        database.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+    }
+    database.execute("UPDATE events SET summary = 'x' WHERE id = 3", []).unwrap();
+    database.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM sessions").unwrap();
+    drop(database);
+    let changed = world.calt(&["record", "verify"]);
+    speaks_japanese(&changed, 6);
+    assert!(changed.stdout.contains("記録は元のままではありません"), "{}", changed.stdout);
+    let failed: Vec<_> = changed.stdout.lines().filter(|line| line.starts_with("FAIL")).collect();
+    assert!(!failed.is_empty() && failed.iter().all(|line| line.ends_with("ます")), "{failed:#?}");
 }
 
 #[test]

@@ -61,7 +61,11 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
             sheet.line(format_args!("  │ {}", visible(line)));
         }
         let row = |step: &Value| {
-            vec![format!("  {}", render::word(&step["status"])), id(step).to_owned(), render::word(&step["title"])]
+            vec![
+                format!("  {}", daemon::step_status(&step["status"])),
+                id(step).to_owned(),
+                render::word(&step["title"]),
+            ]
         };
         sheet.add(&rows(&steps(&found.plan).map(row).collect::<Vec<_>>()));
         sheet.add(&disk(&on_disk, &missing));
@@ -108,14 +112,14 @@ impl Found {
 
     /// The status, and what of it is easily overlooked.
     fn standing(&self) -> String {
-        let mut said = vec![render::word(&self.session["status"])];
+        let mut said = vec![daemon::session_status(&self.session["status"])];
         if self.session["needs_replan"] == Value::Bool(true) {
-            said.push("needs_replan".to_owned());
+            said.push(daemon::session_status(&Value::from("needs_replan")));
         }
         if self.session["mode"] == "dry_run" {
             said.push(t!("dry run: nothing is applied"));
         }
-        said.join(", ")
+        said.join(&t!(", "))
     }
 
     /// Why it stands there: what waits since when, or the last thing that mattered.
@@ -297,7 +301,7 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
     }
     for file in missing {
         let (path, step, status) = (&file["path"], &file["step_id"], &file["status"]);
-        let (path, step, status) = (render::word(path), render::word(step), render::word(status));
+        let (path, step, status) = (render::word(path), render::word(step), daemon::step_status(status));
         sheet.line(t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status));
     }
     sheet.done()

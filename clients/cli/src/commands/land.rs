@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::land::{InTheWay, Repository};
 use crate::render;
 use crate::trailers::Trailers;
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// Longest subject of a commit made here, in characters.
 const SUBJECT_CHARS_MAX: usize = 72;
@@ -104,7 +104,7 @@ fn landed_version(
     if session["status"] == "succeeded" || arguments.unfinished {
         return Ok(newest);
     }
-    let status = render::word(&session["status"]);
+    let status = daemon::session_status(&session["status"]);
     match still_standing(events).filter(|_| session["status"] != "running") {
         Some(version) => {
             context.talk(&t!(

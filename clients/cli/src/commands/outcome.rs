@@ -9,7 +9,7 @@ use super::run::show_session;
 use crate::fault::Fault;
 use crate::look::{Run, id, steps};
 use crate::render::{self, Sheet};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// Most files that a line names; the others are counted.
 const FILES_NAMED_MAX: usize = 5;
@@ -79,11 +79,11 @@ async fn artifacts(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
 /// One line a step of the newest plan, and who said yes.
 fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> String {
     let mut sheet = Sheet::default();
-    let status = render::word(&shown["status"]);
+    let status = daemon::session_status(&shown["status"]);
     sheet.line(t!("\nThe record of {session} ({status}), in short", session = session, status = status));
     let row = |step: &Value| {
         let came = end_of(plan, step, events).map(came_of).unwrap_or_default();
-        vec![format!("  {}", id(step)), render::word(&step["status"]), came]
+        vec![format!("  {}", id(step)), daemon::step_status(&step["status"]), came]
     };
     let is_long = steps(plan).count() > STEPS_SHOWN_MAX;
     let says_little = |step: &&Value| is_long && step["status"] == "succeeded" && !does_something(step);

@@ -223,7 +223,7 @@ async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
             Some("succeeded") => {}
             Some(_) | None => {
                 return Err(Fault::Gate {
-                    message: t!("step {step} is {status}", step = name, status = render::word(&step["status"])),
+                    message: t!("step {step} is {status}", step = name, status = daemon::step_status(&step["status"])),
                     hint: format!("calt explain {}", run.session),
                 });
             }
@@ -256,7 +256,8 @@ async fn follow(
         render::output(&ended["output"], Place::Talk)
     };
     let seconds = format_args!("{seconds:.2}").to_string();
-    let said = t!("{label} {state} ({seconds} s)\n", label = label, state = state, seconds = seconds);
+    let told = daemon::step_status(&ended["state"]);
+    let said = t!("{label} {state} ({seconds} s)\n", label = label, state = told, seconds = seconds);
     run.context.talk(&(said + &output));
     if state == "succeeded" {
         return Ok(());
@@ -283,7 +284,7 @@ pub(crate) async fn failure_code(context: &Context, client: &Client, session: &s
 pub(crate) fn failed(ended: &Value, code: &Value, step: &str, of_session: &Value) -> Fault {
     let offered: Option<Next> = serde_json::from_value(ended["next"].clone()).ok();
     let stays = if offered.is_some() { t!("; what it wrote stays until it is taken back") } else { String::new() };
-    let (state, error) = (render::word(&ended["state"]), daemon::failure(code, &ended["error"]));
+    let (state, error) = (daemon::step_status(&ended["state"]), daemon::failure(code, &ended["error"]));
     let next = offered.or_else(|| serde_json::from_value(of_session.clone()).ok());
     Fault::Work {
         message: t!("step {step} {state}: {error}", step = step, state = state, error = error) + &stays,

@@ -12,7 +12,7 @@ use crate::context::{Context, How};
 use crate::fault::Fault;
 use crate::look;
 use crate::render::{self, Place, Sheet};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -166,8 +166,12 @@ async fn execute(
     let ended = look::wait(client, &started["run_id"]).await?;
     let state = render::word(&ended["state"]);
     context.show(&ended, |ended| {
-        t!("step {step} {state} (run {run})\n", step = step, state = state, run = ended["run_id"])
-            + &render::output(&ended["output"], Place::Data)
+        t!(
+            "step {step} {state} (run {run})\n",
+            step = step,
+            state = daemon::step_status(&ended["state"]),
+            run = ended["run_id"]
+        ) + &render::output(&ended["output"], Place::Data)
     })?;
     let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
     let next = serde_json::from_value(shown["next"].clone()).ok();

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::{self, Sheet};
 use crate::table::rows;
-use crate::words::{label, language, t};
+use crate::words::{daemon, label, language, t};
 
 pub(crate) async fn run(context: &Context, command: ToolsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -58,7 +58,7 @@ fn permissions(tool: &Value) -> String {
     let required = render::items(&tool["input_schema"]["required"]);
     let input = |(name, schema): (&String, &Value)| {
         let must = if required.iter().any(|known| known == name) { t!("required") } else { t!("optional") };
-        vec![format!("  {name}"), must, render::word(&schema["description"])]
+        vec![format!("  {name}"), must, daemon::told(&schema["description"])]
     };
     let properties = tool["input_schema"]["properties"].as_object().into_iter().flatten();
     sheet.line(t!("inputs"));

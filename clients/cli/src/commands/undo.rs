@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::{language, t};
+use crate::words::{daemon, language, t};
 
 pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -45,7 +45,7 @@ fn shown(made: &Value) -> String {
     let mut sheet = Sheet::default();
     let (session, version) = (render::word(&made["session_id"]), render::word(&made["version"]));
     let is_new = made["is_new_session"] == Value::Bool(true);
-    sheet.line(render::word(&made["title"]));
+    sheet.line(daemon::told(&made["title"]));
     sheet.line(if is_new {
         t!("plan v{version} of {session}, made for it on the same files", version = version, session = session)
     } else {
@@ -68,7 +68,7 @@ fn shown(made: &Value) -> String {
         sheet.line(t!("\nIt leaves alone"));
     }
     for file in left {
-        sheet.line(format_args!("  {}: {}", render::word(&file["path"]), render::word(&file["reason"])));
+        sheet.line(format_args!("  {}: {}", render::word(&file["path"]), daemon::told(&file["reason"])));
     }
     sheet.done()
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 pub(crate) async fn run(context: &Context, session: &str, until: Until, seconds: u64) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -77,18 +77,20 @@ fn is_settled(standing: &Value, until: Until) -> Result<bool, Fault> {
 fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> Result<(), Fault> {
     let is_settled = is_settled(standing, until)?;
     let status = standing["status"].as_str().unwrap_or_default();
+    let shown = daemon::session_status(&standing["status"]);
     let said_no = ["failed", "cancelled"].contains(&status);
     let mut told = standing.clone();
     told["settled"] = json!(is_settled);
     context.show(&told, |_| {
         let mut sheet = Sheet::default();
-        sheet.line(format_args!("{session}: {status}"));
+        sheet.line(format_args!("{session}: {shown}"));
         if !standing["waits"].is_null() {
             sheet.line(inbox::what(&standing["waits"]));
         }
         for reason in render::items(&standing["reasons"]) {
             let of = reason["step_id"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
-            let (kind, why) = (render::word(&reason["event_type"]), render::word(&reason["reason"]));
+            let (kind, why) =
+                (daemon::ending(&reason["event_type"]), daemon::reason(&reason["event_type"], &reason["reason"]));
             let by = render::word(&reason["by"]);
             sheet.line(t!("{what} by {by}: {why}", what = kind + &of, by = by, why = why));
         }
@@ -104,7 +106,7 @@ fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> R
         Fault::StillWaiting { message, hint }
     } else if said_no {
         let next = serde_json::from_value(next).ok();
-        Fault::Work { message: t!("session {session} is {status}", session = session, status = status), next }
+        Fault::Work { message: t!("session {session} is {status}", session = session, status = shown), next }
     } else {
         if let Some(next) = standing["next_command"].as_str() {
             context.hint(next);

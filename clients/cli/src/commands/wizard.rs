@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::look::Consent;
 use crate::render;
-use crate::words::{label, said, t};
+use crate::words::{daemon, label, said, t};
 
 const LOOK: &str = label!("look at the files of the workspace");
 const WRITE: &str = label!("write a file; you see it first");
@@ -205,7 +205,8 @@ async fn which_session(context: &Context, client: &Client) -> Result<Option<Stri
         return Ok(None);
     }
     let shown = |session: &&Value| {
-        let [id, status, goal] = ["id", "status", "goal"].map(|name| render::word(&session[name]));
+        let [id, goal] = ["id", "goal"].map(|name| render::word(&session[name]));
+        let status = daemon::session_status(&session["status"]);
         clip(&format!("{id}  {status}  {goal}"), CHOICE_COLUMNS).into_owned()
     };
     let mut choices = vec![t!("a new one, with an empty workspace")];

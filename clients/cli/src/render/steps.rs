@@ -139,7 +139,7 @@ fn title(of: &Value) -> String {
 fn step_head(step: &Value) -> Sheet {
     let mut sheet = Sheet::default();
     sheet.prose("", 3, &format!("{} — {}", word(&step["id"]), title(step)));
-    let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), word(&step["status"])];
+    let mut facts = vec![word(&step["tool"]), daemon::risk(&step["risk"]), daemon::step_status(&step["status"])];
     if let Some(seconds) = step["timeout_sec"].as_u64() {
         facts.push(t!("at most {seconds} s", seconds = seconds));
     }
@@ -150,25 +150,8 @@ fn step_head(step: &Value) -> Sheet {
     if let Some(tier) = step["tier"].as_str().filter(|_| step["effect"] == "spawns") {
         facts.push(t!("isolation {tier}", tier = visible_line(tier)));
     }
-    for line in fact_lines(&facts, table::terminal_columns().unwrap_or(usize::MAX)) {
-        sheet.line(format_args!("   {line}"));
-    }
+    sheet.add(&table::facts(&facts));
     sheet
-}
-
-/// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
-fn fact_lines(facts: &[String], terminal: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for fact in facts {
-        match lines.last_mut().filter(|line| columns(line) + columns(fact) + 6 <= terminal) {
-            Some(line) => {
-                line.push_str(" · ");
-                line.push_str(fact);
-            }
-            None => lines.push(fact.clone()),
-        }
-    }
-    lines
 }
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
@@ -190,7 +173,8 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
     if let Some(decision) = step["approval"]["decision"].as_str() {
         let [by, how, at] = ["principal", "how", "created_at"].map(|name| &step["approval"][name]);
         let reason = step["approval"]["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let (by, how, at) = (word(by), word(how), time(at));
+        let (by, how, at) = (word(by), daemon::how(how), time(at));
+        let decision = daemon::step_status(&Value::from(decision));
         let said = t!("{decision} by {by} ({how}) at {at}", decision = decision, by = by, how = how, at = at) + &reason;
         self::said(sheet, &t!("decision"), &said);
     }
@@ -244,13 +228,6 @@ fn is_block(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fact_is_not_broken_over_two_lines() {
-        let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
-        assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
-        assert_eq!(fact_lines(&facts, 31), facts);
-    }
 
     #[test]
     fn files_of_a_patch_are_shown_line_by_line_and_their_path_comes_first() {

@@ -26,15 +26,55 @@ pub(crate) fn says_refusal(remark: &Value) -> bool {
     !TELLING.iter().any(|code| remark["code"] == **code)
 }
 
+/// How a session stands.
+pub(crate) fn session_status(status: &Value) -> String {
+    status.as_str().and_then(|status| language().session_status(status)).map_or_else(|| word(status), str::to_owned)
+}
+
+/// How a step or a run stands, or what was decided about it.
+pub(crate) fn step_status(status: &Value) -> String {
+    status.as_str().and_then(|status| language().step_status(status)).map_or_else(|| word(status), str::to_owned)
+}
+
+/// A flag of something, in a word.
+pub(crate) fn yes_or_no(flag: &Value) -> String {
+    if flag == true { t!("true") } else { t!("false") }
+}
+
+/// What a step or a tool does to the workspace.
+pub(crate) fn effect(effect: &Value) -> String {
+    effect.as_str().and_then(|effect| language().effect(effect)).map_or_else(|| word(effect), str::to_owned)
+}
+
+/// How a decision was made.
+pub(crate) fn how(how: &Value) -> String {
+    how.as_str().and_then(|how| language().how(how)).map_or_else(|| word(how), str::to_owned)
+}
+
+/// What happened, by the type of an event.
+pub(crate) fn ending(event_type: &Value) -> String {
+    event_type.as_str().and_then(|kind| language().ending(kind)).map_or_else(|| word(event_type), str::to_owned)
+}
+
 /// What a remark says, in the person's language first.
 pub(crate) fn remark(remark: &Value) -> String {
-    let said = with_meaning(language().cause(remark["code"].as_str().unwrap_or_default()), word(&remark["message"]));
+    let said = failure(&remark["code"], &remark["message"]);
     if says_refusal(remark) { t!("will be refused when it runs: {why}", why = said) } else { said }
 }
 
 /// Why a run failed, by the code of its end, in the person's language first.
 pub(crate) fn failure(code: &Value, error: &Value) -> String {
-    with_meaning(language().cause(code.as_str().unwrap_or_default()), word(error))
+    let error = word(error);
+    language()
+        .sentence(&error)
+        .unwrap_or_else(|| with_meaning(language().cause(code.as_str().unwrap_or_default()), error))
+}
+
+/// A reason in the record. What a person wrote stays as it is; a failure, and a refusal by its code, are the daemon's.
+pub(crate) fn reason(event_type: &Value, reason: &Value) -> String {
+    let is_code = |text: &str| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_ours = event_type == "step_failed" || reason.as_str().is_some_and(is_code);
+    if is_ours { told(reason) } else { word(reason) }
 }
 
 /// What is wrong with a plan, in the person's language; where its sentence is not known, what its code means.

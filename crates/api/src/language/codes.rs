@@ -21,6 +21,31 @@ impl Language {
         self.found(TOOLS, name)
     }
 
+    /// How a session stands.
+    pub fn session_status(self, status: &str) -> Option<&'static str> {
+        self.found(SESSION_STATUSES, status)
+    }
+
+    /// How a step or a run stands, or what was decided about it.
+    pub fn step_status(self, status: &str) -> Option<&'static str> {
+        self.found(STEP_STATUSES, status)
+    }
+
+    /// What a step or a tool does to the workspace.
+    pub fn effect(self, effect: &str) -> Option<&'static str> {
+        self.found(EFFECTS, effect)
+    }
+
+    /// How a decision was made.
+    pub fn how(self, how: &str) -> Option<&'static str> {
+        self.found(HOWS, how)
+    }
+
+    /// What happened, by the type of an event that ended or refused something.
+    pub fn ending(self, event_type: &str) -> Option<&'static str> {
+        self.found(ENDINGS, event_type)
+    }
+
     /// What a tier of isolation means.
     pub fn isolation(self, tier: &str) -> Option<&'static str> {
         self.found(TIERS, tier)
@@ -160,6 +185,48 @@ const TOOLS: &[(&str, &str)] = &[
         "run_shell_readonly",
         "許可されたコマンドを一つ、シェルを通さずに実行します: ls, cat, rg, find, git status, git diff, python -m pytest。",
     ),
+];
+
+const SESSION_STATUSES: &[(&str, &str)] = &[
+    ("pending", "プラン待ち"),
+    ("awaiting_plan_approval", "プランの承認待ち"),
+    ("awaiting_step_approval", "ステップの承認待ち"),
+    ("running", "実行中"),
+    ("succeeded", "成功"),
+    ("failed", "失敗"),
+    ("cancelled", "停止"),
+    ("needs_replan", "再計画が必要"),
+];
+
+const STEP_STATUSES: &[(&str, &str)] = &[
+    ("pending", "未決定"),
+    ("approved", "承認済み"),
+    ("rejected", "却下"),
+    ("skipped", "飛ばした"),
+    ("running", "実行中"),
+    ("succeeded", "成功"),
+    ("failed", "失敗"),
+    ("interrupted", "中断"),
+    ("cancelled", "停止"),
+];
+
+const EFFECTS: &[(&str, &str)] = &[
+    ("reads", "読み取り"),
+    ("previews", "プレビュー"),
+    ("writes", "書き込み"),
+    ("spawns", "コマンドの実行"),
+    ("by_inputs", "入力による"),
+];
+
+const HOWS: &[(&str, &str)] = &[("prompt", "見て回答"), ("flag", "フラグ"), ("button", "ボタン")];
+
+const ENDINGS: &[(&str, &str)] = &[
+    ("plan_rejected", "プランを却下"),
+    ("step_rejected", "ステップを却下"),
+    ("step_skipped", "ステップを飛ばす"),
+    ("step_failed", "ステップが失敗"),
+    ("step_interrupted", "ステップが中断"),
+    ("session_stopped", "セッションを停止"),
 ];
 
 const TIERS: &[(&str, &str)] = &[

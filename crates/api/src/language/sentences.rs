@@ -3,6 +3,11 @@
 //!
 //! They are recognized by their English, value by value. What is not recognized stays as it came.
 
+mod plans;
+mod work;
+
+use serde_json::Value;
+
 use super::Language;
 use super::codes::retold;
 
@@ -26,6 +31,20 @@ impl Language {
     pub fn told_lines(self, text: &str) -> String {
         text.split('\n').map(|line| self.told(line)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The arguments of a problem, where they are sentences of the daemon and not names.
+pub(super) fn arguments_in_japanese(args: &Value) -> Value {
+    let mut args = args.clone();
+    for name in ["what", "reason"] {
+        if let Some(text) = args[name].as_str() {
+            let told = Language::Japanese.sentence(text).or_else(|| japanese_part(text));
+            if let Some(told) = told {
+                args[name] = Value::from(told);
+            }
+        }
+    }
+    args
 }
 
 /// Parts of sentences: types, and what something is in.
@@ -56,215 +75,39 @@ const PARTS: &[(&str, &str)] = &[
     ("the record", "記録"),
     ("the key", "鍵"),
     ("the checkpoint", "チェックポイント"),
+    ("`{command}` makes it again", "`{command}` で作り直せます"),
+    ("table", "テーブル"),
+    ("trigger", "トリガー"),
+    ("index", "インデックス"),
+    ("view", "ビュー"),
+    ("the body", "本文"),
+    ("the directory", "ディレクトリー"),
+    ("the list", "一覧"),
+    ("the name", "名前"),
+    ("the query", "検索の条件"),
+    ("the reason", "理由"),
+    ("the role", "役割"),
+    ("principal `{name}`", "`{name}`"),
+    ("session `{session}`", "セッション `{session}`"),
+    ("process {pid}, which listens on {address}", "{address} で待ち受けるプロセス {pid}"),
+    ("process {pid}, which is starting", "起動中のプロセス {pid}"),
     ("the database", "データベース"),
     ("the data root", "データディレクトリー"),
     ("the data directory", "データディレクトリー"),
 ];
 
-const SENTENCES: &[&[(&str, &str)]] = &[PLANS, FIXES_OF_PLANS, ISOLATION, BOT, RECORD, SETTINGS, PINS];
-
-/// What is wrong with a plan.
-const PLANS: &[(&str, &str)] = &[
-    ("the document has {bytes} bytes; the limit is {limit}", "文書は {bytes} バイトです。上限は {limit} です"),
-    ("a NUL character", "NUL 文字があります"),
-    ("a second document begins here", "ここから二つ目の文書が始まっています"),
-    ("the document is empty", "文書が空です"),
-    ("the document is not a mapping", "文書がマッピングではありません"),
-    ("more than {count} values", "値が {count} を超えています"),
-    ("a value is missing here", "ここに値がありません"),
-    ("the alias names nothing that is complete", "エイリアスの指す先がありません"),
-    (
-        "aliases add more than {values} values or {bytes} bytes of text",
-        "エイリアスによって増える値が {values} 個、文字列が {bytes} バイトを超えています",
-    ),
-    (
-        "`{key}` stands twice; first at line {line}, column {column}",
-        "`{key}` が二度書かれています。最初は {line} 行 {column} 列です",
-    ),
-    ("a merge key `<<`", "マージキー `<<` は使えません"),
-    ("a key that is not text", "キーが文字列ではありません"),
-    ("a tag `{tag}`", "タグ `{tag}` は使えません"),
-    ("nested deeper than {levels} levels", "入れ子が {levels} 段を超えています"),
-    ("a text of {bytes} bytes; the limit is {limit}", "文字列が {bytes} バイトあります。上限は {limit} です"),
-    ("`{number}` is not a finite number", "`{number}` は有限の数ではありません"),
-    ("`{number}` is beyond ±{limit}", "`{number}` は ±{limit} を超えています"),
-    ("`{key}` is not a field of {what}", "`{key}` は{what}の項目ではありません"),
-    ("`{key}` is not known in `verify`", "`verify` に `{key}` という項目はありません"),
-    ("`{key}` is not known in {what}", "{what} に `{key}` という入力はありません"),
-    ("`{name}` is missing in {what}", "{what} に `{name}` がありません"),
-    ("`{name}` is missing", "`{name}` がありません"),
-    ("step {number} is {kind}, not a mapping", "ステップ {number} が{kind}になっています。必要なのはマッピングです"),
-    (
-        "`{name}` has {chars} characters; the limit is {limit}",
-        "`{name}` は {chars} 文字あります。上限は {limit} 文字です",
-    ),
-    (
-        "the {name} of a `change` has {chars} characters; the limit is {limit}",
-        "`change` の {name} は {chars} 文字あります。上限は {limit} 文字です",
-    ),
-    ("both `title` and `plan_title`", "`title` と `plan_title` の両方があります"),
-    ("both `change` and `{name}`", "`change` と `{name}` の両方があります"),
-    ("the plan has no step", "プランにステップがありません"),
-    (
-        "the plan has {count} steps; the limit is {limit}",
-        "プランに {count} 個のステップがあります。上限は {limit} です",
-    ),
-    ("`{text}` is not a step id", "`{text}` はステップの id になりません"),
-    ("step `{step}` stands twice", "ステップ `{step}` が二つあります"),
-    ("tool `{tool}` does not exist", "`{tool}` というツールはありません"),
-    ("`timeout_sec` is a reference", "`timeout_sec` に参照は使えません"),
-    ("`timeout_sec` is {value}", "`timeout_sec` が {value} です"),
-    ("`version` is {value}", "`version` が {value} です"),
-    ("`risk` is {value}", "`risk` が {value} です"),
-    ("`{name}` is not a list of at most {count} texts", "`{name}` は、最大 {count} 個の文字列の一覧ではありません"),
-    ("a text with {sign} that is no reference", "{sign} を含む文字列が参照になっていません"),
-    (
-        "`{reference}` refers to step `{step}`, which is not in this plan",
-        "`{reference}` の指すステップ `{step}` はこのプランにありません",
-    ),
-    (
-        "`{reference}` refers to step `{step}`, which does not come earlier",
-        "`{reference}` の指すステップ `{step}` は、これより前にありません",
-    ),
-    (
-        "`{path}` is written a second time by step `{step}`, and no preview stands after step `{first}`",
-        "ステップ `{step}` が `{path}` に二度目の書き込みをしますが、ステップ `{first}` の後にプレビューがありません",
-    ),
-    ("`verify` is not a mapping", "`verify` がマッピングではありません"),
-    ("`type` of `verify` is none of its kinds", "`verify` の `type` が使える種類ではありません"),
-    ("`expr` of `verify` is not a text", "`verify` の `expr` が文字列ではありません"),
-    ("`expr` of `verify` has {chars} characters", "`verify` の `expr` が {chars} 文字あります"),
-    ("`exit_code` on a tool that starts no command", "コマンドを実行しないツールに `exit_code` が付いています"),
-    ("`{expr}` is not a list of exit codes", "`{expr}` は終了コードの一覧ではありません"),
-    ("the regular expression does not compile: {cause}", "正規表現として読めません: {cause}"),
-    ("`{expr}` nests too many brackets", "`{expr}` の括弧の入れ子が深すぎます"),
-    ("`{expr}` is not a JSONPath: {cause}", "`{expr}` は JSONPath ではありません: {cause}"),
-    ("`{expr}` leaves the workspace", "`{expr}` はワークスペースの外を指しています"),
-    ("a filter of `{expr}` goes back to `$`", "`{expr}` のフィルターが `$` に戻っています"),
-    ("`{expr}` lists {count} commas between selectors", "`{expr}` にはセレクターを区切るコンマが {count} 個あります"),
-    ("the pattern in `{expr}` is too much for every entry", "`{expr}` のパターンは、すべての項目に使うには重すぎます"),
-    ("{what} is too short", "{what} が短すぎます"),
-    ("{what} has {chars} characters", "{what} は {chars} 文字あります"),
-    ("{what} has {count} entries", "{what} には {count} 個あります"),
-    ("neither `patch` nor `files` is given", "`patch` も `files` もありません"),
-    ("both `patch` and `files` are given", "`patch` と `files` の両方があります"),
-    ("the patch changes no file", "パッチが変更するファイルがありません"),
-    (
-        "more than one of `content`, `patch`, `restore` and `delete`",
-        "`content`、`patch`、`restore`、`delete` のうち二つ以上があります",
-    ),
-    ("`expects` is neither a SHA-256 nor `absent`", "`expects` が SHA-256 でも `absent` でもありません"),
-    ("`sha256` is no SHA-256", "`sha256` が SHA-256 ではありません"),
-    ("`delete` beside `rename_to` or `mode`", "`delete` と一緒に `rename_to` か `mode` があります"),
-    ("nothing is to be done with this file", "このファイルに行うことが書かれていません"),
-    ("{count} more problems are not listed", "ほかに {count} 件の問題があります"),
-    ("{what} is {kind}, not {wanted}", "{what} が{kind}になっています。必要なのは{wanted}です"),
-    ("`{name}` is empty", "`{name}` が空です"),
-    ("`{name}` is `{value}`", "`{name}` が `{value}` です"),
-];
-
-/// How to mend a plan.
-const FIXES_OF_PLANS: &[(&str, &str)] = &[
-    ("split the work into several plans", "仕事を複数のプランに分けてください"),
-    (
-        "remove it; a plan never names the workspace, its session does",
-        "除いてください。ワークスペースを決めるのはプランではなくセッションです",
-    ),
-    ("remove it; values are read by the core schema alone", "除いてください。値はコアスキーマだけで読みます"),
-    ("remove it", "除いてください"),
-    (
-        "a plan is one document; remove the `---` and what follows",
-        "プランは一つの文書です。`---` とその後を除いてください",
-    ),
-    ("a plan has at least `title` and `steps`", "プランには少なくとも `title` と `steps` が必要です"),
-    ("begin with `title:` and `steps:`", "`title:` と `steps:` から始めてください"),
-    ("mend the YAML or JSON at this place", "この場所の YAML か JSON を直してください"),
-    ("write the value out", "値をそのまま書いてください"),
-    ("write the values out", "値をそのまま書いてください"),
-    ("write the value", "値を書いてください"),
-    ("write one of them", "どちらかを書いてください"),
-    ("name at least one file", "少なくとも一つのファイルを書いてください"),
-    ("write `--- a/…`, `+++ b/…` and hunks", "`--- a/…` と `+++ b/…` とハンクを書いてください"),
-    ("make it with `git diff` or `diff -u`", "`git diff` か `diff -u` で作ってください"),
-    ("write 64 hexadecimal digits, or `absent`", "16 進数で 64 桁か、`absent` と書いてください"),
-    ("write 64 hexadecimal digits", "16 進数で 64 桁を書いてください"),
-    ("keep `delete` alone", "`delete` だけにしてください"),
-    (
-        "add `content`, `patch`, `restore`, `delete: true`, `rename_to` or `mode`",
-        "`content`、`patch`、`restore`、`delete: true`、`rename_to`、`mode` のどれかを加えてください",
-    ),
-    ("keep one of them", "どちらか一つにしてください"),
-    ("write the fields out, so that an approver sees them", "承認する人に見えるよう、項目をすべて書いてください"),
-    ("put the key in quotes", "キーを引用符で囲んでください"),
-    ("make it flatter", "入れ子を浅くしてください"),
-    ("put it into a file, or split it", "ファイルに入れるか、分けてください"),
-    ("write a finite number, or put it in quotes", "有限の数を書くか、引用符で囲んでください"),
-    (
-        "put it in quotes; larger integers are not kept exactly by JSON",
-        "引用符で囲んでください。これより大きい整数は JSON では正確に扱えません",
-    ),
-    ("put it in quotes", "引用符で囲んでください"),
-    ("did you mean `{name}`?", "`{name}` のことではありませんか"),
-    ("use one of {names}", "次のどれかにしてください: {names}"),
-    (
-        "use exit_code, regex, jsonpath or artifact_exists",
-        "exit_code、regex、jsonpath、artifact_exists のどれかにしてください",
-    ),
-    ("use it with run_shell_readonly", "run_shell_readonly に付けてください"),
-    ("use 1 to {limit} of {characters}", "{characters} を使って 1 から {limit} 文字で書いてください"),
-    ("use `{value}`", "`{value}` にしてください"),
-    (
-        "shorten it: ` (preview)` or `_preview` must fit behind it",
-        "短くしてください。後に ` (preview)` か `_preview` が付きます",
-    ),
-    ("shorten it", "短くしてください"),
-    ("say something", "内容を書いてください"),
-    ("keep `title`", "`title` だけにしてください"),
-    ("keep `type` and `expr`", "`type` と `expr` だけにしてください"),
-    ("add `steps:` with at least one step", "`steps:` と、少なくとも一つのステップを加えてください"),
-    ("add one", "一つ加えてください"),
-    ("add `{name}`", "`{name}` を加えてください"),
-    ("give each step an id of its own", "ステップごとに別の id を付けてください"),
-    ("write low, medium or high", "low、medium、high のどれかにしてください"),
-    (
-        "write an integer from 1 to {limit}, or leave it out for the next number",
-        "1 から {limit} までの整数を書くか、省いて次の番号にしてください",
-    ),
-    ("write an integer from 1 to {limit}", "1 から {limit} までの整数を書いてください"),
-    ("write it as a number", "数で書いてください"),
-    ("write it in quotes", "引用符で囲んでください"),
-    ("write a number {range}", "{range}の数を書いてください"),
-    ("write a longer text", "もっと長く書いてください"),
-    ("write a path or glob below the workspace", "ワークスペースの下のパスかグロブを書いてください"),
-    ("write for instance {example}", "{example} のように書いてください"),
-    (
-        "at most {most} are allowed; check less, or in two steps",
-        "上限は {most} です。減らすか、二つのステップに分けてください",
-    ),
-    ("at most {most} levels are allowed", "上限は {most} 段です"),
-    ("at most {most} are allowed; use `*` or a filter", "上限は {most} です。`*` かフィルターを使ってください"),
-    ("at most {most} are allowed", "上限は {most} です"),
-    ("a reference is the whole text: {one} or {other}", "参照は文字列全体で書きます: {one} か {other}"),
-    (
-        "refer to an earlier step, or move this one behind it",
-        "前にあるステップを指すか、このステップをその後に移してください",
-    ),
-    (
-        "put a preview of the second write between the two applies",
-        "二つの適用の間に、二度目の書き込みのプレビューを置いてください",
-    ),
-    (
-        "mend it; the syntax has no look-around and no back-references",
-        "直してください。先読み、後読み、後方参照は使えません",
-    ),
-    ("look at `@` alone in a filter", "フィルターの中では `@` だけを見てください"),
-    (
-        "leave out {what} and what is long, or write `type: regex`",
-        "{what} と長いものを除くか、`type: regex` を使ってください",
-    ),
-    ("mend these first, then check again", "先にここまでを直し、もう一度検査してください"),
-    ("write `{form}`", "`{form}` と書いてください"),
-    ("write {wanted}", "{wanted}を書いてください"),
+const SENTENCES: &[&[(&str, &str)]] = &[
+    work::FAILURES,
+    work::INPUTS,
+    work::REQUESTS,
+    plans::PLANS,
+    plans::FIXES_OF_PLANS,
+    ISOLATION,
+    BOT,
+    RECORD,
+    SETTINGS,
+    PINS,
+    UNDO,
 ];
 
 /// Layers of isolation.
@@ -350,6 +193,16 @@ const BOT: &[(&str, &str)] = &[
     (
         "give the bot View Channel, Send Messages, Embed Links, Attach Files and Read Message History there",
         "そこでボットに View Channel、Send Messages、Embed Links、Attach Files、Read Message History を許可してください",
+    ),
+    ("the token for the daemon is not a relay's", "デーモンのトークンが relay のものではありません"),
+    ("what the bot keeps cannot be read: {fault}", "ボットの状態のファイルを読めません: {fault}"),
+    ("mend the file, or move it away to begin anew", "ファイルを直すか、よそへ移して新しく始めてください"),
+    ("the gateway is gone", "ゲートウェイとの接続がなくなりました"),
+    ("the bot is ending", "ボットを終了しています"),
+    ("Discord closed the gateway for good", "Discord がゲートウェイを完全に閉じました"),
+    (
+        "Discord closed the gateway for good (close code {code})",
+        "Discord がゲートウェイを完全に閉じました（コード {code}）",
     ),
     ("no bot token is set", "ボットのトークンが設定されていません"),
     (
@@ -488,6 +341,36 @@ const RECORD: &[(&str, &str)] = &[
     ),
     ("the log does not fit: {reason}", "ログの内容に矛盾があります: {reason}"),
     // What a verification finds.
+    ("the {kind} `{name}` is not calt's", "{kind} `{name}` は calt のものではありません"),
+    ("the {kind} `{name}` is missing", "{kind} `{name}` が失われています"),
+    ("event {event} is missing", "イベント {event} が失われています"),
+    ("it does not have the leaf that stands beside it: it was changed", "隣にある葉と一致しません。変更されています"),
+    ("its text is not the one that was recorded: it was changed", "文面が記録されたものと違います。変更されています"),
+    ("the manifest of {session} is not what was recorded: {error}", "{session} の写しの一覧が記録と違います: {error}"),
+    ("the search index cannot be read; {advice}", "検索の索引を読めません。{advice}"),
+    (
+        "it holds {held} events and says {indexed}; {advice}",
+        "{held} 件のイベントがありますが、{indexed} 件と記されています。{advice}",
+    ),
+    ("a search for its own words does not find it; {advice}", "自身の語で検索しても見つかりません。{advice}"),
+    (
+        "the root over {events} events is not the one noted after their commit",
+        "{events} 件のイベントのルートが、確定したときのものと違います",
+    ),
+    ("it and all up to event {event} are missing", "これからイベント {event} までがすべて失われています"),
+    (
+        "the hash of `{person}`'s PIN is not the one that was recorded: {error}",
+        "`{person}` の PIN のハッシュが記録と違います: {error}",
+    ),
+    (
+        "event {event} of {session} is missing or stands elsewhere",
+        "{session} のイベント {event} がないか、別の場所にあります",
+    ),
+    ("it cannot be made from the log: {why}", "ログから作れません: {why}"),
+    (
+        "{what} of plan v{version} of {session} is not what was recorded: {error}",
+        "{session} のプラン v{version} の{what}が記録と違います: {error}",
+    ),
     ("no event has such an id: it was added", "その id のイベントはありません。後から加えられています"),
     ("events are missing before it", "その前のイベントが失われています"),
     ("its text was removed, and no event says so", "文面が削除されていますが、そのイベントがありません"),
@@ -515,13 +398,38 @@ const RECORD: &[(&str, &str)] = &[
     ),
     ("artifact {artifact} (`{path}`) cannot be read: {error}", "成果物 {artifact}（`{path}`）を読めません: {error}"),
     (
-        "{rows} rows of `{table}` are {what}; `calt record rebuild` makes them again",
-        "`{table}` の {rows} 行が{what}です。`calt record rebuild` で作り直せます",
+        "{rows} rows of `{table}` are missing or changed; `calt record rebuild` makes them again",
+        "`{table}` の {rows} 行が失われたか変更されています。`calt record rebuild` で作り直せます",
+    ),
+    (
+        "{rows} rows of `{table}` are not from the log; `calt record rebuild` makes them again",
+        "`{table}` の {rows} 行はログにないものです。`calt record rebuild` で作り直せます",
     ),
     (
         "the stored tree is not the one of the leaves; `calt record rebuild` makes it again",
         "保存された木が葉と一致しません。`calt record rebuild` で作り直せます",
     ),
+];
+
+/// The plan that takes back what was written: what it is called, and why it leaves something alone.
+const UNDO: &[(&str, &str)] = &[
+    ("Take back run {run} of {session}", "{session} の実行 {run} を元へ戻す"),
+    ("Take back what {session} wrote", "{session} が書いたものを元へ戻す"),
+    (
+        "a rename ties it to `{other}`, which is left alone",
+        "名前の変更で `{other}` と結び付いていて、そちらはそのままにします",
+    ),
+    (
+        "somebody changed it after run {run}; that and what was before it stays",
+        "実行 {run} の後にほかで変更されています。その変更と、それより前の内容は残ります",
+    ),
+    ("what it was before run {run} cannot be had: {why}", "実行 {run} の前の内容を取り出せません: {why}"),
+    ("run {run} wrote it after run {last}", "実行 {last} の後、実行 {run} が書き込みました"),
+    ("somebody removed it since run {last}", "実行 {last} の後、ほかで削除されています"),
+    ("somebody wrote it since run {last}", "実行 {last} の後、ほかで書き込まれています"),
+    ("somebody changed its permission bits since run {last}", "実行 {last} の後、ほかで許可が変更されています"),
+    ("somebody changed it since run {last}", "実行 {last} の後、ほかで変更されています"),
+    ("its name would read as a reference in a plan", "名前が、プランの中では参照と読まれてしまいます"),
 ];
 
 /// Settings that cannot be used.

@@ -112,17 +112,10 @@ impl OfflineFault {
             Language::English => ("error", "hint"),
             Language::Japanese => ("エラー", "ヒント"),
         };
-        let detail = match self {
-            Self::Refused(refusal) => Problem::from(refusal).said_in(language),
-            Self::Settings(_)
-            | Self::NoDatabase { .. }
-            | Self::NotEmpty { .. }
-            | Self::Ground(_)
-            | Self::Backup(_)
-            | Self::Open(_)
-            | Self::Store(_)
-            | Self::Pin { .. }
-            | Self::Given { .. } => language.told(&self.detail()),
+        let detail = if let Self::Refused(refusal) = self {
+            Problem::from(refusal).said_in(language)
+        } else {
+            language.told(&self.detail())
         };
         format!("{error}: {}\n{hint}: {}\n", visible_line(&detail), visible_line(&language.told(&self.hint())))
     }

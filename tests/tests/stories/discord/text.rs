@@ -92,7 +92,78 @@ fn japanese_is_spoken_to_who_reads_it() {
     assert!(again.contains("ステップ `nope` はありません"), "{again}");
     // Who reads English is answered in English, beside Japanese cards.
     assert!(guild.ann().slash("inbox", &json!({})).text().contains("Nothing waits"));
-    assert!(reader.slash("inbox", &json!({})).text().contains("待ちはありません"));
+    assert!(reader.slash("inbox", &json!({})).text().contains("待っているものはありません"));
+}
+
+/// No word of English but names, ids and commands: what stands in marks, in blocks of code, and after a command.
+fn is_japanese(text: &str) -> bool {
+    let plain = regex::Regex::new("`[^`]*`|<@[0-9]+>|session_[0-9a-f]+").unwrap().replace_all(text, "");
+    let english = regex::Regex::new("[A-Za-z]{2,} [a-z]{2,}").unwrap();
+    plain.lines().all(|line| line.contains("calt ") || !english.is_match(line))
+}
+
+#[test]
+fn on_a_japanese_server_the_cards_are_japanese_from_the_plan_to_the_failure() {
+    let guild = Guild::asleep(calt_tests::World::start(), &[]);
+    guild.discord.speaks("ja");
+    guild.wake_bot();
+    let steps =
+        [look("a"), preview("p", "x.txt", "一行目\n"), apply("w", "x.txt", "一行目\n", "p"), read("r", "../outside")];
+    let mut proposed = plan(1, &steps);
+    proposed["title"] = json!("議事録を書く");
+    for step in proposed["steps"].as_array_mut().unwrap() {
+        step["title"] = json!("題");
+    }
+    let session = guild.world.agent().propose(&proposed);
+    let card = guild.card_of(&session, "承認");
+    for said in [
+        "📋 プランが確認を待っています。",
+        "題: 議事録を書く",
+        "list_dir · リスク低 · 読み取り",
+        "書き込み",
+        "ワークスペースの外のパスです",
+    ] {
+        assert!(card.text().contains(said), "{said}: {}", card.text());
+    }
+    let reader = guild.discord.user(super::guild::ANN).reading("ja");
+    reader.click(&card, "承認");
+    let diff = guild.discord.message("+一行目");
+    assert!(is_japanese(diff.content()) && is_japanese(&diff.labels().join("\n")), "{}", diff.text());
+    reader.click(&diff, "承認");
+    guild.reaches(&session, "failed");
+    let failure = guild.discord.message("新しいプランが必要です");
+    for said in ["プラン v1: 議事録を書く", "書き込み済み", "失敗", "プラン v1 は完了しませんでした"]
+    {
+        assert!(failure.text().contains(said), "{said}: {}", failure.text());
+    }
+    assert_eq!(failure.labels(), ["元へ戻すプランを作る", "このままにする"]);
+    guild.says(&diff, "承認: `ann` が Discord で");
+    // Answers to who reads Japanese.
+    let inbox = reader.slash("inbox", &json!({})).text();
+    assert!(inbox.contains("新しい版のプラン") && !inbox.contains("new_plan"), "{inbox}");
+    let found = reader.slash("logs_search", &json!({"query": "", "session_id": session.id})).text();
+    assert!(found.contains("ステップ w を承認") && found.contains("ステップ r が失敗"), "{found}");
+    let artifacts = reader.slash("artifacts_list", &json!({"session_id": session.id})).text();
+    assert!(artifacts.contains("バイト") && artifacts.contains("実行 "), "{artifacts}");
+    let tools = reader.slash("tools_permissions", &json!({"tool_name": "read_file"})).text();
+    assert!(tools.contains("ワークスペースの通常のファイルを文字列として読みます"), "{tools}");
+    let bad = b"title: x\nsteps:\n  - {id: a, title: b, tool: list_dirr}\n";
+    let bad =
+        reader.slash_with_file("plan_import", &json!({"session_id": session.id}), ("file", "bad.yaml"), bad).text();
+    assert!(bad.contains("というツールはありません"), "{bad}");
+    assert!(bad.contains("直し方: ") && !bad.contains("fix:"), "{bad}");
+}
+
+#[test]
+fn a_card_on_demand_stays_in_the_language_of_who_asked() {
+    let guild = Guild::start();
+    let (session, english) = guild.proposed(&plan(1, &[look("a")]));
+    let reader = guild.discord.user(super::guild::ANN).reading("ja");
+    let card = reader.slash("plan_show", &json!({"session_id": session.id})).told();
+    assert!(card.text().contains("プランが確認を待っています"), "{}", card.text());
+    guild.bob().click(&english, "Approve");
+    guild.says(&english, "Approved by `bob` in Discord");
+    guild.says(&card, "承認: `bob` が Discord で");
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(super) async fn about_record(report: &mut Report, context: &Context, client:
         Ok(_) => {
             let size = database
                 .filter(|_| context.base_url().is_none())
-                .map(|path| format!(", {}", bytes(on_disk(path))))
+                .map(|path| t!(", ") + &bytes(on_disk(path)))
                 .unwrap_or_default();
             let events = render::word(&newest["id"]);
             report.pass(

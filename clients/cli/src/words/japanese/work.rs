@@ -6,7 +6,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("[y]es, [n]o, [d]etails, [s]kip a step: ", "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす: "),
     (
         "[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes): ",
-        "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす（Enter は はい）: ",
+        "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす（Enter なら「はい」）: ",
     ),
     (
         "n: nothing of it runs, and you say why. d: every detail of each step. s: one step is left out, with what needs it, and the rest goes on.\n",
@@ -131,7 +131,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("step {number} of {count}: {step}", "ステップ {number}/{count}: {step}"),
     ("{label} left out\n", "{label} を飛ばしました\n"),
     ("{label} {state} ({seconds} s)\n", "{label} {state}（{seconds} 秒）\n"),
-    ("step {step} is {status}", "ステップ {step} は {status} です"),
+    ("step {step} is {status}", "ステップ {step} の状態: {status}"),
     ("step {step} {state}: {error}", "ステップ {step} {state}: {error}"),
     ("step {step} {state} (run {run})\n", "ステップ {step} {state}（実行 {run}）\n"),
     ("; what it wrote stays until it is taken back", "（書き込んだものは、元へ戻すまで残ります）"),
@@ -314,6 +314,8 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("profile", "安全設定"),
     ("plan", "プラン"),
     ("needs replan", "再計画が必要"),
+    ("true", "はい"),
+    ("false", "いいえ"),
     ("created", "作成"),
     ("updated", "更新"),
     ("TOOL", "ツール"),
