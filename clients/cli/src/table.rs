@@ -41,7 +41,11 @@ pub(crate) fn paragraph(text: &str) -> String {
 /// Facts beside each other, below a heading.
 pub(crate) fn facts(facts: &[String]) -> String {
     let lines = fact_lines(facts, terminal_columns().unwrap_or(usize::MAX));
-    lines.iter().map(|line| format!("   {line}\n")).collect()
+    let mut shown = String::new();
+    for line in lines {
+        end_line(&mut shown, &format!("   {line}"));
+    }
+    shown
 }
 
 /// Facts beside each other, as many on a line as fit behind its three spaces: none is broken.
