@@ -13,7 +13,7 @@ use crate::ask::{Answer, Terminal, Yes};
 use crate::context::{Context, How};
 use crate::fault::Fault;
 use crate::render;
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// How often a run in progress is looked at: soon at first, then less often, in milliseconds.
 const FIRST_WAIT_MILLIS: u64 = 2;
@@ -342,7 +342,7 @@ impl Run<'_> {
 
     /// A step whose inputs refer to what is not there: it can only be left out.
     async fn unresolved(&self, step: &Value) -> Result<(), Fault> {
-        let (name, reason) = (id(step), render::word(&step["unresolved"]));
+        let (name, reason) = (id(step), daemon::told(&step["unresolved"]));
         let shown = format!("\n{}{}", render::step(step), t!("   ! not resolved: {reason}\n", reason = reason));
         self.show(&shown);
         if self.applies_nothing {

@@ -188,7 +188,7 @@ pub(crate) fn ended(language: Language, ended: &ExecuteReply) -> Answer {
     };
     let mut content = pick(language, &english, &japanese).to_owned();
     if let Some(error) = &ended.error {
-        let _ = write!(content, ": {}", inline_within(error, 800));
+        let _ = write!(content, ": {}", inline_within(&language.told(error), 800));
     }
     let mut answer = told(
         language,

@@ -153,7 +153,7 @@ pub(crate) fn step(language: Language, step: &StepDetailView) -> Look {
     let _ = writeln!(text, "{}:", say("inputs", "入力"));
     push_inputs(&mut text, &step.inputs, "  ");
     if let Some(unresolved) = &step.unresolved {
-        let _ = writeln!(text, "{}: {unresolved}", say("not resolved yet", "まだ解決できません"));
+        let _ = writeln!(text, "{}: {}", say("not resolved yet", "まだ解決できません"), language.told(unresolved));
     }
     push_warnings(language, &mut text, step);
     push_conditions(&mut text, (say("before", "事前条件"), &step.preconditions), "");

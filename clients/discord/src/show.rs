@@ -206,7 +206,7 @@ async fn failure(bot: &Bot, language: Language, plan: &PlanView) -> Result<Look,
         {
             let run = bot.daemon.run(run).await?;
             if let Some(error) = &run.error {
-                let _ = writeln!(output, "\n{}: {error}", step.id);
+                let _ = writeln!(output, "\n{}: {}", step.id, language.told(error));
             }
             for name in ["stdout", "stderr"] {
                 let said = run.output[name].as_str().unwrap_or_default();

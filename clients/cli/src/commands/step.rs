@@ -250,8 +250,8 @@ fn shown(detail: &Value, place: Place) -> String {
     if let Some(diff) = detail["diff"].as_str() {
         sheet.add(&render::diff(diff, place));
     }
-    if let Some(reason) = detail["unresolved"].as_str() {
-        sheet.line(t!("   ! not resolved yet: {reason}", reason = calt_api::visible::visible_line(reason)));
+    if detail["unresolved"].is_string() {
+        sheet.line(t!("   ! not resolved yet: {reason}", reason = daemon::told(&detail["unresolved"])));
     }
     sheet.line(t!("   digest:   {digest}", digest = render::word(&detail["digest"])));
     sheet.done()

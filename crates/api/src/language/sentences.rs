@@ -453,7 +453,7 @@ const PINS: &[(&str, &str)] = &[
     ("The same once more: ", "もう一度: "),
     (
         "the PIN of {person} stands; from now on every yes, no and skip of theirs asks for it",
-        "{person} の PIN を設定しました。これからは、承認、却下、飛ばすたびに尋ねます",
+        "{person} の PIN を設定しました。これからは、この人の決定のたびに尋ねます",
     ),
     ("the PIN of {person} was changed", "{person} の PIN を変更しました"),
     (

@@ -132,8 +132,13 @@ fn on_a_japanese_server_the_cards_are_japanese_from_the_plan_to_the_failure() {
     reader.click(&diff, "承認");
     guild.reaches(&session, "failed");
     let failure = guild.discord.message("新しいプランが必要です");
-    for said in ["プラン v1: 議事録を書く", "書き込み済み", "失敗", "プラン v1 は完了しませんでした"]
-    {
+    for said in [
+        "プラン v1: 議事録を書く",
+        "パス `../outside` は `..` で上へ出ていて",
+        "書き込み済み",
+        "失敗",
+        "プラン v1 は完了しませんでした",
+    ] {
         assert!(failure.text().contains(said), "{said}: {}", failure.text());
     }
     assert_eq!(failure.labels(), ["元へ戻すプランを作る", "このままにする"]);

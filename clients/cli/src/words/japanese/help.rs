@@ -268,7 +268,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     (
         "Set a first PIN: from then on every yes, no and skip of that person asks for it",
-        "最初の PIN を設定します。以後、その人が承認、却下、飛ばすたびに尋ねます",
+        "最初の PIN を設定します。以後、その人の決定のたびに尋ねます",
     ),
     ("Whose, instead of the owner's", "だれの PIN か。省くと所有者"),
     ("Set another PIN; the one that stands is asked for", "PIN を変更します。今の PIN を尋ねます"),

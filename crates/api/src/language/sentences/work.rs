@@ -78,6 +78,12 @@ pub(super) const FAILURES: &[(&str, &str)] = &[
     ),
     ("command is not allowlisted: {reason}", "許可されていないコマンドです: {reason}"),
     (
+        "{reference}: step `{step}` has no recorded output",
+        "{reference}: ステップ `{step}` の出力の記録がまだありません",
+    ),
+    ("{reference}: the output has no field `{field}`", "{reference}: 出力に `{field}` という項目がありません"),
+    ("{reference}: the value is masked", "{reference}: 値が伏せられています"),
+    (
         "the risk is {risk}, whatever the plan says: the tool implies it",
         "プランの記述にかかわらず、ツールによってリスクは {risk} です",
     ),
