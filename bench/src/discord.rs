@@ -36,7 +36,7 @@ const AT_ONCE: usize = 40;
 /// Cards that nobody decides.
 const LEFT_OPEN: usize = 30;
 /// Longest anything is waited for.
-const WAIT_MAX: Duration = Duration::from_mins(10);
+const WAIT_MAX: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 struct Bot(Child);
@@ -223,10 +223,16 @@ impl Scene<'_> {
         let open = self.asked(LEFT_OPEN, 3);
         let count = long.len() + paced.len() + at_once.len() + open.len();
         println!("{count} cards are open after {:.0} s", began.elapsed().as_secs_f64());
+        let mut client = self.client();
+        for Asked { session, .. } in &long {
+            approve_all(&mut client, session, LONG_STEPS);
+        }
+        for Asked { card, .. } in &long {
+            self.says(card, "Approved by `owner`");
+        }
         let (first, began) = (self.newest_event(), Instant::now());
         let shown = std::thread::scope(|scope| {
             scope.spawn(|| self.carry_out_slowly(&long));
-            let mut client = self.client();
             let mut shown = Vec::new();
             for (place, Asked { session, card }) in paced.iter().enumerate() {
                 let at = Duration::from_secs(LOAD_SECONDS) * u32::try_from(place).unwrap() / PACED as u32;
@@ -240,7 +246,6 @@ impl Scene<'_> {
         let minutes = began.elapsed().as_secs_f64() / 60.0;
         println!("{:.0} events a minute", (self.newest_event() - first) as f64 / minutes);
         tell("from a decision over HTTP to the card, meanwhile", shown);
-        let mut client = self.client();
         for (place, Asked { session, .. }) in at_once.iter().enumerate() {
             decide_in_some_way(&mut client, session, place);
         }
@@ -281,12 +286,9 @@ impl Scene<'_> {
         );
     }
 
-    /// Approves each long plan at once and executes its steps over the time of the load.
+    /// Executes the steps of plans that are approved over the time of the load.
     fn carry_out_slowly(&self, long: &[Asked]) {
         let mut client = self.client();
-        for Asked { session, .. } in long {
-            approve_all(&mut client, session, LONG_STEPS);
-        }
         let began = Instant::now();
         let all = u32::try_from(LONG_STEPS * long.len()).unwrap();
         let mut number = 0;

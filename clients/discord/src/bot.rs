@@ -22,6 +22,8 @@ const FIRST_ANSWER_TIME_MAX: Duration = Duration::from_millis(2_900);
 const TOKEN_TIME_MAX: Duration = Duration::from_mins(14);
 /// How long Discord may take to say the language of a server: without it the cards are English.
 const LANGUAGE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Edits of a channel that Discord takes at once, as long as it did not say.
+const EDITS_AT_ONCE: usize = 5;
 /// The flag of a message that only one person sees.
 pub(crate) const FOR_ONE: u64 = 64;
 
@@ -274,6 +276,12 @@ impl Bot {
     pub(crate) fn busy_until(&self, is_edit: bool, channel: &str, left_over: u32) -> Option<Instant> {
         let method = if is_edit { Method::PATCH } else { Method::POST };
         self.rest.busy_until(&format!("{method} {channel} messages"), left_over)
+    }
+
+    /// How many edits Discord takes at once in this channel.
+    pub(crate) fn edits_at_once(&self, channel: &str) -> usize {
+        let told = self.rest.most_of(&format!("{} {channel} messages", Method::PATCH));
+        told.and_then(|most| usize::try_from(most).ok()).unwrap_or(EDITS_AT_ONCE)
     }
 
     /// The newest messages of a channel.

@@ -18,7 +18,7 @@ use crate::outcome;
 use crate::rest::RestFault;
 use crate::show;
 use crate::standing::{Standing, Wanted};
-use crate::state::{Card, Kept, Stand, StateFile};
+use crate::state::{Card, Kept, Kind, Stand, StateFile};
 use crate::turns::{Rank, Turn, Turns};
 
 /// How long something must wait before it is posted: who decides step by step elsewhere is not followed at each.
@@ -27,12 +27,9 @@ const WAITS_BEFORE_POST: Duration = Duration::from_millis(600);
 const PROGRESS_EVERY: Duration = Duration::from_millis(2_500);
 /// How long a card whose question is gone waits for the event that says why, before it says only that.
 const WAITS_FOR_REASON: Duration = Duration::from_secs(5);
-/// Edits that may tell progress in so much time. Discord takes five of a channel in five seconds, and the rest is left
-/// to decisions.
-const PROGRESS_EDITS_MAX: usize = 3;
-const PROGRESS_TIME: Duration = Duration::from_secs(5);
-/// Edits of a channel that are left to decisions also where Discord takes fewer.
-const LEFT_TO_DECISIONS: u32 = 2;
+/// Edits of a channel that are left to decisions: Discord takes five in this time.
+const LEFT_TO_DECISIONS: u8 = 2;
+const DISCORDS_TIME: Duration = Duration::from_secs(5);
 /// How often the place in the log is written down when nothing else is.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
 /// How long to wait before a session is looked at again after the daemon did not answer.
@@ -126,22 +123,12 @@ impl Keeper {
             self.is_its_turn = false;
             return (Some(session), None);
         }
-        let paced = self.paced();
-        let turn = self.turns.next(|rank, channel| busy_until(&self.bot, paced, (rank, channel)));
+        let turn = self.turns.next(|rank, channel| busy_until(&self.bot, &self.progress_told, (rank, channel)));
         self.is_its_turn = matches!(turn, Turn::Of(_));
         match turn {
             Turn::Of(session) => (Some(session), None),
             Turn::At(at) => (self.dirty.pop_front(), at),
         }
-    }
-
-    /// Until when no progress is told, so that there is room for decisions.
-    fn paced(&mut self) -> Option<Instant> {
-        while self.progress_told.front().is_some_and(|first| first.elapsed() >= PROGRESS_TIME) {
-            self.progress_told.pop_front();
-        }
-        let is_enough = self.progress_told.len() >= PROGRESS_EDITS_MAX;
-        self.progress_told.front().filter(|_| is_enough).map(|first| *first + PROGRESS_TIME)
     }
 
     fn ripen(&mut self) {
@@ -254,8 +241,7 @@ impl Keeper {
     /// Whether Discord takes this now and nobody of the rank waits longer; if not, the session waits for its turn.
     fn is_free(&mut self, rank: Rank, channel: &str, session: &str) -> bool {
         let is_first = self.is_its_turn || !self.turns.has(rank, channel);
-        let paced = self.paced();
-        let is_free = is_first && busy_until(&self.bot, paced, (rank, channel)).is_none();
+        let is_free = is_first && busy_until(&self.bot, &self.progress_told, (rank, channel)).is_none();
         if !is_free {
             self.turns.wait(rank, channel, session);
         }
@@ -350,7 +336,9 @@ impl Keeper {
         let mut content = card.outcome.clone().unwrap_or_else(|| outcome::no_longer_asked(language));
         let is_over = matches!(standing.session.status.as_str(), "succeeded" | "cancelled");
         let mut components = Vec::new();
-        if is_newest {
+        // A card that is about to ask for a new plan says all that is to be said of how the work stands.
+        let has_failed = wanted.is_some_and(|wanted| wanted.kind == Kind::Failure);
+        if is_newest && !(has_failed && self.bot.settings.channel.is_some()) {
             if let Some(progress) = outcome::progress(language, &standing.session, standing.plan.as_ref()) {
                 content.push('\n');
                 content.push_str(&progress);
@@ -388,6 +376,7 @@ impl Keeper {
             }
             self.edited.insert(key.to_owned(), Instant::now());
             if rank == Rank::Progress {
+                self.progress_told.retain(|at| at.elapsed() < DISCORDS_TIME);
                 self.progress_told.push_back(Instant::now());
             }
         }
@@ -448,11 +437,17 @@ impl Keeper {
     }
 }
 
-/// Until when nothing of this rank is to be said in this channel; progress is paced besides.
-fn busy_until(bot: &Bot, paced: Option<Instant>, (rank, channel): (Rank, &str)) -> Option<Instant> {
+/// Until when nothing of this rank is to be said in this channel. Progress leaves room for decisions, by what Discord
+/// says is left and by its own count: of a limit that slides, each place that becomes free would go to progress.
+fn busy_until(bot: &Bot, progress_told: &VecDeque<Instant>, (rank, channel): (Rank, &str)) -> Option<Instant> {
     match rank {
         Rank::Decision => bot.busy_until(true, channel, 0),
-        Rank::Progress => bot.busy_until(true, channel, LEFT_TO_DECISIONS).max(paced),
+        Rank::Progress => {
+            let most = bot.edits_at_once(channel).saturating_sub(usize::from(LEFT_TO_DECISIONS)).max(1);
+            let in_the_way = progress_told.iter().rev().nth(most - 1);
+            let paced = in_the_way.map(|at| *at + DISCORDS_TIME).filter(|until| *until > Instant::now());
+            bot.busy_until(true, channel, LEFT_TO_DECISIONS.into()).max(paced)
+        }
         Rank::Post => bot.busy_until(false, channel, 0),
     }
 }

@@ -107,6 +107,8 @@ impl<'c> Call<'c> {
 struct Budget {
     left: u32,
     until: Instant,
+    /// How much it takes in one of its times; 0 when that was not told.
+    most: u32,
 }
 
 /// Until when nothing goes out on any route, and what some of them still take.
@@ -231,12 +233,19 @@ impl Rest {
         limits.everywhere.max(route).filter(|until| *until > Instant::now())
     }
 
+    /// How much a route takes in one of its times, as far as it was told.
+    pub(crate) fn most_of(&self, route: &str) -> Option<u32> {
+        let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.routes.get(route).map(|budget| budget.most).filter(|most| *most > 0)
+    }
+
     /// What an answer says is left.
     fn counted(&self, route: &str, headers: &HeaderMap) {
         if let (Some(left), Some(rest)) =
             (number(headers, "x-ratelimit-remaining"), number(headers, "x-ratelimit-reset-after"))
         {
-            self.has_left(route, Budget { left: whole(left), until: Instant::now() + seconds(rest) });
+            let most = number(headers, "x-ratelimit-limit").map_or(0, whole);
+            self.has_left(route, Budget { left: whole(left), until: Instant::now() + seconds(rest), most });
         }
     }
 
@@ -248,7 +257,7 @@ impl Rest {
         if answer["global"] == true || headers.contains_key("x-ratelimit-global") {
             self.limits.lock().unwrap_or_else(PoisonError::into_inner).everywhere = Some(until);
         } else {
-            self.has_left(route, Budget { left: 0, until });
+            self.has_left(route, Budget { left: 0, until, most: 0 });
         }
     }
 
@@ -258,7 +267,9 @@ impl Rest {
             let now = Instant::now();
             limits.routes.retain(|_, known| known.until > now);
         }
-        limits.routes.insert(route.to_owned(), budget);
+        let known = limits.routes.get(route).map_or(0, |known| known.most);
+        let most = if budget.most == 0 { known } else { budget.most };
+        limits.routes.insert(route.to_owned(), Budget { most, ..budget });
     }
 }
 
