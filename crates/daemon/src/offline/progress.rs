@@ -28,14 +28,22 @@ impl Line {
         if !self.is_seen || !is_due {
             return;
         }
-        let text = match progress {
-            Progress::Database => "copying the database".to_owned(),
-            Progress::Files(files) => format!("{files} files"),
-            Progress::Events(events) => format!("{events} events checked"),
-            Progress::Derived => "making read model and index".to_owned(),
+        let (english, japanese) = match progress {
+            Progress::Database => ("copying the database".to_owned(), "データベースを写しています".to_owned()),
+            Progress::Files(files) => (format!("{files} files"), format!("ファイル {files} 件")),
+            Progress::Events(events) => {
+                (format!("{events} events checked"), format!("イベント {events} 件を検証しました"))
+            }
+            Progress::Derived => {
+                ("making read model and index".to_owned(), "読み取り用の表と索引を作っています".to_owned())
+            }
+        };
+        let text = match self.language {
+            Language::English => english,
+            Language::Japanese => japanese,
         };
         // Nobody is kept from a backup by a terminal that is gone.
-        let _ = write!(std::io::stderr(), "{CLEAR_LINE}{} …", self.language.told(&text));
+        let _ = write!(std::io::stderr(), "{CLEAR_LINE}{text} …");
         self.written = Some(Instant::now());
     }
 }
