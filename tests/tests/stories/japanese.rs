@@ -186,7 +186,7 @@ fn commands_and_refusals_are_said_in_japanese() {
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
     assert!(failed.stderr.contains("エラー: ステップ a 失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stderr);
-    assert!(failed.stdout.contains("ステップ a が失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stdout);
+    assert!(failed.stdout.contains("a  失敗  パス `../x` は `..` で上へ出ていて"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();
     let summaries = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();

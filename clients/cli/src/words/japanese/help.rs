@@ -273,7 +273,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("Whose, instead of the owner's", "だれの PIN か。省くと所有者"),
     ("Set another PIN; the one that stands is asked for", "PIN を変更します。今の PIN を尋ねます"),
     ("Remove a PIN; it is asked for", "PIN を削除します。その PIN を尋ねます"),
-    ("The person forgot it: the owner's is asked for instead", "本人が忘れた場合に。代わりに所有者の PIN を尋ねます"),
+    (
+        "It is forgotten: the owner's is asked for instead; the first owner's own is removed by root alone",
+        "忘れた場合に。代わりに所有者の PIN を尋ねます。最初の所有者自身の PIN は root だけが外せます",
+    ),
     ("Make, list and revoke tokens", "トークンを作成、一覧、失効します"),
     ("Make a token; it is shown this once", "トークンを作ります。表示されるのは一度だけです"),
     (
