@@ -230,6 +230,8 @@ impl Scene<'_> {
         for Asked { card, .. } in &long {
             self.says(card, "Approved by `owner`");
         }
+        // Ten decisions at once are more than Discord takes at once; what follows is told on its own.
+        std::thread::sleep(DISCORDS_LIMIT.1);
         let (first, began) = (self.newest_event(), Instant::now());
         let shown = std::thread::scope(|scope| {
             scope.spawn(|| self.carry_out_slowly(&long));

@@ -230,6 +230,7 @@ impl FakeDiscord {
                     return;
                 }
                 let Ok(stream) = stream else { continue };
+                let _ = stream.set_nodelay(true);
                 let shared = Arc::clone(&serving);
                 std::thread::spawn(move || rest::serve(&shared, stream));
             }

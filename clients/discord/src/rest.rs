@@ -128,7 +128,12 @@ pub(crate) struct Rest {
 
 impl Rest {
     pub(crate) fn new(base: &str, token: &str) -> Self {
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        let mut plain = HttpConnector::new();
+        // What is there to be said is said at once: a first answer has three seconds.
+        plain.set_nodelay(true);
+        plain.enforce_http(false);
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(plain);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
         Self { http, base: base.to_owned(), token: token.to_owned(), limits: Mutex::default() }
     }
