@@ -66,7 +66,7 @@ fn both_readmes_show_the_run_of_their_first_command() {
         let command = first.split(" #").next().unwrap().trim_end();
         assert!(picture.contains(&format!(">$ calt {command}</tspan>")), "{command}");
     }
-    let written = ["Hello from calt.", "[y]es, [n]o, [d]etails, [s]kip: y", "session succeeded"];
+    let written = ["Hello from calt.", "[y]es, [n]o, [d]etails, [s]kip a step: y", "Done: 2 steps ran"];
     assert!(written.iter().all(|line| picture.contains(line)));
     // A page loads nothing by it, and runs nothing.
     let loads = ["<script", "<image", "href=", "url(", "@import", "<foreignObject"];
