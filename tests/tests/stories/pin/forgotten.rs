@@ -28,7 +28,7 @@ fn root_removes_the_first_owner_s_pin_on_a_terminal_and_it_is_recorded() {
     world.end();
     let piped = world.calt(&["pin", "remove", "--forgotten"]);
     assert!(piped.code == 2 && piped.stderr.contains("typed on a terminal"), "{}", piped.stderr);
-    for (typed, end) in [("forgoten", "exit 2"), ("forgotten", "exit 0")] {
+    for (typed, end) in [("forget", "exit 2"), ("forgotten", "exit 0")] {
         let terminal = Terminal::run(&world, 120, &["pin", "remove", "--forgotten"]);
         terminal.waits_for("This is recorded. Type `forgotten`", 1);
         terminal.types(typed);
