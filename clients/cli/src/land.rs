@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -44,6 +45,8 @@ const ELSEWHERE: &[&str] = &[
 /// A repository of the person, with an index that is thrown away.
 pub(crate) struct Repository {
     git_dir: PathBuf,
+    /// Where objects, names and logs lie: for a further working tree, in the repository it belongs to.
+    common_dir: PathBuf,
     scratch: Scratch,
 }
 
@@ -95,6 +98,10 @@ pub(crate) enum InTheWay {
     LeadsTo(String),
     /// A working tree has this branch checked out.
     CheckedOut,
+    /// A link within the repository, through which git would write elsewhere.
+    Link(PathBuf),
+    /// A log of this name that is not the repository's alone, to which git would add.
+    Log(PathBuf),
 }
 
 impl Repository {
@@ -113,8 +120,11 @@ impl Repository {
                 hint: Some(otherwise.to_owned()),
             });
         }
-        let git_dir = found.stdout.strip_suffix(b"\n").unwrap_or(&found.stdout);
-        Ok(Self { git_dir: OsStr::from_bytes(git_dir).into(), scratch })
+        let git_dir = path_of(&found.stdout);
+        let mut repository = Self { common_dir: git_dir.clone(), git_dir, scratch };
+        let common = repository.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"], b"")?;
+        repository.common_dir = path_of(&succeeded("rev-parse", common)?);
+        Ok(repository)
     }
 
     /// The id of a commit; `None` when the repository has none of this name.
@@ -144,6 +154,30 @@ impl Repository {
             hint: Some("git config --global user.name NAME; git config --global user.email MAIL".to_owned()),
         })?;
         Ok(author.trim().to_owned())
+    }
+
+    /// A link at a place, or above it within the repository. git writes through one, wherever it leads.
+    fn link_to(&self, place: &Path) -> Option<PathBuf> {
+        let within = place.ancestors().take_while(|part| *part != self.common_dir);
+        within.filter(|part| part.is_symlink()).last().map(Path::to_owned)
+    }
+
+    /// A link in place of the objects, or of a directory of them.
+    pub(crate) fn link_among_objects(&self) -> Result<Option<PathBuf>, Fault> {
+        let objects = self.common_dir.join("objects");
+        let unread = |error: std::io::Error| Fault::Machine {
+            message: t!("`{path}` cannot be read: {error}", path = objects.display(), error = error),
+        };
+        if objects.is_symlink() {
+            return Ok(Some(objects));
+        }
+        for entry in std::fs::read_dir(&objects).map_err(unread)? {
+            let entry = entry.map_err(unread)?;
+            if entry.file_type().map_err(unread)?.is_symlink() {
+                return Ok(Some(entry.path()));
+            }
+        }
+        Ok(None)
     }
 
     /// The tree that a patch makes of a commit's.
@@ -208,6 +242,14 @@ impl Repository {
 
     /// What keeps a name from being made anew; `None` when nothing does.
     pub(crate) fn in_the_way(&self, full: &str) -> Result<Option<InTheWay>, Fault> {
+        let log = self.common_dir.join("logs").join(full);
+        if let Some(link) = self.link_to(&self.common_dir.join(full)).or_else(|| self.link_to(&log)) {
+            return Ok(Some(InTheWay::Link(link)));
+        }
+        // git adds to a log that is there, also when it is told to keep none.
+        if log.symlink_metadata().is_ok_and(|log| !log.is_dir() && !(log.is_file() && log.nlink() == 1)) {
+            return Ok(Some(InTheWay::Log(log)));
+        }
         if let Some(target) = self.leads_to(full)? {
             return Ok(Some(InTheWay::LeadsTo(target)));
         }
@@ -238,6 +280,11 @@ impl Repository {
         git.arg("--git-dir").arg(&self.git_dir).arg("--work-tree").arg(&self.scratch.0).args(words);
         finished(git, input)
     }
+}
+
+/// The path in an answer of one line.
+fn path_of(answer: &[u8]) -> PathBuf {
+    OsStr::from_bytes(answer.strip_suffix(b"\n").unwrap_or(answer)).into()
 }
 
 /// git, told to run nothing and to write nothing but what it is asked for.

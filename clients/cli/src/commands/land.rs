@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::arguments::{LandArguments, LandAs};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint::quoted;
 use crate::land::{InTheWay, Repository};
 use crate::render;
 use crate::trailers::Trailers;
@@ -47,6 +48,9 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     let masked: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &[]).await?;
     whole(&masked, arguments)?;
     let repository = Repository::open(&arguments.repo, &format!("calt land {} --repo DIR", arguments.session))?;
+    if let Some(link) = repository.link_among_objects()? {
+        return Err(through(&link));
+    }
     let base = base(&repository, &session, arguments)?;
     if let (LandAs::Patch, Some(text)) = (arguments.kind, &arguments.message) {
         readable_by_am(text)?;
@@ -61,7 +65,7 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
         (None, LandAs::Branch | LandAs::Patch) => None,
     };
     if let Some(name) = &name {
-        free(&repository, name, &arguments.session)?;
+        free(&repository, name, arguments)?;
     }
     let trailers = trailers(context, &client, &arguments.session, version, &events).await?;
     let query = [("raw", "true"), ("source", context.source())];
@@ -77,7 +81,7 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     };
     let commit = repository.commit_tree(&tree, &base, &landing.message)?;
     // Somebody may have taken the name meanwhile; what else git says is said as it is.
-    repository.name_anew(&name, &commit).or_else(|said| free(&repository, &name, &arguments.session).and(Err(said)))?;
+    repository.name_anew(&name, &commit).or_else(|said| free(&repository, &name, arguments).and(Err(said)))?;
     landing.told(context, &commit, &base, branch.as_deref())
 }
 
@@ -162,7 +166,7 @@ fn base(repository: &Repository, session: &Value, arguments: &LandArguments) -> 
     let Some(named) = named.filter(|name| !name.is_empty()) else {
         return Err(Fault::Usage {
             message: t!("session {session} began from no commit; name one", session = arguments.session),
-            hint: Some(format!("calt land {} --base HEAD", arguments.session)),
+            hint: Some(again_with(arguments, "--base HEAD")),
         });
     };
     repository.commit_id(named)?.ok_or_else(|| Fault::Usage {
@@ -186,10 +190,10 @@ fn branch_name(repository: &Repository, arguments: &LandArguments) -> Result<Str
     let full = format!("refs/heads/{name}");
     if let Some(why) = misleading(&name) {
         let message = t!("`{name}` is no name for a branch: {why}", name = name, why = why.said());
-        return Err(Fault::Usage { message, hint: Some(format!("calt land {} --branch NAME", arguments.session)) });
+        return Err(Fault::Usage { message, hint: Some(again_with(arguments, "--branch NAME")) });
     }
     if !repository.is_spelled_well(&full)? {
-        let hint = Some(format!("calt land {} --branch NAME", arguments.session));
+        let hint = Some(again_with(arguments, "--branch NAME"));
         return Err(Fault::Usage { message: t!("`{name}` is no name for a branch", name = name), hint });
     }
     Ok(name)
@@ -231,8 +235,16 @@ fn misleading(name: &str) -> Option<Misleading> {
     }
 }
 
+/// The same landing once more, with something else.
+fn again_with(arguments: &LandArguments, other: &str) -> String {
+    let here = Path::new(".");
+    let repo = Some(arguments.repo.as_path()).filter(|repo| *repo != here);
+    let repo = repo.map(|repo| format!(" --repo {}", quoted(&repo.to_string_lossy()))).unwrap_or_default();
+    format!("calt land {}{repo} {other}", arguments.session)
+}
+
 /// Refuses a name that is there, stands for another one, or is what somebody works on.
-fn free(repository: &Repository, full: &str, session: &str) -> Result<(), Fault> {
+fn free(repository: &Repository, full: &str, arguments: &LandArguments) -> Result<(), Fault> {
     let message = match repository.in_the_way(full)? {
         None => return Ok(()),
         Some(InTheWay::There) => t!("`{name}` is there already, and stays as it is", name = full),
@@ -240,8 +252,20 @@ fn free(repository: &Repository, full: &str, session: &str) -> Result<(), Fault>
             t!("`{name}` stands for another name, `{target}`, and is not followed", name = full, target = target)
         }
         Some(InTheWay::CheckedOut) => t!("`{name}` is checked out in a working tree, and stays as it is", name = full),
+        Some(InTheWay::Log(log)) => {
+            t!("`{path}` is not the repository's alone, and git would add to it", path = log.display())
+        }
+        Some(InTheWay::Link(link)) => return Err(through(&link)),
     };
-    Err(Fault::Usage { message, hint: Some(format!("calt land {session} --branch NAME")) })
+    Err(Fault::Usage { message, hint: Some(again_with(arguments, "--branch NAME")) })
+}
+
+/// Refuses to write through a link, which leads to wherever somebody wanted it to.
+fn through(link: &Path) -> Fault {
+    Fault::Usage {
+        message: t!("`{path}` is a link, and git would write to where it leads", path = link.display()),
+        hint: Some(format!("ls -l {}", quoted(&link.to_string_lossy()))),
+    }
 }
 
 /// A message ends for `git am` where a patch could begin.

@@ -226,6 +226,15 @@ const AROUND: &[(&str, &str)] = &[
         "`{name}` is checked out in a working tree, and stays as it is",
         "`{name}` は作業ツリーでチェックアウトされており、そのままにします",
     ),
+    (
+        "`{path}` is a link, and git would write to where it leads",
+        "`{path}` はリンクで、git はその先に書き込むことになります",
+    ),
+    (
+        "`{path}` is not the repository's alone, and git would add to it",
+        "`{path}` はこのリポジトリーだけのものではなく、git はそこへ書き足すことになります",
+    ),
+    ("`{path}` cannot be read: {error}", "`{path}` を読めません: {error}"),
     ("`{name}` is there already, and stays as it is", "`{name}` はすでにあり、そのままにします"),
     (
         "`{path}` would not land as it stands in the workspace: it was another file at the base commit",

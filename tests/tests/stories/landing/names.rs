@@ -62,3 +62,62 @@ fn a_name_that_stands_for_another_is_neither_followed_nor_overwritten() {
     let ran = work.land(&["--branch", "calt/tidy/more"]);
     assert!(ran.code == 2 && ran.stderr.contains("refs/heads/calt/tidy"), "{}", ran.stderr);
 }
+
+#[test]
+fn nothing_is_written_through_a_link_or_added_to_a_log_of_two_names() {
+    use std::os::unix::fs::symlink;
+    let work = Work::new("Tidy up");
+    let (git, outside) = (work.repository.join(".git"), work.world.home().join("outside"));
+    std::fs::create_dir(&outside).unwrap();
+    let profile = outside.join("profile");
+    std::fs::write(&profile, "# mine\n").unwrap();
+    git_well(&work.repository, &["config", "user.name", "a; touch pwned #"], b"");
+    let digits = &work.session.id[work.session.id.len() - 12..];
+    // What stands at a place of the repository, and which landing git would lead through it.
+    let own = format!("logs/refs/heads/calt/{digits}");
+    for (place, leads_to, words) in [
+        ("logs/refs/heads/feature", &profile, &["--branch", "feature"][..]),
+        (own.as_str(), &profile, &[]),
+        ("logs/refs/heads/deep", &outside, &["--branch", "deep/er"]),
+        ("refs/heads/shared", &outside, &["--branch", "shared/x"]),
+        ("refs/heads/file", &profile, &["--branch", "file"]),
+        ("refs/calt", &outside, &["--as", "commit"]),
+        ("logs/refs/calt", &outside, &["--as", "commit"]),
+    ] {
+        let link = git.join(place);
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(leads_to, &link).unwrap();
+        let ran = work.land(words);
+        assert!(ran.code == 2 && ran.stderr.contains("is a link, and git would write"), "{place}: {}", ran.stderr);
+        assert!(ran.stderr.contains(place), "{place}: {}", ran.stderr);
+        std::fs::remove_file(&link).unwrap();
+    }
+    // A second name of a file is no link, and what git adds would be in both.
+    std::fs::hard_link(&profile, git.join("logs/refs/heads/feature")).unwrap();
+    let ran = work.land(&["--branch", "feature"]);
+    assert!(ran.code == 2 && ran.stderr.contains("is not the repository's alone, and git would"), "{}", ran.stderr);
+    std::fs::remove_file(git.join("logs/refs/heads/feature")).unwrap();
+    // Objects: all of them, and those that begin alike.
+    let objects = git.join("objects");
+    symlink(&outside, objects.join("zz")).unwrap();
+    for words in [&["--as", "patch"][..], &["--branch", "feature"]] {
+        assert!(work.land(words).stderr.contains("objects/zz` is a link"));
+    }
+    std::fs::remove_file(objects.join("zz")).unwrap();
+    let moved = work.world.home().join("moved");
+    std::fs::rename(&objects, &moved).unwrap();
+    symlink(&moved, &objects).unwrap();
+    assert!(work.land(&[]).stderr.contains("objects` is a link"));
+    std::fs::remove_file(&objects).unwrap();
+    std::fs::rename(&moved, &objects).unwrap();
+
+    assert_eq!(std::fs::read_to_string(&profile).unwrap(), "# mine\n");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+    let ran = work.land(&["--branch", "feature"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // From elsewhere, what is to be typed again says where the repository is.
+    let repo = work.repository.to_string_lossy().into_owned();
+    let taken = work.world.calt(&["land", &work.session.id, "--base", "main", "--repo", &repo, "--branch", "feature"]);
+    let hint = format!("hint: calt land {} --repo {repo} --branch NAME\n", work.session.id);
+    assert!(taken.code == 2 && taken.stderr.ends_with(&hint), "{}", taken.stderr);
+}
