@@ -247,7 +247,7 @@ impl Repository {
             return Ok(Some(InTheWay::Link(link)));
         }
         // git adds to a log that is there, also when it is told to keep none.
-        if log.symlink_metadata().is_ok_and(|log| !log.is_dir() && !(log.is_file() && log.nlink() == 1)) {
+        if log.symlink_metadata().is_ok_and(|log| !(log.is_dir() || log.is_file() && log.nlink() == 1)) {
             return Ok(Some(InTheWay::Log(log)));
         }
         if let Some(target) = self.leads_to(full)? {
