@@ -45,7 +45,7 @@ pub struct Draft {
     pub version: Option<u32>,
     /// The plan's title.
     pub title: String,
-    /// The goal it sets for the session.
+    /// The goal as the plan puts it.
     pub session_goal: Option<String>,
     /// The ticket it belongs to (`ref` in the document).
     pub ticket: Option<String>,

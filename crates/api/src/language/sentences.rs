@@ -452,8 +452,8 @@ const PINS: &[(&str, &str)] = &[
     ("The new PIN of {person}, {least} to {most} characters: ", "{person} の新しい PIN（{least} から {most} 文字）: "),
     ("The same once more: ", "もう一度: "),
     (
-        "the PIN of {person} stands; from now on every yes, no and skip of theirs asks for it",
-        "{person} の PIN を設定しました。これからは、この人の決定のたびに尋ねます",
+        "the PIN of {person} stands; a yes, no or skip of theirs asks for it, once for each plan version and ten minutes",
+        "{person} の PIN を設定しました。これからは、この人の決定に、プランのバージョンごとに一度、十分間分として尋ねます",
     ),
     ("the PIN of {person} was changed", "{person} の PIN を変更しました"),
     (

@@ -98,7 +98,7 @@ reply! {
         title: String,
         /// `calt plan v1`; what an approval is bound to.
         digest: String,
-        /// The goal it sets.
+        /// The goal as the plan puts it.
         session_goal: Option<String>,
         /// The ticket it belongs to.
         r#ref: Option<String>,

@@ -108,7 +108,9 @@ impl Place {
             None
         };
         self.keep_new(person, shown_by)?;
-        Ok(format!("the PIN of {person} stands; from now on every yes, no and skip of theirs asks for it\n"))
+        Ok(format!(
+            "the PIN of {person} stands; a yes, no or skip of theirs asks for it, once for each plan version and ten minutes\n"
+        ))
     }
 
     fn change(&self, person: &PrincipalId) -> Result<String, OfflineFault> {
