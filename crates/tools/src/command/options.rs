@@ -75,6 +75,7 @@ pub(super) const RG: Schema = Schema {
         ("--multiline", Nothing),
         ("--hidden", Nothing),
         ("--no-ignore", Nothing),
+        ("--json", Nothing),
         ("--no-heading", Nothing),
         ("--heading", Nothing),
         ("--with-filename", Nothing),

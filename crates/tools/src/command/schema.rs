@@ -246,7 +246,6 @@ mod tests {
             "rg --pre-glob x y",
             "rg x /etc",
             "rg x ../..",
-            "rg --json x",
             "rg --color always x",
             "git diff --no-index /dev/null x",
             "git diff --output=x",
