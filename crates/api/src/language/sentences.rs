@@ -128,6 +128,7 @@ const ISOLATION: &[(&str, &str)] = &[
     ),
     ("run calt as an ordinary user", "calt を一般ユーザーで動かしてください"),
     ("every probe was held", "試行はすべて阻止されました"),
+    ("files are opened by the kernel's own walk", "ファイルはカーネル自身の探索（openat2）で開きます"),
     (
         "an AppArmor profile for calt with the line `userns,` (abi <abi/4.0>, flags=(unconfined))",
         "`userns,` の行がある calt の AppArmor プロファイルが必要です（abi <abi/4.0>、flags=(unconfined)）",
