@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::hint::Given;
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::table::{broken, with_command};
 use crate::words::{language, t};
 
 /// Where a value came from that was typed.
@@ -177,16 +178,27 @@ impl Context {
         if self.json() { render::data(value) } else { render::out(&human(value)) }
     }
 
-    /// Says something to the person, unless data alone was asked for.
+    /// Says something to the person, unless data alone was asked for. Sentences are broken where they are too wide.
     pub(crate) fn talk(&self, text: &str) {
+        self.talk_as_it_is(&broken(text));
+    }
+
+    /// The same for what is no sentence: a look, a diff, what a command said.
+    pub(crate) fn talk_as_it_is(&self, text: &str) {
         if !self.json() {
             crate::ask::talk(text);
         }
     }
 
+    /// Says something that ends with a command.
+    pub(crate) fn talk_command(&self, said: &str, command: &str) {
+        self.talk_as_it_is(&with_command(said, command));
+    }
+
     /// Says the next command to the person.
     pub(crate) fn hint(&self, command: &str) {
-        self.talk(&t!("hint: {command}\n", command = crate::hint::here(command)));
+        let command = crate::hint::here(command);
+        self.talk_command(&t!("hint: {command}\n", command = command), &command);
     }
 
     /// A decision with what is always said. Only a look somebody had is named as shown.

@@ -220,7 +220,7 @@ impl Run<'_> {
     fn show(&self, shown: &str) {
         match self.consent {
             Consent::Person(_) => crate::ask::talk(shown),
-            Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody => self.context.talk(shown),
+            Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody => self.context.talk_as_it_is(shown),
         }
     }
 

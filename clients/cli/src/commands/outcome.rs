@@ -9,7 +9,7 @@ use super::run::show_session;
 use crate::fault::Fault;
 use crate::look::{Run, id, steps};
 use crate::render::{self, Sheet};
-use crate::words::{daemon, t};
+use crate::words::{counted, daemon, t};
 
 /// Most files that a line names; the others are counted.
 const FILES_NAMED_MAX: usize = 5;
@@ -30,10 +30,11 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
     let plan = run.plan().await?;
     render::out(&in_short(session, &shown, &plan, &events))?;
     let command = |command: String| crate::hint::here(&command);
-    context.talk(&t!("Record: {command}\n", command = command(format!("calt logs search --session {session}"))));
+    let record = command(format!("calt logs search --session {session}"));
+    context.talk_command(&t!("Record: {command}\n", command = record), &record);
     if events.iter().any(|event| event["event_type"] == "artifact_saved") {
         let command = command(format!("calt artifacts list {session}"));
-        context.talk(&t!("Artifacts: {command}\n", command = command));
+        context.talk_command(&t!("Artifacts: {command}\n", command = command), &command);
     }
     if let Some(workspace) = context.workspace(&shown) {
         render::out(&format!("\n{}", render::files_in(&workspace)))?;
@@ -45,7 +46,7 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
     if shown["workspace"]["kind"] == "snapshot" && events.iter().any(|event| !render::written(event).is_empty()) {
         // The copy is not where anybody works: what was written still has to get there.
         let command = command(format!("calt land {session} --repo DIR"));
-        context.talk(&t!("Land: {command}\n", command = command));
+        context.talk_command(&t!("Land: {command}\n", command = command), &command);
     }
     render::out(&done(&plan, &events))
 }
@@ -80,7 +81,7 @@ async fn artifacts(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
 fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> String {
     let mut sheet = Sheet::default();
     let status = daemon::session_status(&shown["status"]);
-    sheet.line(t!("\nThe record of {session} ({status}), in short", session = session, status = status));
+    sheet.say(t!("\nThe record of {session} ({status}), in short", session = session, status = status));
     let row = |step: &Value| {
         let came = end_of(plan, step, events).map(came_of).unwrap_or_default();
         vec![format!("  {}", id(step)), daemon::step_status(&step["status"]), came]
@@ -89,7 +90,11 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
     let says_little = |step: &&Value| is_long && step["status"] == "succeeded" && !does_something(step);
     sheet.add(&crate::table::rows(&steps(plan).filter(|step| !says_little(step)).map(row).collect::<Vec<_>>()));
     if let little @ 1.. = steps(plan).filter(says_little).count() {
-        sheet.line(t!("  and {count} reads and previews that succeeded", count = little));
+        sheet.say(if little == 1 {
+            t!("  and 1 read or preview that succeeded")
+        } else {
+            t!("  and {count} reads and previews that succeeded", count = little)
+        });
     }
     let of_plan = events.iter().filter(|event| event["facts"]["version"] == plan["version"]);
     let said =
@@ -101,9 +106,9 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
         .collect();
     let by = by.into_iter().collect::<Vec<_>>().join(", ");
     let said = if by.is_empty() {
-        t!("{count} events; approved by nobody", count = events.len())
+        t!("{events}; approved by nobody", events = counted::events(counted::length(events)))
     } else {
-        t!("{count} events; approved by {names}", count = events.len(), names = by)
+        t!("{events}; approved by {names}", events = counted::events(counted::length(events)), names = by)
     };
     sheet.prose("", 2, &said);
     sheet.done()

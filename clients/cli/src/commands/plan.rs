@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             context.show(&json!({ "plan": document }), |_| document.clone())?;
             // In a pipe the next command stands behind it already.
             if std::io::stdout().is_terminal() {
-                context.talk(&t!("hint: {command}\n", command = "git diff | calt plan from-diff | calt plan check -"));
+                context.hint("git diff | calt plan from-diff | calt plan check -");
             }
             Ok(())
         }
@@ -106,7 +106,7 @@ async fn approve_with_steps(context: &Context, session: &str, version: Option<u3
         }
         text
     })?;
-    context.talk(&t!("hint: {command}\n", command = format_args!("calt run --session {session}")));
+    context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
 
@@ -149,9 +149,9 @@ fn shown_check(checked: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.add(&render::plan(checked));
     for missing in render::items(&checked["missing"]) {
-        sheet.line(t!("\nmissing here: {what}", what = daemon::remark(missing)));
+        sheet.say(t!("\nmissing here: {what}", what = daemon::remark(missing)));
     }
-    sheet.line(t!("\nisolation here: {tier}", tier = render::word(&checked["tier"])));
+    sheet.say(t!("\nisolation here: {tier}", tier = render::word(&checked["tier"])));
     sheet.done()
 }
 

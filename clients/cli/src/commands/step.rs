@@ -127,7 +127,7 @@ async fn approve_many(
     let decided = said.send(context, client, session, None).await?;
     let line = |detail: &Value| t!("step {step} of {session} approved\n", step = look::id(detail), session = session);
     context.show(&decided, |_| details.iter().map(line).collect())?;
-    context.talk(&t!("hint: {command}\n", command = format_args!("calt run --session {session}")));
+    context.hint(&format!("calt run --session {session}"));
     Ok(())
 }
 
@@ -177,7 +177,7 @@ async fn execute(
     let next = serde_json::from_value(shown["next"].clone()).ok();
     if state == "succeeded" {
         if let Some(hint) = next.as_ref().and_then(|next| crate::hint::command(next, None)) {
-            context.talk(&t!("hint: {command}\n", command = hint));
+            context.hint(&hint);
         }
         return Ok(());
     }
@@ -229,7 +229,7 @@ async fn decide(
         sheet.add(&done.said(step, session));
         for with in render::items(&decided["also_skipped"]) {
             let [also, needed] = ["step_id", "depends_on"].map(|name| render::word(&with[name]));
-            sheet.line(t!(
+            sheet.say(t!(
                 "step {step} of {session} left out with {needed}",
                 step = also,
                 session = session,
@@ -251,8 +251,8 @@ fn shown(detail: &Value, place: Place) -> String {
         sheet.add(&render::diff(diff, place));
     }
     if detail["unresolved"].is_string() {
-        sheet.line(t!("   ! not resolved yet: {reason}", reason = daemon::told(&detail["unresolved"])));
+        sheet.say(t!("   ! not resolved yet: {reason}", reason = daemon::told(&detail["unresolved"])));
     }
-    sheet.line(t!("   digest:   {digest}", digest = render::word(&detail["digest"])));
+    sheet.say(t!("   digest:   {digest}", digest = render::word(&detail["digest"])));
     sheet.done()
 }

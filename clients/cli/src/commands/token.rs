@@ -17,7 +17,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             let made = context.decide(&client, &endpoint::CREATE_TOKEN, &[], &body).await?;
             context.talk(&t!("This is the only time the token is shown:\n"));
             context.show(&made, |made| format!("{}\n", render::word(&made["token"])))?;
-            context.talk(&t!("hint: {command}\n", command = "export CALT_DAEMON_TOKEN=TOKEN"));
+            context.hint("export CALT_DAEMON_TOKEN=TOKEN");
             Ok(())
         }
         TokenCommand::List => {
