@@ -30,7 +30,7 @@ impl Sheet {
 
     /// Adds a sentence that ends with a command.
     pub(crate) fn say_command(&mut self, sentence: &str, command: &str) {
-        let _ = writeln!(self.0, "{}", table::with_command(sentence, command));
+        let _ = writeln!(self.0, "{}", table::said_with_command(sentence, command));
     }
 
     /// Adds one line as it is: what was written by somebody, and is not to be broken.
