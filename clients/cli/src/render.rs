@@ -254,13 +254,15 @@ pub(crate) fn event(event: &Value, of: EventsOf) -> String {
     let mut row: Vec<String> = cells.collect();
     if table::terminal_columns().is_some_and(|columns| columns < EVENT_COLUMNS) {
         row.remove(EVENT_TYPE_PLACE);
+        row[TIME_PLACE] = clock(&event["created_at"]);
     }
     table::rows(&[row])
 }
 
 /// Columns in which an event of a stream stands with its type.
 const EVENT_COLUMNS: usize = 110;
-/// Where in an event's row its type stands.
+/// Where in an event's row its time and its type stand.
+const TIME_PLACE: usize = 1;
 const EVENT_TYPE_PLACE: usize = 2;
 /// How far in it stands where something was found: behind the number.
 const FOUND_INDENT_COLUMNS: usize = 6;
