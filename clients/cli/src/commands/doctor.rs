@@ -37,9 +37,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         Err(fault) => report.fail(Area::Configuration, first_line(&fault), "export CALT_DATA_ROOT=DIR"),
     }
     about_options(&mut report, context);
-    match context.client().await {
+    match context.client_alone().await {
         Ok(client) => {
             about_daemon(&mut report, context, &client).await?;
+            // A token that opens nothing was told of there; whose it is stays unknown then.
+            let _ = context.look_who_speaks(&client).await;
             about_decisions(&mut report, context, &client).await;
         }
         Err(fault) => report.fail(Area::Daemon, first_line(&fault), hint_of(&fault)),
@@ -157,7 +159,17 @@ fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bo
             t!("{command}; or run agents as another user, with a token of role agent", command = SET_PIN),
         );
     }
-    if owner_has_none && context.token().is_some_and(|token| token.from == "environment") {
+    let from_environment = context.token().is_some_and(|token| token.from == "environment");
+    if let Some(caller) = context.caller().filter(|caller| from_environment && !caller.may_decide) {
+        report.pass(
+            Area::Decisions,
+            t!(
+                "the token in CALT_DAEMON_TOKEN is {name}'s, of role {role}: nothing is approved with it",
+                name = visible_line(&caller.name),
+                role = caller.role
+            ),
+        );
+    } else if owner_has_none && from_environment {
         report.warn(
             Area::Decisions,
             t!("every program with this environment could speak as the token in CALT_DAEMON_TOKEN"),

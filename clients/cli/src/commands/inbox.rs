@@ -189,7 +189,7 @@ pub(crate) fn command(item: &Value) -> Option<String> {
     let session = item["session_id"].as_str()?;
     let next = serde_json::from_value(item["next"].clone()).ok()?;
     if matches!(next, Next::ApprovePlan { .. } | Next::ApproveStep { .. } | Next::ConfirmHighRisk { .. }) {
-        return Some(hint::here(&format!("calt run --session {session}")));
+        return Some(hint::here(&hint::go_on(session)));
     }
     hint::command(&next, Some(session))
 }

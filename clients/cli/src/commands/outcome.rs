@@ -6,6 +6,7 @@ use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use super::run::show_session;
+use super::standing::{self, Standing};
 use crate::fault::Fault;
 use crate::look::{Run, id, steps};
 use crate::render::{self, Sheet};
@@ -42,10 +43,15 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
         // What stopped it comes last, with its way on.
         return Ok(());
     }
-    if shown["workspace"]["kind"] == "snapshot" && events.iter().any(|event| !render::written(event).is_empty()) {
+    let has_written = events.iter().any(|event| !render::written(event).is_empty());
+    let left = if has_written { standing::of(context, &run.client, session).await } else { Standing::Nothing };
+    if shown["workspace"]["kind"] == "snapshot" && left != Standing::Nothing && context.may_decide() {
         // The copy is not where anybody works: what was written still has to get there.
-        let command = command(format!("calt land {session} --repo DIR"));
+        let command = command(standing::land(session));
         context.talk(&t!("Land: {command}\n", command = command));
+    }
+    if has_written && left == Standing::Nothing {
+        context.talk(&t!("All that this session wrote has been taken back; there is nothing to land.\n"));
     }
     render::out(&done(&plan, &events))
 }

@@ -140,7 +140,10 @@ fn number(version: &Value) -> u32 {
 }
 
 /// Sees a run through, prints its record, and says what stopped it.
-async fn begin(run: Run<'_>) -> Result<(), Fault> {
+async fn begin(mut run: Run<'_>) -> Result<(), Fault> {
+    if matches!(run.consent, Consent::Person(_) | Consent::Nobody) && !run.context.may_decide() {
+        run.consent = Consent::SomebodyElse;
+    }
     run.context.talk(&t!("session {session}\n\n", session = run.session));
     let done = tokio::select! {
         biased;
@@ -157,11 +160,12 @@ async fn begin(run: Run<'_>) -> Result<(), Fault> {
 }
 
 /// A daemon that went away is started again by going on, unless its address was named. What this token may
-/// not do, somebody who may does by going on.
+/// not do, somebody who may does by going on; and so does who knows the PIN, once it is compared again.
 fn and_back(run: &Run<'_>, fault: Fault) -> Fault {
     let fault = run.context.with_the_way_there(fault);
     if let Fault::Problem(mut problem) = fault {
-        if problem.code == Code::NotAllowed.as_str() {
+        let of_who_asks = [Code::NotAllowed, Code::PinWrong, Code::PinLocked].map(Code::as_str);
+        if of_who_asks.contains(&problem.code.as_str()) {
             problem.args["session"] = json!(run.session);
         }
         return Fault::Problem(problem);

@@ -80,7 +80,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         () = interrupted() => Err(nothing_begun()),
     };
     match ended {
-        Err(fault) if is_undecided(context, &client, &session).await => {
+        Err(fault) if context.may_decide() && is_undecided(context, &client, &session).await => {
             let body = json!({"source": context.source()});
             let _: Value = client.send(&endpoint::STOP_SESSION, &[&session], &body).await?;
             context.talk(&t!("Nothing was decided; {session} was stopped again.\n", session = session));

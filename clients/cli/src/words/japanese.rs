@@ -2,11 +2,12 @@
 
 mod first;
 mod help;
+mod ways;
 mod work;
 
 /// Every sentence: English, Japanese.
 pub(super) fn sentences() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES)
+    AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES).chain(ways::SENTENCES)
 }
 
 /// Every sentence of the help: English, Japanese.

@@ -115,6 +115,7 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         endpoint::TOOL_PERMISSIONS => reads(&["list_dir"]),
         endpoint::LIST_APPROVERS
         | endpoint::PLAN_SCHEMA
+        | endpoint::WHOAMI
         | endpoint::SANDBOX
         | endpoint::HEALTH
         | endpoint::READY
