@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::diff;
 use crate::look::id;
 use crate::render::{self, Place, Sheet};
-use crate::words::{daemon, t};
+use crate::words::{counted, daemon, t};
 
 /// Most files that a plain yes writes; for more their number is typed.
 pub(crate) const FILES_BY_YES_MAX: usize = 5;
@@ -45,17 +45,13 @@ pub(crate) fn shown(applies: &[&Value]) -> String {
     let (added, removed) = diffs.iter().map(|diff| diff::count(diff)).fold((0, 0), |(a, r), (b, s)| (a + b, r + s));
     let files = files_written(applies.iter().copied());
     let mut sheet = Sheet::default();
-    sheet.add(&if files == 1 {
-        t!("\n1 file, +{added} −{removed}\n\n", added = added, removed = removed)
-    } else {
-        t!("\n{files} files, +{added} −{removed}\n\n", files = files, added = added, removed = removed)
-    });
+    sheet.add(&format!("\n{}, +{added} −{removed}\n\n", counted::files(files as u64)));
     for detail in applies {
         sheet.add(&render::apply(detail));
     }
     for (path, times) in written_again(applies) {
         let path = calt_api::visible::visible_line(path);
-        sheet.line(t!(
+        sheet.say(t!(
             "   ! {path} is written {times} times; its diffs stand below in their order",
             path = path,
             times = times

@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::hint::{self, Given, Reader};
 use crate::place::{self, Sourced};
 use crate::render;
+use crate::table::{broken, with_command};
 use crate::words::{language, t};
 
 /// Where a value came from that was typed.
@@ -227,16 +228,27 @@ impl Context {
         if self.json() { render::data(value) } else { render::out(&human(value)) }
     }
 
-    /// Says something to the person, unless data alone was asked for.
+    /// Says something to the person, unless data alone was asked for. Sentences are broken where they are too wide.
     pub(crate) fn talk(&self, text: &str) {
+        self.talk_as_it_is(&broken(text));
+    }
+
+    /// The same for what is no sentence: a look, a diff, what a command said.
+    pub(crate) fn talk_as_it_is(&self, text: &str) {
         if !self.json() {
             crate::ask::talk(text);
         }
     }
 
+    /// Says something that ends with a command.
+    pub(crate) fn talk_command(&self, said: &str, command: &str) {
+        self.talk_as_it_is(&with_command(said, command));
+    }
+
     /// Says the next command to the person.
     pub(crate) fn hint(&self, command: &str) {
-        self.talk(&t!("hint: {command}\n", command = hint::here(command)));
+        let command = hint::here(command);
+        self.talk_command(&t!("hint: {command}\n", command = command), &command);
     }
 
     /// Says how a session goes on, once something is handed in.

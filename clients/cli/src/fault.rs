@@ -7,7 +7,7 @@ use calt_api::code::EXIT_WORK_FAILED;
 use calt_api::{Code, Next, Problem};
 use serde_json::{Value, json};
 
-use crate::table::broken;
+use crate::table::{broken, with_command};
 use crate::words::{language, t};
 use crate::{hint, render};
 
@@ -145,7 +145,8 @@ impl Fault {
         };
         // A command is copied as it stands; only the sentence is broken.
         let (sentence, rest) = said.split_once('\n').unwrap_or((&said, ""));
-        format!("{before}{}\n{rest}", broken(sentence))
+        let command = self.hint().unwrap_or_default();
+        format!("{before}{}\n{}", broken(sentence), with_command(rest, &calt_api::visible::visible_line(&command)))
     }
 
     /// The sentence alone, in the person's language.

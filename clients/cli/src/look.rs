@@ -237,7 +237,7 @@ impl Run<'_> {
         match self.consent {
             Consent::Person(_) => crate::ask::talk(shown),
             Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody | Consent::SomebodyElse => {
-                self.context.talk(shown);
+                self.context.talk_as_it_is(shown);
             }
         }
     }

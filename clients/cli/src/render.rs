@@ -1,5 +1,6 @@
 //! How things look: plans, steps, diffs, outputs, times. Text of others passes the visible-maker here.
 
+mod details;
 mod steps;
 
 use std::fmt::{Display, Write as _};
@@ -14,14 +15,25 @@ use crate::found;
 use crate::table::{self, padded};
 use crate::words::{self, daemon, t};
 
-pub(crate) use steps::{apply, details, plan, plan_of, step};
+pub(crate) use details::details;
+pub(crate) use steps::{apply, plan, plan_of, step};
 
 /// Text that is put together line by line before it is shown.
 #[derive(Debug, Default)]
 pub(crate) struct Sheet(String);
 
 impl Sheet {
-    /// Adds one line.
+    /// Adds a sentence, or several lines of them, broken between words where the terminal is narrower.
+    pub(crate) fn say(&mut self, sentence: impl AsRef<str>) {
+        let _ = writeln!(self.0, "{}", table::said(sentence.as_ref()));
+    }
+
+    /// Adds a sentence that ends with a command.
+    pub(crate) fn say_command(&mut self, sentence: &str, command: &str) {
+        let _ = writeln!(self.0, "{}", table::with_command(sentence, command));
+    }
+
+    /// Adds one line as it is: what was written by somebody, and is not to be broken.
     pub(crate) fn line(&mut self, line: impl Display) {
         let _ = writeln!(self.0, "{line}");
     }
@@ -262,17 +274,17 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
         sheet.add(&indented(&visible(text), "   │ "));
         sheet.add(&indented(&visible(output["stderr"].as_str().unwrap_or_default()), "   ! "));
         if output["truncated"] == Value::Bool(true) {
-            sheet.line(t!("   (the output was longer; this part of it was kept)"));
+            sheet.say(t!("   (the output was longer; this part of it was kept)"));
         }
     } else if output["applied"] == Value::Bool(true) {
         // The diff was shown at the look before it.
         for file in items(&output["files"]) {
-            sheet.line(format_args!("   {}", written_file(file)));
+            sheet.say(format!("   {}", written_file(file)));
         }
     } else if let Some(text) = output["diff"].as_str() {
         sheet.add(&diff(text, place));
         if text.is_empty() {
-            sheet.line(t!("   (nothing would change)"));
+            sheet.say(t!("   (nothing would change)"));
         }
     } else if let Some(entries) = output["entries"].as_array() {
         for entry in entries {
@@ -280,7 +292,7 @@ pub(crate) fn output(output: &Value, place: Place) -> String {
             sheet.line(format_args!("   │ {}{slash}", word(&entry["name"])));
         }
         if entries.is_empty() {
-            sheet.line(t!("   (empty)"));
+            sheet.say(t!("   (empty)"));
         }
     } else if !output.is_null() {
         sheet.line(format_args!("   {}", word(output)));
@@ -306,11 +318,11 @@ pub(crate) fn plan_problems(file: &str, source: &str, problems: &[Value]) -> Str
         let (line, column) = (number(&problem["line"]), number(&problem["column"]));
         let code = word(&problem["code"]);
         let message = daemon::plan_problem(problem);
-        sheet.line(format_args!("{}:{line}:{column}: {message} [{code}]", visible_line(file)));
+        sheet.say(format!("{}:{line}:{column}: {message} [{code}]", visible_line(file)));
         if let Some(content) = source.lines().nth(line - 1) {
             sheet.add(&excerpt(content, column - 1));
         }
-        sheet.line(t!("  fix: {fix}", fix = daemon::told(&problem["fix"])));
+        sheet.say(t!("  fix: {fix}", fix = daemon::told(&problem["fix"])));
     }
     sheet.done()
 }

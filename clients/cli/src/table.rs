@@ -14,6 +14,10 @@ const LAST_COLUMNS_MIN: usize = 20;
 const CLOSING: &str = "、。，．・：；？！）」』】)],.:;?!";
 const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ込";
 const OPENING: &str = "（「『【([";
+/// The widest code between two marks that stays on one line: a command with an id fits, a whole file's name too.
+const CODE_COLUMNS_MAX: usize = 76;
+/// What stands before a command that has a line of its own.
+const COMMAND_INDENT: &str = "  ";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
 
@@ -39,8 +43,7 @@ pub(crate) fn paragraph(text: &str) -> String {
 /// Words with a margin before each of their lines, broken where the terminal is narrower; the first line begins with
 /// what stands before it. Who is asked reads on standard error, who asks for data on standard output.
 pub(crate) fn hanging(before: &str, margin: usize, words: &str) -> String {
-    let terminal = columns_of(std::io::stderr()).into_iter().chain(terminal_columns()).min();
-    hanging_at(before, margin, words, terminal.unwrap_or(usize::MAX))
+    hanging_at(before, margin, words, narrower().unwrap_or(usize::MAX))
 }
 
 fn hanging_at(before: &str, margin: usize, words: &str, width: usize) -> String {
@@ -63,14 +66,48 @@ pub(crate) fn broken(text: &str) -> String {
 }
 
 fn broken_at(text: &str, width: usize) -> String {
-    let line = |line: &str| {
-        let mut pieces = wrapped(line, width);
-        let last = pieces.pop().unwrap_or_default();
-        let mut lines: Vec<&str> = pieces.iter().map(|piece| piece.trim_end()).collect();
-        lines.push(&last);
-        lines.join("\n")
-    };
-    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    text.split('\n').map(|line| broken_line(line, width)).collect::<Vec<_>>().join("\n")
+}
+
+/// A line broken where it is too wide; what goes on below stands in as far as its beginning.
+fn broken_line(line: &str, width: usize) -> String {
+    if columns(line) <= width {
+        return line.to_owned();
+    }
+    let words = line.trim_start_matches([' ', '!']);
+    let before = &line[..line.len() - words.len()];
+    let mut pieces = wrapped(words, width.saturating_sub(columns(before)));
+    let last = pieces.pop().unwrap_or_default();
+    let mut lines: Vec<&str> = pieces.iter().map(|piece| piece.trim_end()).collect();
+    lines.push(&last);
+    format!("{before}{}", lines.join(&format!("\n{}", " ".repeat(columns(before)))))
+}
+
+/// Words that end with a command, for who reads standard error and standard output: the command is copied, so it
+/// stands on a line of its own where it does not fit behind them.
+pub(crate) fn with_command(words: &str, command: &str) -> String {
+    with_command_at(words, command, narrower().unwrap_or(usize::MAX))
+}
+
+fn with_command_at(words: &str, command: &str, width: usize) -> String {
+    let line = words.trim_end_matches('\n');
+    match line.strip_suffix(command) {
+        Some(before) if columns(line.rsplit('\n').next().unwrap_or_default()) > width => {
+            let end = &words[line.len()..];
+            format!("{}\n{COMMAND_INDENT}{command}{end}", broken_at(before.trim_end(), width))
+        }
+        Some(_) | None => broken_at(words, width),
+    }
+}
+
+/// How wide what a person reads may be: the narrower of their terminals.
+fn narrower() -> Option<usize> {
+    columns_of(std::io::stderr()).into_iter().chain(terminal_columns()).min()
+}
+
+/// The same words, broken for both terminals: they may stand on either.
+pub(crate) fn said(text: &str) -> String {
+    broken_at(text, narrower().unwrap_or(usize::MAX))
 }
 
 /// Facts beside each other, below a heading.
@@ -212,7 +249,13 @@ fn units(text: &str) -> Vec<&str> {
     let mut start = 0;
     let mut before = None;
     let mut end_of_word = None;
+    let code = code(text);
     for (place, c) in text.char_indices() {
+        if code.iter().any(|code| code.contains(&place)) {
+            before = Some(c);
+            end_of_word = before;
+            continue;
+        }
         // A number goes with the word of Japanese before it: `実行 5`.
         let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
         if before.is_some_and(|before| may_break(before, c)) && !is_its_number {
@@ -228,6 +271,13 @@ fn units(text: &str) -> Vec<&str> {
         units.push(&text[start..]);
     }
     units
+}
+
+/// Where code stands, from behind its first mark to its last: a command or a path that is broken cannot be copied.
+fn code(text: &str) -> Vec<std::ops::Range<usize>> {
+    let marks: Vec<usize> = text.match_indices('`').map(|(place, _)| place).collect();
+    let is_short = |code: &std::ops::Range<usize>| columns(&text[code.clone()]) <= CODE_COLUMNS_MAX;
+    marks.chunks_exact(2).map(|pair| pair[0] + 1..pair[1] + 1).filter(is_short).collect()
 }
 
 /// What a character is, as far as lines go.

@@ -1,5 +1,6 @@
 //! What the command line says, in the language of the person: English stands in the code, its translation beside it.
 
+pub(crate) mod counted;
 pub(crate) mod daemon;
 mod japanese;
 

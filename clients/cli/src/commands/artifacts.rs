@@ -9,7 +9,7 @@ use crate::arguments::ArtifactsCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::{label, t};
+use crate::words::{counted, label, t};
 
 const LIST: &[(&str, &str)] =
     &[(label!("ID"), "id"), (label!("STEP"), "step_id"), (label!("BYTES"), "bytes"), (label!("SHA-256"), "sha256")];
@@ -35,7 +35,11 @@ pub(crate) async fn run(context: &Context, command: ArtifactsCommand) -> Result<
                 .map_err(|error| Fault::usage(t!("`{name}` cannot be written: {error}", name = name, error = error)))?;
             let said = json!({"path": name, "bytes": bytes.len()});
             context.show(&said, |said| {
-                t!("{path} ({bytes} bytes)\n", path = render::word(&said["path"]), bytes = bytes.len())
+                t!(
+                    "{path} ({bytes})\n",
+                    path = render::word(&said["path"]),
+                    bytes = counted::bytes(counted::length(&bytes))
+                )
             })
         }
     }

@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     });
     context.show(&answer, |_| {
         let mut sheet = Sheet::default();
-        sheet.line(format_args!("{session}: {}", found.standing()));
+        sheet.say(format!("{session}: {}", found.standing()));
         if let Some(goal) = found.session["goal"].as_str().filter(|goal| !goal.is_empty()) {
             sheet.add(&paragraph(&t!("goal: {goal}", goal = calt_api::visible::visible_line(goal))));
         }
@@ -263,29 +263,29 @@ impl Found {
     /// The next command, and the other ways there are.
     fn ways(&self, session: &str, next: Option<&str>, undo: Option<&str>) -> String {
         let mut sheet = Sheet::default();
-        sheet.line(match next {
-            Some(next) => t!("next: {command}", command = next),
-            None => t!("next: nothing; a stopped session stays stopped"),
-        });
-        if let Some(land) = self.ways.as_ref().and_then(|ways| ways.land.as_ref()) {
-            sheet.line(t!("to land it: {command}", command = land));
+        match next {
+            Some(next) => sheet.say_command(&t!("next: {command}", command = next), next),
+            None => sheet.say(t!("next: nothing; a stopped session stays stopped")),
         }
-        let (run, stop) = (hint::go_on(session), format!("calt session stop {session}"));
+        if let Some(land) = self.ways.as_ref().and_then(|ways| ways.land.as_ref()) {
+            sheet.say_command(&t!("to land it: {command}", command = land), land);
+        }
+        let run = hint::here(&hint::go_on(session));
+        let stop = hint::here(&format!("calt session stop {session}"));
         match self.status() {
-            "cancelled" => sheet.line(t!("a new session: {command}", command = hint::here("calt run PLAN"))),
+            "cancelled" => sheet.say(t!("a new session: {command}", command = hint::here("calt run PLAN"))),
             // The one step and the whole way: who came to decide wants to see it through.
             status if status.starts_with("awaiting_") => {
-                let run = hint::here(&run);
                 // Who may not decide has the one way.
                 if next != Some(run.as_str()) {
-                    sheet.line(t!("all of it: {command}", command = run));
+                    sheet.say_command(&t!("all of it: {command}", command = run), &run);
                 }
             }
-            "running" => sheet.line(t!("to end it: {command}", command = hint::here(&stop))),
+            "running" => sheet.say_command(&t!("to end it: {command}", command = stop), &stop),
             _ => {}
         }
         if let Some(undo) = undo {
-            sheet.line(t!("to take back what was written: {command}", command = undo));
+            sheet.say_command(&t!("to take back what was written: {command}", command = undo), undo);
         }
         sheet.done()
     }
@@ -296,7 +296,7 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
     let mut sheet = Sheet::default();
     for file in on_disk {
         let (change, path, run) = (&file["change"], render::word(&file["path"]), render::word(&file["run_id"]));
-        sheet.line(match change.as_str() {
+        sheet.say(match change.as_str() {
             Some("unclear") => t!(
                 "unclear: run {run} was cut off, and {path} is neither as before nor as planned",
                 run = run,
@@ -317,7 +317,7 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
     for file in missing {
         let (path, step, status) = (&file["path"], &file["step_id"], &file["status"]);
         let (path, step, status) = (render::word(path), render::word(step), daemon::step_status(status));
-        sheet.line(t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status));
+        sheet.say(t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status));
     }
     sheet.done()
 }

@@ -14,7 +14,7 @@ use crate::hint;
 use crate::land::{Commit, Repository};
 use crate::render::{self, Sheet};
 use crate::trailers::Trailers;
-use crate::words::t;
+use crate::words::{counted, t};
 
 pub(crate) async fn run(context: &Context, commit: &str, repo: &Path) -> Result<(), Fault> {
     let repository = Repository::open(repo, &format!("calt record find {} --repo DIR", hint::quoted(commit)))?;
@@ -66,7 +66,7 @@ async fn of_the_record(context: &Context, client: &Client, trailers: &Trailers) 
         }
     };
     if signed["root"] != trailers.root || trailers.event > trailers.size {
-        differs.push(t!("no checkpoint over {size} events has this root", size = trailers.size));
+        differs.push(t!("no checkpoint over {events} has this root", events = counted::events(trailers.size)));
     }
     if trailers.approved_by.is_empty() {
         differs.push(t!("it names nobody who approved it"));
@@ -120,21 +120,22 @@ async fn of_the_tree(
 
 fn shown(session: &Value, trailers: &Trailers, differs: &[String]) -> String {
     let mut sheet = Sheet::default();
-    sheet.line(t!("session {session}", session = trailers.session));
+    sheet.say(t!("session {session}", session = trailers.session));
     if let Some(goal) = session["goal"].as_str() {
-        sheet.line(visible_line(goal));
+        sheet.say(visible_line(goal));
     }
-    sheet.line(t!(
+    sheet.say(t!(
         "plan v{version}, approved by {people}",
         version = trailers.version,
         people = visible_line(&trailers.approved_by.join(", "))
     ));
-    sheet.line(t!("event {event}, under a signed tree of {size} events", event = trailers.event, size = trailers.size));
+    let signed = counted::events(trailers.size);
+    sheet.say(t!("event {event}, under a signed tree of {events}", event = trailers.event, events = signed));
     for line in differs {
-        sheet.line(t!("DIFFERS: {what}", what = visible_line(line)));
+        sheet.say(t!("DIFFERS: {what}", what = visible_line(line)));
     }
     if differs.is_empty() {
-        sheet.line(t!("The commit is what the record says."));
+        sheet.say(t!("The commit is what the record says."));
     }
     sheet.done()
 }

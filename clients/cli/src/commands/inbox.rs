@@ -120,7 +120,7 @@ fn shown(item: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{}  {}", render::time(&item["since"]), render::word(&item["session_id"])));
     sheet.line(format_args!("  {}", clip(&what(item), LINE_COLUMNS - 2)));
-    sheet.line(t!("  for {roles}", roles = roles.join(", ")));
+    sheet.say(t!("  for {roles}", roles = roles.join(", ")));
     sheet.line(format_args!("  {}", clip(&proposed(item), LINE_COLUMNS - 2)));
     if let Some(title) = title(item) {
         sheet.line(format_args!("  {}", clip(&title, LINE_COLUMNS - 2)));

@@ -15,9 +15,9 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint::quoted;
 use crate::land::{InTheWay, Repository};
-use crate::render;
 use crate::trailers::Trailers;
-use crate::words::{daemon, t};
+use crate::words::{counted, daemon, t};
+use crate::{render, table};
 
 /// Longest subject of a commit made here, in characters.
 const SUBJECT_CHARS_MAX: usize = 72;
@@ -407,20 +407,23 @@ pub(crate) fn unlike(repository: &Repository, tree: &str, diff: &Value) -> Resul
 impl Landing {
     fn told(&self, context: &Context, commit: &str, base: &str, branch: Option<&str>) -> Result<(), Fault> {
         let files = render::items(&self.diff["files"]).len();
+        let written = counted::files(files as u64);
         let said = json!({
             "session_id": self.trailers.session, "commit": commit, "base": base, "branch": branch, "files": files,
         });
-        context.show(&said, |_| match branch {
+        let landed = match branch {
             Some(branch) => {
-                t!("branch {branch}: commit {commit}, {files} files\n", branch = branch, commit = commit, files = files)
+                t!("branch {branch}: commit {commit}, {files}\n", branch = branch, commit = commit, files = written)
             }
-            None => t!("commit {commit}, {files} files\n", commit = commit, files = files),
-        })?;
+            None => t!("commit {commit}, {files}\n", commit = commit, files = written),
+        };
+        context.show(&said, |_| table::said(&landed))?;
         let command = match branch {
             Some(branch) => format!("git merge {branch}"),
             None => format!("git cherry-pick {commit}"),
         };
-        context.talk(&t!("Your working tree is as it was. To take it over: {command}\n", command = command));
+        let said = t!("Your working tree is as it was. To take it over: {command}\n", command = command);
+        context.talk_command(&said, &command);
         Ok(())
     }
 
@@ -455,9 +458,11 @@ impl Landing {
             .map_err(|error| Fault::usage(t!("`{name}` cannot be written: {error}", name = name, error = error)))?;
         let files = render::items(&self.diff["files"]).len();
         let said = json!({"session_id": self.trailers.session, "path": name, "base": base, "files": files});
-        context.show(&said, |_| t!("{path} ({files} files)\n", path = name, files = files))?;
+        let written = counted::files(files as u64);
+        context.show(&said, |_| table::said(&t!("{path} ({files})\n", path = name, files = written)))?;
         let command = format!("git am --keep-cr {}", crate::hint::quoted(&name));
-        context.talk(&t!("It leads on from {base}. To take it over: {command}\n", base = base, command = command));
+        let said = t!("It leads on from {base}. To take it over: {command}\n", base = base, command = command);
+        context.talk_command(&said, &command);
         Ok(())
     }
 }

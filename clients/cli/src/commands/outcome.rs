@@ -10,7 +10,7 @@ use super::standing::{self, Standing};
 use crate::fault::Fault;
 use crate::look::{Run, id, steps};
 use crate::render::{self, Sheet};
-use crate::words::{daemon, t};
+use crate::words::{counted, daemon, t};
 
 /// Most files that a line names; the others are counted.
 const FILES_NAMED_MAX: usize = 5;
@@ -31,10 +31,11 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
     let plan = run.plan().await?;
     render::out(&in_short(session, &shown, &plan, &events))?;
     let command = |command: String| crate::hint::here(&command);
-    context.talk(&t!("Record: {command}\n", command = command(format!("calt logs search --session {session}"))));
+    let record = command(format!("calt logs search --session {session}"));
+    context.talk_command(&t!("Record: {command}\n", command = record), &record);
     if events.iter().any(|event| event["event_type"] == "artifact_saved") {
         let command = command(format!("calt artifacts list {session}"));
-        context.talk(&t!("Artifacts: {command}\n", command = command));
+        context.talk_command(&t!("Artifacts: {command}\n", command = command), &command);
     }
     if let Some(workspace) = context.workspace(&shown) {
         render::out(&format!("\n{}", render::files_in(&workspace)))?;
@@ -48,7 +49,7 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
     if shown["workspace"]["kind"] == "snapshot" && left != Standing::Nothing && context.may_decide() {
         // The copy is not where anybody works: what was written still has to get there.
         let command = command(standing::land(session));
-        context.talk(&t!("Land: {command}\n", command = command));
+        context.talk_command(&t!("Land: {command}\n", command = command), &command);
     }
     if has_written && left == Standing::Nothing {
         context.talk(&t!("All that this session wrote has been taken back; there is nothing to land.\n"));
@@ -86,7 +87,7 @@ async fn artifacts(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
 fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> String {
     let mut sheet = Sheet::default();
     let status = daemon::session_status(&shown["status"]);
-    sheet.line(t!("\nThe record of {session} ({status}), in short", session = session, status = status));
+    sheet.say(t!("\nThe record of {session} ({status}), in short", session = session, status = status));
     let row = |step: &Value| {
         let came = end_of(plan, step, events).map(came_of).unwrap_or_default();
         vec![format!("  {}", id(step)), daemon::step_status(&step["status"]), came]
@@ -95,7 +96,11 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
     let says_little = |step: &&Value| is_long && step["status"] == "succeeded" && !does_something(step);
     sheet.add(&crate::table::rows(&steps(plan).filter(|step| !says_little(step)).map(row).collect::<Vec<_>>()));
     if let little @ 1.. = steps(plan).filter(says_little).count() {
-        sheet.line(t!("  and {count} reads and previews that succeeded", count = little));
+        sheet.say(if little == 1 {
+            t!("  and 1 read or preview that succeeded")
+        } else {
+            t!("  and {count} reads and previews that succeeded", count = little)
+        });
     }
     let of_plan = events.iter().filter(|event| event["facts"]["version"] == plan["version"]);
     let said =
@@ -107,9 +112,9 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
         .collect();
     let by = by.into_iter().collect::<Vec<_>>().join(", ");
     let said = if by.is_empty() {
-        t!("{count} events; approved by nobody", count = events.len())
+        t!("{events}; approved by nobody", events = counted::events(counted::length(events)))
     } else {
-        t!("{count} events; approved by {names}", count = events.len(), names = by)
+        t!("{events}; approved by {names}", events = counted::events(counted::length(events)), names = by)
     };
     sheet.prose("", 2, &said);
     sheet.done()

@@ -19,7 +19,7 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
                 t!("{role} {name} added\n", role = render::word(&added["role"]), name = render::word(&added["name"]))
             };
             context.show(&added, said)?;
-            context.talk(&t!("hint: {command}\n", command = format_args!("calt token create --for {name}")));
+            context.hint(&format!("calt token create --for {name}"));
             Ok(())
         }
         PersonCommand::List => {

@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             context.show(&json!({ "plan": document }), |_| document.clone())?;
             // In a pipe the next command stands behind it already.
             if std::io::stdout().is_terminal() {
-                context.talk(&t!("hint: {command}\n", command = "git diff | calt plan from-diff | calt plan check -"));
+                context.hint("git diff | calt plan from-diff | calt plan check -");
             }
             Ok(())
         }
@@ -150,9 +150,9 @@ fn shown_check(checked: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.add(&render::plan(checked));
     for missing in render::items(&checked["missing"]) {
-        sheet.line(t!("\nmissing here: {what}", what = daemon::remark(missing)));
+        sheet.say(t!("\nmissing here: {what}", what = daemon::remark(missing)));
     }
-    sheet.line(t!("\nisolation here: {tier}", tier = render::word(&checked["tier"])));
+    sheet.say(t!("\nisolation here: {tier}", tier = render::word(&checked["tier"])));
     sheet.done()
 }
 

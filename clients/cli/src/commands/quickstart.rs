@@ -100,7 +100,7 @@ async fn refused(context: &Context, client: &Client, session: &str, step: &str) 
     context.talk(&t!("3. A refusal. Nobody has approved the plan, and its first step is executed:\n\n"));
     context.talk(&format!("$ {}\n", hint::here(&format!("calt step execute {session} {step}"))));
     match client.send::<Value>(&endpoint::EXECUTE_STEP, &[session, step], &json!({})).await {
-        Err(CallError::Problem(problem)) => context.talk(&Fault::Problem(problem).render()),
+        Err(CallError::Problem(problem)) => context.talk_as_it_is(&Fault::Problem(problem).render()),
         Err(error @ CallError::Unexpected(_)) => return Err(error.into()),
         Ok(_) => return Err(Fault::Bug(t!("a step ran without an approval"))),
     }
@@ -118,7 +118,7 @@ fn next(session: &str) -> String {
         (t!("On one screen"), "calt guide".to_owned()),
     ];
     let mut sheet = Sheet::default();
-    sheet.line(t!("What to try next"));
+    sheet.say(t!("What to try next"));
     sheet.add(&rows(&ways.map(row)));
     sheet.done()
 }

@@ -14,7 +14,7 @@ use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::EventsOf;
-use crate::words::t;
+use crate::words::{counted, t};
 use crate::{hint, render};
 
 /// Bytes at the end of an exported record in which its last line stands.
@@ -28,6 +28,11 @@ pub(crate) async fn run(context: &Context, command: RecordCommand) -> Result<(),
         RecordCommand::Asked(AskedCommand::Find { commit, repo }) => find::run(context, &commit, &repo).await,
         RecordCommand::Asked(AskedCommand::Checkpoint { last }) => checkpoint(context, last).await,
     }
+}
+
+/// So many events, as the daemon counted them.
+fn of(events: &Value) -> String {
+    counted::events(events.as_u64().unwrap_or_default())
 }
 
 async fn checkpoint(context: &Context, last: bool) -> Result<(), Fault> {
@@ -46,7 +51,7 @@ async fn checkpoint(context: &Context, last: bool) -> Result<(), Fault> {
     }
     context.show(&newest, |newest| newest["note"].as_str().unwrap_or_default().to_owned())?;
     let key = calt_api::visible::visible_line(newest["key"].as_str().unwrap_or_default()).into_owned();
-    context.talk(&t!("Signed over {events} events. Its key: {key}\n", events = newest["size"], key = key));
+    context.talk(&t!("Signed over {events}. Its key: {key}\n", events = of(&newest["size"]), key = key));
     Ok(())
 }
 
@@ -105,7 +110,8 @@ async fn export(context: &Context, session: &str, output: Option<PathBuf>) -> Re
     let said = json!({"path": name, "events": end["events"], "files": end["files"]});
     context.show(&said, |said| {
         let path = render::word(&said["path"]);
-        t!("{path} ({events} events, {files} files)\n", path = path, events = said["events"], files = said["files"])
+        let files = counted::files(said["files"].as_u64().unwrap_or_default());
+        t!("{path} ({events}, {files})\n", path = path, events = of(&said["events"]), files = files)
     })?;
     context.talk(&t!(
         "To check it, here or on another machine: {command}\n",

@@ -262,7 +262,8 @@ async fn follow(
     let seconds = format_args!("{seconds:.2}").to_string();
     let told = daemon::step_status(&ended["state"]);
     let said = t!("{label} {state} ({seconds} s)\n", label = label, state = told, seconds = seconds);
-    run.context.talk(&(said + &output));
+    run.context.talk(&said);
+    run.context.talk_as_it_is(&output);
     if state == "succeeded" {
         return Ok(());
     }

@@ -179,7 +179,7 @@ async fn execute(
     let next = serde_json::from_value(shown["next"].clone()).ok();
     if state == "succeeded" {
         if let Some(hint) = next.as_ref().and_then(|next| hint::command(next, None)) {
-            context.talk(&t!("hint: {command}\n", command = hint));
+            context.hint(&hint);
         }
         return Ok(());
     }
@@ -231,7 +231,7 @@ async fn decide(
         sheet.add(&done.said(step, session));
         for with in render::items(&decided["also_skipped"]) {
             let [also, needed] = ["step_id", "depends_on"].map(|name| render::word(&with[name]));
-            sheet.line(t!(
+            sheet.say(t!(
                 "step {step} of {session} left out with {needed}",
                 step = also,
                 session = session,
@@ -253,8 +253,8 @@ fn shown(detail: &Value, place: Place) -> String {
         sheet.add(&render::diff(diff, place));
     }
     if detail["unresolved"].is_string() {
-        sheet.line(t!("   ! not resolved yet: {reason}", reason = daemon::told(&detail["unresolved"])));
+        sheet.say(t!("   ! not resolved yet: {reason}", reason = daemon::told(&detail["unresolved"])));
     }
-    sheet.line(t!("   digest:   {digest}", digest = render::word(&detail["digest"])));
+    sheet.say(t!("   digest:   {digest}", digest = render::word(&detail["digest"])));
     sheet.done()
 }

@@ -61,11 +61,11 @@ fn permissions(tool: &Value) -> String {
         vec![format!("  {name}"), must, daemon::told(&schema["description"])]
     };
     let properties = tool["input_schema"]["properties"].as_object().into_iter().flatten();
-    sheet.line(t!("inputs"));
+    sheet.say(t!("inputs"));
     sheet.add(&rows(&properties.map(input).collect::<Vec<_>>()));
     let limit = |(name, limit): (&String, &Value)| vec![format!("  {name}"), render::word(limit)];
     let limits = tool["limits"].as_object().into_iter().flatten();
-    sheet.line(t!("limits"));
+    sheet.say(t!("limits"));
     sheet.add(&rows(&limits.map(limit).collect::<Vec<_>>()));
     sheet.done()
 }

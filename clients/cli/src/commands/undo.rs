@@ -50,16 +50,16 @@ fn shown(made: &Value) -> String {
     let mut sheet = Sheet::default();
     let (session, version) = (render::word(&made["session_id"]), render::word(&made["version"]));
     let is_new = made["is_new_session"] == Value::Bool(true);
-    sheet.line(daemon::told(&made["title"]));
-    sheet.line(if is_new {
+    sheet.say(daemon::told(&made["title"]));
+    sheet.say(if is_new {
         t!("plan v{version} of {session}, made for it on the same files", version = version, session = session)
     } else {
         t!("plan v{version} of {session}", version = version, session = session)
     });
-    sheet.line(t!("\nIt would put back, once it is approved"));
+    sheet.say(t!("\nIt would put back, once it is approved"));
     for file in render::items(&made["taken_back"]) {
         let (path, run) = (render::word(&file["path"]), render::word(&file["run_id"]));
-        sheet.line(match file["action"].as_str() {
+        sheet.say(match file["action"].as_str() {
             Some("delete") => t!("  {path}: goes, as before run {run}", path = path, run = run),
             Some("rename") => {
                 let from = render::word(&file["from"]);
@@ -70,10 +70,10 @@ fn shown(made: &Value) -> String {
     }
     let left = render::items(&made["left_alone"]);
     if !left.is_empty() {
-        sheet.line(t!("\nIt leaves alone"));
+        sheet.say(t!("\nIt leaves alone"));
     }
     for file in left {
-        sheet.line(format_args!("  {}: {}", render::word(&file["path"]), daemon::told(&file["reason"])));
+        sheet.say(format!("  {}: {}", render::word(&file["path"]), daemon::told(&file["reason"])));
     }
     sheet.done()
 }

@@ -106,16 +106,16 @@ fn answer(context: &Context, session: &str, standing: &Value, end: &End) -> Resu
     told["settled"] = json!(is_settled);
     context.show(&told, |_| {
         let mut sheet = Sheet::default();
-        sheet.line(format_args!("{session}: {shown}"));
+        sheet.say(format!("{session}: {shown}"));
         if !standing["waits"].is_null() {
-            sheet.line(inbox::what(&standing["waits"]));
+            sheet.say(inbox::what(&standing["waits"]));
         }
         for reason in render::items(&standing["reasons"]) {
             let of = reason["step_id"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
             let (kind, why) =
                 (daemon::ending(&reason["event_type"]), daemon::reason(&reason["event_type"], &reason["reason"]));
             let by = render::word(&reason["by"]);
-            sheet.line(t!("{what} by {by}: {why}", what = kind + &of, by = by, why = why));
+            sheet.say(t!("{what} by {by}: {why}", what = kind + &of, by = by, why = why));
         }
         sheet.done()
     })?;

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::{label, t};
+use crate::words::{counted, label, t};
 
 /// Most names of a list that are shown.
 const NAMES_SHOWN_MAX: usize = 10;
@@ -216,9 +216,9 @@ pub(crate) fn copied(workspace: &Value) -> String {
     }
     let commit: String = word(workspace, "commit").chars().take(COMMIT_DIGITS).collect();
     let mut sheet = Sheet::default();
-    let files = render::word(&workspace["entries"]);
-    sheet.line(t!(
-        "workspace {name}: {files} files as of commit {commit}",
+    let files = counted::files(workspace["entries"].as_u64().unwrap_or_default());
+    sheet.say(t!(
+        "workspace {name}: {files} as of commit {commit}",
         name = word(workspace, "name"),
         files = files,
         commit = commit
@@ -237,10 +237,10 @@ pub(crate) fn copied(workspace: &Value) -> String {
 
 fn list(sheet: &mut Sheet, what: &str, all: &[&Value], shown: impl Fn(&&Value) -> String) {
     for one in all.iter().take(NAMES_SHOWN_MAX) {
-        sheet.line(format_args!("  {what}: {}", shown(one)));
+        sheet.say(format!("  {what}: {}", shown(one)));
     }
     if let Some(more @ 1..) = all.len().checked_sub(NAMES_SHOWN_MAX) {
-        sheet.line(t!(
+        sheet.say(t!(
             "  {what}: … and {more} more (calt session show lists them with --json)",
             what = what,
             more = more

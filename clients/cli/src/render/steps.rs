@@ -10,26 +10,6 @@ use crate::words::{daemon, t};
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
 
-/// The fields of a step that a look shows as they are, or that it is known by.
-const OF_A_LOOK: &[&str] = &[
-    "id",
-    "title",
-    "tool",
-    "risk",
-    "status",
-    "timeout_sec",
-    "inputs",
-    "meta",
-    "changed_since_preview",
-    "expected_observation",
-    "verify",
-    "preconditions",
-    "postconditions",
-    "remarks",
-    "session_id",
-    "plan_version",
-];
-
 /// A plan: its head, then every step with everything that will be used.
 pub(crate) fn plan(plan: &Value) -> String {
     plan_of(plan, "")
@@ -46,10 +26,10 @@ pub(crate) fn plan_of(plan: &Value, about: &str) -> String {
         }
     }
     if plan["approved"] == Value::Bool(true) {
-        sheet.line(t!("approved: yes"));
+        sheet.say(t!("approved: yes"));
     }
     if plan["superseded"] == Value::Bool(true) {
-        sheet.line(t!("superseded: a newer version has taken its place"));
+        sheet.say(t!("superseded: a newer version has taken its place"));
     }
     let steps = items(&plan["steps"]);
     for (place, step) in steps.iter().enumerate() {
@@ -92,39 +72,6 @@ fn step_after(step: &Value, preview: Option<&Value>) -> String {
     sheet.done()
 }
 
-/// All that is known of a step, line by line: as a look shows it, and what looks leave out.
-pub(crate) fn details(step: &Value) -> String {
-    let mut sheet = Sheet::default();
-    sheet.add(&format!("\n{}", self::step(step)));
-    for (name, value) in step.as_object().into_iter().flatten() {
-        if !OF_A_LOOK.contains(&name.as_str()) {
-            detail(&mut sheet, "   ", name, value);
-        }
-    }
-    sheet.done()
-}
-
-/// One field with all that is below it; what is empty says nothing.
-fn detail(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
-    match value {
-        Value::Null => {}
-        Value::Array(items) if items.is_empty() => {}
-        Value::Object(fields) => {
-            sheet.line(format_args!("{before}{}:", visible_line(name)));
-            for (name, value) in fields {
-                detail(sheet, &format!("{before}  "), name, value);
-            }
-        }
-        Value::Array(items) if !is_block(value) => {
-            let words = items.iter().map(word).collect::<Vec<_>>().join(", ");
-            field_at(sheet, before, name, &Value::from(words));
-        }
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            field_at(sheet, before, name, value);
-        }
-    }
-}
-
 /// A step that applies what was previewed, without its inputs: the diff says all that will change.
 pub(crate) fn apply(step: &Value) -> String {
     let mut sheet = step_head(step);
@@ -156,7 +103,7 @@ fn step_head(step: &Value) -> Sheet {
 
 fn step_foot(sheet: &mut Sheet, step: &Value) {
     for path in items(&step["changed_since_preview"]) {
-        sheet.line(t!("   ! changed since the preview: {path}", path = word(path)));
+        sheet.say(t!("   ! changed since the preview: {path}", path = word(path)));
     }
     if let Some(expected) = step["expected_observation"].as_str() {
         said(sheet, &t!("expects"), expected);
@@ -184,7 +131,7 @@ fn step_foot(sheet: &mut Sheet, step: &Value) {
 }
 
 /// A field that holds words, which may be broken between them.
-fn said(sheet: &mut Sheet, name: &str, words: &str) {
+pub(super) fn said(sheet: &mut Sheet, name: &str, words: &str) {
     if is_block(&Value::from(words)) {
         return field(sheet, name, &Value::from(words));
     }
@@ -192,36 +139,96 @@ fn said(sheet: &mut Sheet, name: &str, words: &str) {
     sheet.prose(&before, columns(&before), &visible_line(words));
 }
 
-fn field(sheet: &mut Sheet, name: &str, value: &Value) {
+pub(super) fn field(sheet: &mut Sheet, name: &str, value: &Value) {
     field_at(sheet, "   ", name, value);
 }
 
-fn field_at(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
+pub(super) fn field_at(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
     let name = format!("{}:", visible_line(name));
-    if let Some(long) = value.as_str().filter(|_| is_block(value)) {
-        sheet.line(format_args!("{before}{name}"));
-        sheet.add(&indented(&visible(long), &format!("{before}│ ")));
-    } else if is_block(value) {
-        sheet.line(format_args!("{before}{name}"));
-        for (place, item) in items(value).iter().enumerate() {
-            sheet.line(format_args!("{before}  {}.", place + 1));
-            let (blocks, lines): (Vec<_>, Vec<_>) =
-                item.as_object().into_iter().flatten().partition(|(_, value)| is_block(value));
-            for (name, value) in lines.into_iter().chain(blocks) {
-                field_at(sheet, &format!("{before}     "), name, value);
+    if !is_block(value) {
+        return sheet.line(format_args!("{before}{} {}", padded(&name, FIELD_COLUMNS - 1), word(value)));
+    }
+    sheet.line(format_args!("{before}{name}"));
+    match value {
+        Value::String(text) => sheet.add(&indented(&visible(text), &format!("{before}│ "))),
+        Value::Object(_) if is_preview(value) => preview_at(sheet, before, value),
+        Value::Object(fields) => fields_at(sheet, &format!("{before}  "), fields),
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                item_at(sheet, before, place + 1, item);
             }
         }
-    } else {
-        sheet.line(format_args!("{before}{} {}", padded(&name, FIELD_COLUMNS - 1), word(value)));
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// Whether a value takes lines of its own: text of several lines, or a list of mappings.
-fn is_block(value: &Value) -> bool {
+/// What stands in one line comes first.
+fn fields_at<'f>(sheet: &mut Sheet, before: &str, fields: impl IntoIterator<Item = (&'f String, &'f Value)>) {
+    let (blocks, lines): (Vec<_>, Vec<_>) = fields.into_iter().partition(|(_, value)| is_block(value));
+    for (name, value) in lines.into_iter().chain(blocks) {
+        field_at(sheet, before, name, value);
+    }
+}
+
+/// One of several mappings. That of a file is known by its path, which stands beside its number.
+fn item_at(sheet: &mut Sheet, before: &str, number: usize, item: &Value) {
+    let path = item["path"].as_str().filter(|path| !path.contains('\n'));
+    let path = path.map(|path| format!(" {}", visible_line(path))).unwrap_or_default();
+    sheet.line(format_args!("{before}{number}.{path}"));
+    let below = format!("{before}   ");
+    if item["delete"] == true {
+        sheet.say(format!("{below}{}", t!("is deleted")));
+    }
+    if let Some(run) = item["restore"]["run"].as_i64() {
+        sheet.say(format!("{below}{}", t!("is put back as it was before run {run}", run = run)));
+        field_at(sheet, &below, "sha256", &item["restore"]["sha256"]);
+    }
+    let is_said = |name: &str, value: &Value| match name {
+        "path" => !path.is_empty(),
+        "delete" => *value == true,
+        "restore" => value["run"].is_i64(),
+        _ => false,
+    };
+    fields_at(sheet, &below, item.as_object().into_iter().flatten().filter(|(name, value)| !is_said(name, value)));
+}
+
+/// Whether a value is what a preview gave: files as they would change.
+fn is_preview(value: &Value) -> bool {
+    items(&value["files"]).first().is_some_and(|file| file["path"].is_string() && file["new_exists"].is_boolean())
+}
+
+/// What a preview gave, file by file.
+fn preview_at(sheet: &mut Sheet, before: &str, preview: &Value) {
+    let files = items(&preview["files"]);
+    for (place, file) in files.iter().enumerate() {
+        sheet.line(format_args!("{before}{}. {}", place + 1, word(&file["path"])));
+        let below = format!("{before}   ");
+        let (old, new) = (file["old_exists"] == true, file["new_exists"] == true);
+        let mode = word(&file["mode"]);
+        sheet.say(match file["from"].as_str() {
+            _ if !new => format!("{below}{}", t!("is deleted")),
+            Some(from) => format!("{below}{}", t!("was {from}, mode {mode}", from = visible_line(from), mode = mode)),
+            None if old => format!("{below}{}", t!("is changed, mode {mode}", mode = mode)),
+            None => format!("{below}{}", t!("is new, mode {mode}", mode = mode)),
+        });
+        let digests = [(t!("was"), old, "old_sha256"), (t!("becomes"), new, "new_sha256")];
+        for (name, _, digest) in digests.into_iter().filter(|(_, is_there, _)| *is_there) {
+            field_at(sheet, &below, &name, &file[digest]);
+        }
+    }
+    // Of one file they are said again beside it.
+    let again =
+        |name: &str, value: &Value| name == "files" || value.is_null() || files.len() == 1 && files[0][name] == *value;
+    fields_at(sheet, before, preview.as_object().into_iter().flatten().filter(|(name, value)| !again(name, value)));
+}
+
+/// Whether a value takes lines of its own: text of several lines, a mapping, or a list of mappings.
+pub(super) fn is_block(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\n'),
         Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_object),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -235,8 +242,29 @@ mod tests {
             "inputs": {"files": [{"content": "one\ntwo\n", "path": "x"}], "mode": "preview"}});
         let shown = self::step(&step);
         let inputs = shown.split_once("pending\n").unwrap().1;
-        let expected = "   mode:     preview\n   files:\n     1.\n        path:     x\n        content:\n        │ one\n        │ two\n";
+        let expected = "   mode:     preview\n   files:\n   1. x\n      content:\n      │ one\n      │ two\n";
         assert_eq!(inputs, expected);
+    }
+
+    #[test]
+    fn an_undo_is_read_as_words_and_no_line_is_wider_than_80_columns() {
+        let digest = "a".repeat(64);
+        let step = serde_json::json!({"id": "a", "title": "t", "tool": "apply_patch", "risk": "low", "status": "pending",
+            "inputs": {"files": [
+                {"path": "x", "restore": {"run": 18, "sha256": digest}, "mode": "0644", "expects": digest},
+                {"path": "y", "delete": true, "expects": digest}], "mode": "apply",
+                "preview": {"path": "x", "old_sha256": digest, "files": [
+                    {"path": "x", "old_exists": true, "new_exists": true, "from": null, "mode": "0644",
+                        "old_sha256": digest, "new_sha256": digest},
+                    {"path": "y", "old_exists": true, "new_exists": false, "old_sha256": digest}]}}});
+        let shown = self::step(&step);
+        assert!(shown.contains("   1. x\n      is put back as it was before run 18\n      sha256:   aaa"), "{shown}");
+        assert!(shown.contains("   2. y\n      is deleted\n      expects:  aaa"), "{shown}");
+        assert!(shown.contains("      is changed, mode 0644\n      was:      aaa"), "{shown}");
+        assert!(!shown.contains(['{', '"']), "{shown}");
+        assert!(shown.lines().all(|line| columns(line) <= 80), "{shown}");
+        // The five digests of the files, and that of the preview itself, which is of no single file.
+        assert_eq!(shown.matches(&digest).count(), 7, "{shown}");
     }
 
     #[test]

@@ -135,7 +135,7 @@ const AROUND: &[(&str, &str)] = &[
     ("\nIt leaves alone", "\n次のものはそのままにします"),
     // The record.
     ("no checkpoint was signed yet", "署名されたチェックポイントはまだありません"),
-    ("Signed over {events} events. Its key: {key}\n", "{events} 件のイベントに署名しました。鍵: {key}\n"),
+    ("Signed over {events}. Its key: {key}\n", "{events}に署名しました。鍵: {key}\n"),
     (
         "\nIts text goes for good, out of the log and the files. Is that meant?",
         "\nその文面はログからもファイルからも完全に消えます。よろしいですか。",
@@ -147,7 +147,7 @@ const AROUND: &[(&str, &str)] = &[
         "以前の写しには残っています（バックアップ、書き出した記録、ワークスペース）。\n",
     ),
     ("`{name}` cannot be written: {error}", "`{name}` に書き込めません: {error}"),
-    ("{path} ({events} events, {files} files)\n", "{path}（イベント {events} 件、ファイル {files} 件）\n"),
+    ("{path} ({events}, {files})\n", "{path}（{events}、{files}）\n"),
     (
         "To check it, here or on another machine: {command}\n",
         "このマシンでも別のマシンでも、次のコマンドで確かめられます: {command}\n",
@@ -166,7 +166,7 @@ const AROUND: &[(&str, &str)] = &[
         "Nothing yet: each run that succeeds leaves one artifact.\n",
         "まだありません。成功した実行ごとに成果物が一つ残ります。\n",
     ),
-    ("{path} ({bytes} bytes)\n", "{path}（{bytes} バイト）\n"),
+    ("{path} ({bytes})\n", "{path}（{bytes}）\n"),
     ("There is more: add --cursor {cursor}\n", "続きがあります: --cursor {cursor} を付けてください\n"),
     // Landing.
     ("there is no place for a temporary index: {error}", "一時的なインデックスを置く場所がありません: {error}"),
@@ -241,16 +241,13 @@ const AROUND: &[(&str, &str)] = &[
         "`{path}` would not land as it stands in the workspace: it was another file at the base commit",
         "`{path}` はワークスペースと同じにはなりません。元のコミットでは別の内容でした",
     ),
-    (
-        "branch {branch}: commit {commit}, {files} files\n",
-        "ブランチ {branch}: コミット {commit}、ファイル {files} 件\n",
-    ),
-    ("commit {commit}, {files} files\n", "コミット {commit}、ファイル {files} 件\n"),
+    ("branch {branch}: commit {commit}, {files}\n", "ブランチ {branch}: コミット {commit}、{files}\n"),
+    ("commit {commit}, {files}\n", "コミット {commit}、{files}\n"),
     (
         "Your working tree is as it was. To take it over: {command}\n",
         "作業ツリーは元のままです。マージするには: {command}\n",
     ),
-    ("{path} ({files} files)\n", "{path}（ファイル {files} 件）\n"),
+    ("{path} ({files})\n", "{path}（{files}）\n"),
     ("It leads on from {base}. To take it over: {command}\n", "{base} に続くものです。適用するには: {command}\n"),
     ("Nothing was written.\n", "何も書かれていません。\n"),
     ("not in it: {path}: {why}\n", "含まれないもの: {path}: {why}\n"),
@@ -266,10 +263,7 @@ const AROUND: &[(&str, &str)] = &[
     ),
     ("plan v{version} has another digest", "プラン v{version} のダイジェストが違います"),
     ("event {event} is not one of this session", "イベント {event} はこのセッションのものではありません"),
-    (
-        "no checkpoint over {size} events has this root",
-        "{size} 件のイベントのチェックポイントに、このルートのものはありません",
-    ),
+    ("no checkpoint over {events} has this root", "{events}のチェックポイントに、このルートのものはありません"),
     ("it names nobody who approved it", "承認した人の名前がありません"),
     ("{name} approved nothing in this session", "{name} はこのセッションで何も承認していません"),
     (
@@ -283,10 +277,7 @@ const AROUND: &[(&str, &str)] = &[
     ("`{path}` is not as the session wrote it", "`{path}` はセッションが書いた内容と違います"),
     ("session {session}", "セッション {session}"),
     ("plan v{version}, approved by {people}", "プラン v{version}、承認: {people}"),
-    (
-        "event {event}, under a signed tree of {size} events",
-        "イベント {event}（{size} 件のイベントの署名された木の中）",
-    ),
+    ("event {event}, under a signed tree of {events}", "イベント {event}（{events}の署名された木の中）"),
     ("DIFFERS: {what}", "相違: {what}"),
     ("The commit is what the record says.", "コミットは記録のとおりです。"),
     // Man pages.

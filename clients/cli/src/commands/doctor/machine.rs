@@ -11,7 +11,7 @@ use super::{first_line, hint_of};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::t;
+use crate::words::{counted, t};
 
 /// Below this, in bytes, the disk is soon full.
 const FREE_BYTES_WARN: u64 = 1024 * 1024 * 1024;
@@ -38,13 +38,17 @@ pub(super) fn about_disk(report: &mut Report, context: &Context) {
         Err(error) => return report.warn(Area::Machine, t!("disk space cannot be read: {error}", error = error), fix),
     };
     let free = found.f_bavail.saturating_mul(found.f_frsize);
-    let room = t!("{size} free for the record and artifacts", size = bytes(free));
+    let room = t!("{size} free for the record and artifacts", size = counted::size(free));
     if free < FREE_BYTES_FAIL {
         report.fail(Area::Machine, room, fix);
     } else if free < FREE_BYTES_WARN {
         report.warn(Area::Machine, room, fix);
     } else if found.f_files > 0 && found.f_favail < FREE_FILES_WARN {
-        report.warn(Area::Machine, t!("{room}, and only {files} more files", room = room, files = found.f_favail), fix);
+        report.warn(
+            Area::Machine,
+            t!("{room}, and room for only {files}", room = room, files = counted::files(found.f_favail)),
+            fix,
+        );
     } else {
         report.pass(Area::Machine, room);
     }
@@ -59,12 +63,12 @@ pub(super) async fn about_record(report: &mut Report, context: &Context, client:
         Ok(_) => {
             let size = database
                 .filter(|_| context.base_url().is_none())
-                .map(|path| t!(", ") + &bytes(on_disk(path)))
+                .map(|path| t!(", ") + &counted::size(on_disk(path)))
                 .unwrap_or_default();
-            let events = render::word(&newest["id"]);
+            let events = counted::events(newest["id"].as_u64().unwrap_or_default());
             report.pass(
                 Area::Database,
-                t!("the record can be read and written: {events} events{size}", events = events, size = size),
+                t!("the record can be read and written: {events}{size}", events = events, size = size),
             );
         }
         Err(error) => {
@@ -106,29 +110,11 @@ fn on_disk(database: &str) -> u64 {
 }
 
 /// A number of bytes as people say it.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let (mut value, mut unit) = (count as f64 / 1024.0, UNITS[0]);
-    for larger in &UNITS[1..] {
-        if value < 1024.0 {
-            break;
-        }
-        (value, unit) = (value / 1024.0, larger);
-    }
-    format!("{value:.1} {unit}")
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn bytes_are_said_as_people_say_them() {
-        assert_eq!(bytes(512), "0.5 KiB");
-        assert_eq!(bytes(FREE_BYTES_WARN), "1.0 GiB");
-        assert_eq!(bytes(5 * 1024 * FREE_BYTES_WARN), "5.0 TiB");
-    }
 
     #[test]
     fn a_record_ahead_of_the_clock_is_told() {

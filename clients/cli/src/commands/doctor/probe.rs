@@ -16,7 +16,7 @@ use crate::commands::run::interrupted;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::{language, t};
+use crate::words::{counted, language, t};
 
 /// What a probe's session names as its origin; lists and the inbox leave such sessions out.
 const ORIGIN: &str = "doctor";
@@ -280,7 +280,12 @@ impl Round<'_> {
             report.fail(Area::Calls, format!("{call}: {}", said.what), fix);
         }
         for (why, said) in by_reason(&skipped) {
-            let what = t!("{count} calls ({calls}): {why}", count = said.len(), calls = named(&said), why = why);
+            let what = t!(
+                "{calls} ({names}): {why}",
+                calls = counted::calls(counted::length(&said)),
+                names = named(&said),
+                why = why
+            );
             report.skip(Area::Calls, what, None);
         }
     }

@@ -174,7 +174,7 @@ impl Report {
         sheet.add(&table(&[&t!("SETTING"), &t!("FROM"), &t!("VALUE")], &rows));
         let others = self.settings.len() - rows.len();
         if others > 0 {
-            sheet.line(t!("{count} more of the daemon's settings at their default; --json names them", count = others));
+            sheet.say(t!("{count} more of the daemon's settings at their default; --json names them", count = others));
         }
         sheet.line("");
         sheet
