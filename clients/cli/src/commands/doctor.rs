@@ -60,7 +60,10 @@ fn about_discord(report: &mut Report, context: &Context) {
         let (what, fix) = (language().told(&what), fix.map(|fix| language().told(&fix)));
         match verdict {
             "PASS" => report.pass(Area::Discord, what),
-            "SKIP" if !is_set_up => report.skip(Area::Discord, t!("not configured"), None),
+            "SKIP" if !is_set_up => {
+                let way = t!("for a bot, see docs/discord.md (a package has it in /usr/share/doc/calt)");
+                report.skip(Area::Discord, t!("not configured"), Some(way));
+            }
             "SKIP" => report.skip(Area::Discord, what, fix),
             _ => report.fail(Area::Discord, what, fix.unwrap_or_default()),
         }

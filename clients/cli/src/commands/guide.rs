@@ -35,8 +35,8 @@ Then
   calt logs search WORD        what happened, in English and Japanese
   calt undo SESSION            take back what was written
 
-More: calt help COMMAND; --json gives data. An agent gets a token of its own,
-which can never approve: calt token create --role agent
+More: calt help COMMAND. Discord: docs/discord.md, or in /usr/share/doc/calt.
+An agent gets a token that can never approve: calt token create --role agent
 ";
 
 const JAPANESE: &str = "\
@@ -59,8 +59,8 @@ calt: プラン -> 承認 -> 実行 -> 記録
   calt logs search WORD        何が起きたか。英語でも日本語でも検索できます
   calt undo SESSION            書き込んだものを元へ戻します
 
-ほかには calt help COMMAND。--json を付けるとデータになります。エージェントには
-承認のできない専用のトークンを: calt token create --role agent
+ほかは calt help COMMAND。Discord: docs/discord.md（か /usr/share/doc/calt）
+エージェントには承認のできないトークンを: calt token create --role agent
 ";
 
 pub(crate) fn run(context: &Context) -> Result<(), Fault> {

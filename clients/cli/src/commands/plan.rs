@@ -195,6 +195,12 @@ pub(crate) async fn check_text(
     Err(Fault::Printed(Box::new(fault)))
 }
 
+/// What a session that is made for a checked plan is for: as the plan puts it, else what it is called.
+pub(super) fn goal(checked: &Value) -> &Value {
+    let said = &checked["session_goal"];
+    if said.as_str().is_some_and(|said| !said.trim().is_empty()) { said } else { &checked["title"] }
+}
+
 /// Hands a plan to a session.
 pub(crate) async fn import(context: &Context, client: &Client, session: &str, text: &PlanText) -> Result<Value, Fault> {
     let (document, claim) = (Body::Document(&text.text), [("source", context.source())]);

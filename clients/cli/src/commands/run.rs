@@ -76,7 +76,7 @@ pub(crate) async fn run_plan(context: &Context, text: &PlanText, into: Into, con
     let (session, applies_nothing) = match into {
         Into::New(new) => {
             let applies_nothing = new.applies_nothing;
-            (create(context, &client, new, &checked["title"]).await?, applies_nothing)
+            (create(context, &client, new, plan::goal(&checked)).await?, applies_nothing)
         }
         Into::Session(session) => {
             let shown = show_session(context, &client, &session).await?;
@@ -120,9 +120,9 @@ pub(crate) async fn go_on(context: &Context, session: String, consent: Consent) 
     begin(Run { context, client, session, version, consent, applies_nothing, executing: RefCell::new(None) }).await
 }
 
-async fn create(context: &Context, client: &Client, new: NewSession, title: &Value) -> Result<String, Fault> {
+async fn create(context: &Context, client: &Client, new: NewSession, goal: &Value) -> Result<String, Fault> {
     let body = json!({
-        "goal": title,
+        "goal": goal,
         "mode": if new.applies_nothing { "dry_run" } else { "normal" },
         "safety_profile": new.profile.word(),
         "source": context.source(),

@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     if let Some(session) = answers.session {
         return run_plan(context, &answers.plan, Into::Session(session), consent).await;
     }
-    let session = create(context, &client, &answers, &checked["title"]).await?;
+    let session = create(context, &client, &answers, plan::goal(&checked)).await?;
     let run = run_plan(context, &answers.plan, Into::Session(session.clone()), consent);
     let ended = tokio::select! {
         biased;
@@ -234,9 +234,9 @@ fn keep(path: &Path, text: &str) -> Result<(), Fault> {
     })
 }
 
-async fn create(context: &Context, client: &Client, answers: &Answers, title: &Value) -> Result<String, Fault> {
+async fn create(context: &Context, client: &Client, answers: &Answers, goal: &Value) -> Result<String, Fault> {
     let body = json!({
-        "goal": title,
+        "goal": goal,
         "mode": if answers.is_dry_run { "dry_run" } else { "normal" },
         "safety_profile": answers.profile.word(),
         "source": context.source(),

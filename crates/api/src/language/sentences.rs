@@ -3,6 +3,7 @@
 //!
 //! They are recognized by their English, value by value. What is not recognized stays as it came.
 
+mod bot;
 mod plans;
 mod work;
 
@@ -103,7 +104,7 @@ const SENTENCES: &[&[(&str, &str)]] = &[
     plans::PLANS,
     plans::FIXES_OF_PLANS,
     ISOLATION,
-    BOT,
+    bot::SET_UP,
     RECORD,
     SETTINGS,
     PINS,
@@ -154,84 +155,6 @@ const ISOLATION: &[(&str, &str)] = &[
     (
         "in the box `{name}` this works and must not: {what}",
         "サンドボックス `{name}` の中で、できてはならないことができます: {what}",
-    ),
-];
-
-/// How the bot is set up.
-const BOT: &[(&str, &str)] = &[
-    ("not configured (docs/discord.md)", "設定されていません（docs/discord.md）"),
-    ("Discord could not be looked at: {error}", "Discord を調べられませんでした: {error}"),
-    ("Discord could not be looked at", "Discord を調べられませんでした"),
-    ("try again", "もう一度試してください"),
-    ("{count} accounts may use the bot", "{count} 個のアカウントがボットを使えます"),
-    (
-        "the bot token is accepted (application {application})",
-        "ボットのトークンは有効です（アプリケーション {application}）",
-    ),
-    ("no token for the daemon is set", "デーモンのトークンが設定されていません"),
-    (
-        "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file",
-        "calt token create --role relay --name discord で作り、CALT_DAEMON_TOKEN か discord.relay_token_file でボットに渡してください",
-    ),
-    ("the daemon takes the bot's token, which is a relay's", "デーモンは、ボットの relay のトークンを受け付けます"),
-    ("the daemon does not take the bot's token: {fault}", "デーモンがボットのトークンを受け付けません: {fault}"),
-    ("Discord does not accept the bot token", "Discord がボットのトークンを受け付けません"),
-    ("make a new one in the developer portal, page \"Bot\"", "Developer Portal の「Bot」のページで作り直してください"),
-    ("look at the bot in the developer portal", "Developer Portal でボットを確かめてください"),
-    ("Discord does not answer", "Discord が応答しません"),
-    ("look at the network, and at discord.api_url", "ネットワークと discord.api_url を確かめてください"),
-    ("all {count} commands are registered", "{count} 個のコマンドすべてが登録されています"),
-    ("these commands are not registered: {names}", "登録されていないコマンドがあります: {names}"),
-    ("start the bot: calt discord", "ボットを起動してください: calt discord"),
-    ("the commands cannot be seen: {fault}", "コマンドの登録を確かめられません: {fault}"),
-    (
-        "invite the bot to the guild with the scope applications.commands",
-        "スコープ applications.commands を付けてボットをサーバーに招待してください",
-    ),
-    ("no channel is set; nothing is posted by itself", "チャンネルの設定がありません。自分からは何も投稿しません"),
-    ("channel {channel} can be written", "チャンネル {channel} に書き込めます"),
-    ("channel {channel} cannot be written: {fault}", "チャンネル {channel} に書き込めません: {fault}"),
-    (
-        "give the bot View Channel, Send Messages, Embed Links, Attach Files and Read Message History there",
-        "そこでボットに View Channel、Send Messages、Embed Links、Attach Files、Read Message History を許可してください",
-    ),
-    ("the token for the daemon is not a relay's", "デーモンのトークンが relay のものではありません"),
-    ("what the bot keeps cannot be read: {fault}", "ボットの状態のファイルを読めません: {fault}"),
-    ("mend the file, or move it away to begin anew", "ファイルを直すか、よそへ移して新しく始めてください"),
-    ("the gateway is gone", "ゲートウェイとの接続がなくなりました"),
-    ("the bot is ending", "ボットを終了しています"),
-    ("Discord closed the gateway for good", "Discord がゲートウェイを完全に閉じました"),
-    (
-        "Discord closed the gateway for good (close code {code})",
-        "Discord がゲートウェイを完全に閉じました（コード {code}）",
-    ),
-    ("no bot token is set", "ボットのトークンが設定されていません"),
-    (
-        "export CALT_DISCORD_TOKEN=… or discord.token_file",
-        "export CALT_DISCORD_TOKEN=… か、discord.token_file を設定してください",
-    ),
-    ("the bot token has another form than Discord's", "ボットのトークンの形が Discord のものと違います"),
-    ("copy it again, whole", "もう一度、全体を写してください"),
-    (
-        "nobody may use the bot: the list of allowed users is empty",
-        "ボットを使える人がいません。許可するユーザーの一覧が空です",
-    ),
-    (
-        "set discord.allowed_users or CALT_DISCORD_ALLOWED_USERS to the ids of those who may use the bot",
-        "ボットを使える人の id を discord.allowed_users か CALT_DISCORD_ALLOWED_USERS に設定してください",
-    ),
-    ("`discord.channel` names more than one channel", "`discord.channel` に複数のチャンネルがあります"),
-    ("name one", "一つにしてください"),
-    ("unknown setting `discord.{key}`", "`discord.{key}` という設定はありません"),
-    ("docs/discord.md lists the settings", "設定の一覧は docs/discord.md にあります"),
-    ("`discord.{key}` is not `{word}`", "`discord.{key}` に `{word}` は指定できません"),
-    ("it is one of {known}", "次のどれかです: {known}"),
-    ("it begins with https:// or http://", "https:// か http:// で始まります"),
-    ("it begins with wss:// or ws://", "wss:// か ws:// で始まります"),
-    ("mend it, or name another", "直すか、別のものを指定してください"),
-    (
-        "`{path}` holds the bot token and others may read it",
-        "`{path}` にボットのトークンがあり、ほかのユーザーが読めます",
     ),
 ];
 

@@ -127,6 +127,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("calt runs as root", "calt が root で動いています"),
     ("run it as a user of its own", "専用のユーザーで動かしてください"),
     ("not configured", "設定されていません"),
+    (
+        "for a bot, see docs/discord.md (a package has it in /usr/share/doc/calt)",
+        "ボットを使うときは docs/discord.md（パッケージでは /usr/share/doc/calt の中）を見てください",
+    ),
     ("the data root {path} will be made by the first run", "データディレクトリー {path} は最初の実行で作られます"),
     ("the data root {path} is no directory", "データディレクトリー {path} はディレクトリーではありません"),
     ("the data root {path} can be read by others", "データディレクトリー {path} をほかのユーザーが読めます"),
