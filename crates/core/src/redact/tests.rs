@@ -50,6 +50,13 @@ fn a_value_is_masked_by_its_key() {
 }
 
 #[test]
+fn the_hash_of_a_pin_is_masked() {
+    let hash = "$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0$RdescudvJCsgt3ub+b6dWTp9Y0zXXXXXXXXX";
+    masks(&format!("pins/0123: {hash}\nnext"), "pins/0123: ***\nnext");
+    keeps("`$argon2id$` begins a hash");
+}
+
+#[test]
 fn yaml_blocks_and_lists_are_masked_to_their_end() {
     masks("password: |\n  line one\n  line two\nuser: bob\n", "password: |\n  ***\nuser: bob\n");
     masks("secrets:\n  - one\n  - two\nuser: bob", "secrets:\n  - ***\n  - ***\nuser: bob");
