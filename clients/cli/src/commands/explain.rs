@@ -275,11 +275,9 @@ impl Found {
         match self.status() {
             "cancelled" => sheet.say(t!("a new session: {command}", command = hint::here("calt run PLAN"))),
             // The one step and the whole way: who came to decide wants to see it through.
-            status if status.starts_with("awaiting_") => {
-                // Who may not decide has the one way.
-                if next != Some(run.as_str()) {
-                    sheet.say_command(&t!("all of it: {command}", command = run), &run);
-                }
+            // Who may not decide has the one way.
+            status if status.starts_with("awaiting_") && next != Some(run.as_str()) => {
+                sheet.say_command(&t!("all of it: {command}", command = run), &run);
             }
             "running" => sheet.say_command(&t!("to end it: {command}", command = stop), &stop),
             _ => {}
