@@ -13,10 +13,8 @@ pub(super) fn with_own_mounts(test: &str, body: impl FnOnce()) {
         return body();
     }
     // Somebody who is not root may mount in a user namespace of their own, and stays who they are for everything else.
-    let user: &[&str] = match calt_tests::OrdinaryUser::is_needed() {
-        true => &[],
-        false => &["--user", "--map-current-user", "--keep-caps"],
-    };
+    let is_root = calt_tests::OrdinaryUser::is_needed();
+    let user: &[&str] = if is_root { &[] } else { &["--user", "--map-current-user", "--keep-caps"] };
     let unshare = |program: &std::path::Path| {
         let mut command = Command::new("unshare");
         command.arg("--mount").args(user).arg(program).stdin(Stdio::null());
