@@ -207,7 +207,7 @@ impl Context {
         Fault::Reach { message: problem.said_in(language()), hint }
     }
 
-    fn stored_token_for(&self, base: &str) -> Option<String> {
+    pub(crate) fn stored_token_for(&self, base: &str) -> Option<String> {
         let found = autostart::find(&self.data_root().ok()?.value)?;
         (base.trim_end_matches('/') == format!("http://{}", found.address)).then_some(found.token)
     }

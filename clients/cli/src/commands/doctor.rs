@@ -151,7 +151,9 @@ async fn about_decisions(report: &mut Report, context: &Context, client: &Client
 
 /// Which programs of this user could say yes in the owner's name.
 fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bool) {
-    let token = context.data_root().ok().map(|root| root.value.join(OWNER_TOKEN_FILE));
+    // The token of the data root here opens nothing of a daemon that lives elsewhere.
+    let is_of_here = context.base_url().is_none_or(|base| context.stored_token_for(&base.value).is_some());
+    let token = context.data_root().ok().filter(|_| is_of_here).map(|root| root.value.join(OWNER_TOKEN_FILE));
     if let Some(token) = token.filter(|token| owner_has_none && std::fs::File::open(token).is_ok()) {
         report.warn(
             Area::Decisions,
