@@ -45,7 +45,8 @@ pub(crate) fn shown(applies: &[&Value]) -> String {
     let (added, removed) = diffs.iter().map(|diff| diff::count(diff)).fold((0, 0), |(a, r), (b, s)| (a + b, r + s));
     let files = files_written(applies.iter().copied());
     let mut sheet = Sheet::default();
-    sheet.add(&format!("\n{}, +{added} −{removed}\n\n", counted::files(files as u64)));
+    let files = counted::files(files as u64);
+    sheet.add(&t!("\n{files}, +{added} −{removed}\n\n", files = files, added = added, removed = removed));
     for detail in applies {
         sheet.add(&render::apply(detail));
     }

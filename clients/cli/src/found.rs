@@ -3,6 +3,8 @@
 //! Marks travel through the table as characters that take no column and that text of others cannot hold, since
 //! the visible-maker writes those out. At the end they become bold and underlined, or nothing.
 
+mod payload;
+
 use calt_api::visible::{columns, visible_line};
 use serde_json::Value;
 
@@ -13,7 +15,7 @@ const BEGIN: char = '\u{2061}';
 /// Ends a mark.
 const END: char = '\u{2062}';
 /// Columns of an excerpt in a row.
-const EXCERPT_COLUMNS: usize = 72;
+const EXCERPT_COLUMNS: usize = 60;
 /// Of these, columns before the hit.
 const EXCERPT_COLUMNS_BEFORE: usize = 24;
 
@@ -25,12 +27,28 @@ pub(crate) fn field(event: &Value, name: &str) -> String {
     text.chars().enumerate().map(|(place, character)| shown(character, place, &hits)).collect()
 }
 
-/// What stands around the hit in the payload or the output, on one line, with the hits marked.
+/// Where the hit stands in the payload or the output, in words on one line: what it is in, and what stands around it,
+/// with the hits marked.
 pub(crate) fn excerpt(event: &Value) -> Option<String> {
     let excerpt = &event["excerpt"];
-    let characters: Vec<char> = excerpt["text"].as_str()?.trim_end().chars().collect();
+    let text = excerpt["text"].as_str()?;
+    if let Some(payload) = event["payload_text"].as_str().filter(|_| excerpt["field"] == "payload_text") {
+        let hits = items(&event["highlights"]).iter().filter(|hit| hit["field"] == "payload_text").map(stretch);
+        if let Some(place) = payload::place_of(payload, &hits.collect::<Vec<_>>()) {
+            return around(&place.line, &place.hits, false, false).map(|line| format!("{}: {line}", place.name));
+        }
+        if payload::is_whole(payload) {
+            // Every hit is in the name of a field, which says nothing of what happened.
+            return None;
+        }
+    }
+    let characters: Vec<char> = text.trim_end().chars().collect();
     let hits: Vec<_> = items(&excerpt["marks"]).iter().map(stretch).collect();
-    let (characters, hits) = without_json(&characters, &hits);
+    around(&characters, &hits, excerpt["cut_before"] == true, excerpt["cut_after"] == true)
+}
+
+/// As much of a line around its first hit as has room.
+fn around(characters: &[char], hits: &[(usize, usize)], cut_before: bool, cut_after: bool) -> Option<String> {
     let hit = hits.first()?.0.min(characters.len());
     let width = |place: usize| columns(&visible_line(&characters[place].to_string()));
     let (mut start, mut used) = (hit, 0);
@@ -43,47 +61,10 @@ pub(crate) fn excerpt(event: &Value) -> Option<String> {
         used += width(end);
         end += 1;
     }
-    let marked = (start..end).map(|place| shown(characters[place], place, &hits));
+    let marked = (start..end).map(|place| shown(characters[place], place, hits));
     let cut = |cut: bool| if cut { "…" } else { "" };
-    let before = cut(start > 0 || excerpt["cut_before"] == Value::Bool(true));
-    let after = cut(end < characters.len() || excerpt["cut_after"] == Value::Bool(true));
-    Some(format!("{before}{}{}{after}", marked.collect::<String>(), closed(end, &hits)))
-}
-
-/// A piece of JSON as words: without its braces and quotes, with a space behind each `:` and `,` between values.
-/// The hits move with their characters. Quotes that stand inside a text stay.
-fn without_json(characters: &[char], hits: &[(usize, usize)]) -> (Vec<char>, Vec<(usize, usize)>) {
-    let at = |place: Option<usize>| place.and_then(|place| characters.get(place)).copied();
-    let before = |place: usize| at(place.checked_sub(1));
-    // Compact JSON has no space behind `,` and `:`; in a text there is one.
-    let is_blank = |place: usize| at(Some(place)).is_some_and(char::is_whitespace);
-    let opens = |c: Option<char>| c.is_none_or(|c| "{[,:".contains(c));
-    let closes = |place: usize| match at(Some(place)) {
-        Some(c) => "}]".contains(c) || (",:".contains(c) && !is_blank(place + 1)),
-        None => true,
-    };
-    let is_quote = |place: usize| characters[place] == '"' && (opens(before(place)) || closes(place + 1));
-    let (mut words, mut moved) = (Vec::with_capacity(characters.len()), Vec::with_capacity(characters.len() + 1));
-    for (place, &character) in characters.iter().enumerate() {
-        moved.push(words.len());
-        let (last, next) = (before(place), at(Some(place + 1)));
-        let is_open = "{[".contains(character) && next.is_some_and(|next| "\"{[".contains(next));
-        let is_close = "}]".contains(character)
-            && closes(place + 1)
-            && last.is_some_and(|last| "\"}]".contains(last) || (character == '}' && last.is_ascii_alphanumeric()));
-        if is_quote(place) || is_open || is_close {
-            continue;
-        }
-        words.push(character);
-        let is_between = last.is_some_and(|last| "\"}]".contains(last)) || next == Some('"');
-        if ",:".contains(character) && is_between && !is_blank(place + 1) {
-            words.push(' ');
-        }
-    }
-    moved.push(words.len());
-    let place = |place: usize| moved.get(place).or(moved.last()).copied().unwrap_or_default();
-    let hits = hits.iter().map(|&(start, end)| (place(start), place(end))).collect();
-    (words, hits)
+    let (before, after) = (cut(start > 0 || cut_before), cut(end < characters.len() || cut_after));
+    Some(format!("{before}{}{}{after}", marked.collect::<String>(), closed(end, hits)))
 }
 
 /// Marks as the place shows them: bold and underlined on a terminal, else not at all.
@@ -173,18 +154,29 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_of_json_is_read_as_words() {
-        let shown = |text: &str, hit: &str| {
+    fn a_hit_in_a_payload_is_told_by_the_field_and_the_line_it_stands_in() {
+        let shown = |payload: Value, hit: &str| {
+            let text = payload.to_string();
             let start = text.split_once(hit).unwrap().0.chars().count();
-            let marks = json!([{"start": start, "end": start + hit.chars().count()}]);
-            plain(&excerpt(&json!({"excerpt": {"text": text, "marks": marks}})).unwrap())
+            let end = start + hit.chars().count();
+            let event = json!({"payload_text": text, "excerpt": {"field": "payload_text", "text": "a soup", "marks": []},
+                "highlights": [{"field": "summary", "start": 0, "end": 1},
+                    {"field": "payload_text", "start": start, "end": end}]});
+            excerpt(&event).map(|shown| plain(&shown))
         };
-        assert_eq!(shown(r#"{"goal":"議事録を書く","mode":"normal"}"#, "議事録"), "goal: [議事録]を書く, mode: normal");
-        assert_eq!(
-            shown(r#"{"a":{"b":[1,2],"e":[],"c":"say "no", now"}}"#, "no"),
-            r#"…: [1,2], e: [], c: say "[no]", now"#
-        );
-        assert_eq!(shown("a plain line: with {braces}, no more", "with"), "a plain line: [with] {braces}, no more");
+        let plan = json!({"plan": {"steps": [{"id": "look", "inputs": {}},
+            {"id": "write", "inputs": {"content": "first\n\t議事録 \"of\" today\nlast", "path": "a/b.md"}}]}});
+        assert_eq!(shown(plan.clone(), "録").unwrap(), "step write: content: 議事[録] \"of\" today");
+        assert_eq!(shown(plan.clone(), "b.md").unwrap(), "step write: path: a/[b.md]");
+        assert_eq!(shown(json!({"output": {"stdout": "3 passed", "exit_code": 17}}), "17").unwrap(), "exit_code: [17]");
+        assert_eq!(shown(plan, "content"), None);
+    }
+
+    #[test]
+    fn an_excerpt_of_a_text_is_shown_as_it_is() {
+        let event = json!({"excerpt": {"field": "output", "text": "a plain line: with {braces}", "cut_before": true,
+            "marks": [{"start": 14, "end": 18}]}});
+        assert_eq!(plain(&excerpt(&event).unwrap()), "…a plain line: [with] {braces}");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! clap's own help has English between the sentences and counts a wide character as one column, so this is written
 //! here, out of the same definition. In English clap's stays.
 
+use calt_api::lines::wrapped;
 use clap::builder::PossibleValue;
 use clap::{Arg, Command};
 
-use crate::table::{padded, terminal_columns, wrapped};
+use crate::table::{padded, terminal_columns};
 use crate::words::{in_help, t};
 
 /// How wide help is where nothing says how wide the terminal is, and at most, in columns.

@@ -19,6 +19,7 @@ mod help;
 mod hint;
 mod land;
 mod look;
+mod meant;
 mod misread;
 mod place;
 mod render;

@@ -22,10 +22,12 @@ pub(crate) fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
         return 0;
     }
     let mut command = asked(given);
-    let hint = format!("{} --help", command.get_bin_name().unwrap_or("calt"));
+    let path = command.get_bin_name().unwrap_or("calt").to_owned();
+    let meant = meant(error, &path, given);
+    let hint = meant.clone().unwrap_or_else(|| format!("{path} --help"));
     let is_bare =
         matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
-    let message = if is_bare { t!("a command is missing") } else { message(error) };
+    let message = if is_bare { t!("a command is missing") } else { message(error, meant.as_deref()) };
     let fault = Fault::Usage { message, hint: Some(hint) };
     if is_bare {
         ask::talk(&match language() {
@@ -69,7 +71,7 @@ fn takes_the_next(command: &Command, word: &str) -> bool {
 }
 
 /// What was wrong, in one line: the hint leads to how the command is used.
-fn message(error: &clap::Error) -> String {
+fn message(error: &clap::Error, meant: Option<&str>) -> String {
     let found = |kind: ContextKind| match error.get(kind) {
         Some(value) => Some(value.to_string()).filter(|text| !text.is_empty()),
         None => None,
@@ -116,8 +118,18 @@ fn message(error: &clap::Error) -> String {
         _ => return in_one_line(&error.render().to_string()),
     };
     let possible = found(ContextKind::ValidValue).map(|values| t!(" [possible values: {values}]", values = values));
-    let tip = tip(error).map(|tip| format!("; {tip}"));
+    // What is known to be meant is said in the hint, and better than by how words look alike.
+    let tip = tip(error).filter(|_| meant.is_none()).map(|tip| format!("; {tip}"));
     wrong + &possible.unwrap_or_default() + &tip.unwrap_or_default()
+}
+
+/// The command that does what an unknown one was to do.
+fn meant(error: &clap::Error, path: &str, given: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let below = path.strip_prefix("calt").unwrap_or_default().trim_start();
+    let words = given.iter().filter_map(|word| word.to_str());
+    let behind: Vec<String> = words.skip_while(|given| given != word).skip(1).map(str::to_owned).collect();
+    crate::meant::command(below, word, &behind)
 }
 
 /// What was perhaps meant.
@@ -177,7 +189,11 @@ mod tests {
     fn refused(words: &[&str]) -> (String, String) {
         let error = definition().try_get_matches_from(words).unwrap_err();
         let given: Vec<OsString> = words.iter().map(OsString::from).collect();
-        (message(&error), asked(&given).get_bin_name().unwrap_or("calt").to_owned())
+        let path = asked(&given).get_bin_name().unwrap_or("calt").to_owned();
+        (
+            message(&error, meant(&error, &path, &given).as_deref()),
+            asked(&given).get_bin_name().unwrap_or("calt").to_owned(),
+        )
     }
 
     #[test]

@@ -116,8 +116,12 @@ pub(crate) fn items(value: &Value) -> &[Value] {
 pub(crate) fn table(items: &[Value], fields: &[(&str, &str)]) -> String {
     let titles: Vec<_> = fields.iter().map(|(title, _)| words::said(title, &[])).collect();
     let titles: Vec<_> = titles.iter().map(String::as_str).collect();
-    let row = |item: &Value| fields.iter().map(|(_, field)| field_word(field, &item[*field])).collect();
-    table::table(&titles, &items.iter().map(row).collect::<Vec<_>>())
+    table::table(&titles, &items.iter().map(|item| row(item, fields)).collect::<Vec<_>>())
+}
+
+/// The named fields of an item.
+pub(crate) fn row(item: &Value, fields: &[(&str, &str)]) -> Vec<String> {
+    fields.iter().map(|(_, field)| field_word(field, &item[*field])).collect()
 }
 
 /// Named values, one a line.
@@ -130,6 +134,7 @@ fn field_word(field: &str, value: &Value) -> String {
     match field {
         "status" => daemon::session_status(value),
         "effect" => daemon::effect(value),
+        "kind" | "role" | "pin" | "mode" | "safety_profile" => daemon::kind(field, value),
         _ if field.ends_with("_at") => time(value),
         _ if value.is_boolean() => daemon::yes_or_no(value),
         _ => word(value),
@@ -142,6 +147,19 @@ pub(crate) fn time(value: &Value) -> String {
     let Ok(time) = text.parse::<jiff::Timestamp>() else { return word(value) };
     let local = time.to_zoned(jiff::tz::TimeZone::system());
     local.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+}
+
+/// When something was, in the least room: the time of today, the day of this year, or the year.
+pub(crate) fn day(value: &Value) -> String {
+    let Some(Ok(time)) = value.as_str().map(str::parse::<jiff::Timestamp>) else { return word(value) };
+    let here = jiff::tz::TimeZone::system();
+    let (then, now) = (time.to_zoned(here.clone()), jiff::Timestamp::now().to_zoned(here));
+    let form = match (then.year() == now.year(), then.date() == now.date()) {
+        (_, true) => "%H:%M",
+        (true, false) => "%m-%d",
+        (false, false) => "%Y",
+    };
+    then.strftime(form).to_string()
 }
 
 /// Text with something before every line; a missing newline at the end is said.
@@ -183,8 +201,8 @@ pub(crate) enum EventsOf {
     All,
 }
 
-/// Events, one a row. Where a terminal is too narrow the type gives way, which the summary says in words, and
-/// a session stands above its events.
+/// Events, one a row. Where a terminal is too narrow the type gives way, which the summary says in words, a session
+/// stands above its events, and where something was found stands below.
 pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
     let rows: Vec<_> = events.iter().map(|event| event_row(event, of)).collect();
     if table::fits(&rows) {
@@ -195,12 +213,19 @@ pub(crate) fn events(events: &[Value], of: EventsOf) -> String {
         if of == EventsOf::All {
             sheet.line(events[0]["session_id"].as_str().map_or_else(|| t!("(no session)").into(), visible_line));
         }
-        let row = |event: &Value| {
-            let mut row = event_row(event, EventsOf::OneSession);
-            row.remove(EVENT_TYPE_PLACE);
-            row
-        };
-        sheet.add(&table::rows(&events.iter().map(row).collect::<Vec<_>>()));
+        let who = events.iter().map(|event| columns(&word(&event["principal"]))).max().unwrap_or(0);
+        for event in events {
+            let told = Told::of(event);
+            let what = told.came.map(|came| format!(": {came}")).unwrap_or_default();
+            let who = padded(&word(&event["principal"]), who);
+            let row =
+                vec![number(event), clock(&event["created_at"]), who, format!("{}{what}{}", told.summary, told.run)];
+            sheet.add(&table::rows(&[row]));
+            if let Some(found) = told.found {
+                let before = " ".repeat(FOUND_INDENT_COLUMNS);
+                sheet.prose(&before, FOUND_INDENT_COLUMNS, &found);
+            }
+        }
     }
     sheet.done()
 }
@@ -221,23 +246,51 @@ pub(crate) fn event(event: &Value, of: EventsOf) -> String {
 const EVENT_COLUMNS: usize = 110;
 /// Where in an event's row its type stands.
 const EVENT_TYPE_PLACE: usize = 2;
+/// How far in it stands where something was found: behind the number.
+const FOUND_INDENT_COLUMNS: usize = 6;
 
 fn event_row(event: &Value, of: EventsOf) -> Vec<String> {
-    let number = format!("{:>4}", word(&event["id"]));
     let event_type = found::field(event, "event_type");
-    let mut row = vec![number, time(&event["created_at"]), event_type, word(&event["principal"])];
+    let mut row = vec![number(event), time(&event["created_at"]), event_type, word(&event["principal"])];
     if of == EventsOf::All {
         row.push(word(&event["session_id"]));
     }
-    let what = found::excerpt(event).or_else(|| what_came_of(event));
-    let what = what.map(|what| format!(": {what}")).unwrap_or_default();
-    // What a run did is taken back by its number.
-    let run = event["run_id"].as_i64().map(|run| t!(" (run {run})", run = run)).unwrap_or_default();
-    row.push(format!("{}{what}{run}", daemon::summary(event)));
+    let told = Told::of(event);
+    let what = told.found.or(told.came).map(|what| format!(": {what}")).unwrap_or_default();
+    row.push(format!("{}{what}{}", told.summary, told.run));
     row
 }
 
-/// What an event says beyond its summary: the files that were written, or the reason.
+/// What an event says in words: the summary, where something was found in it or else what came of it, and its run.
+struct Told {
+    summary: String,
+    found: Option<String>,
+    came: Option<String>,
+    run: String,
+}
+
+impl Told {
+    fn of(event: &Value) -> Self {
+        let found = found::excerpt(event);
+        let came = if found.is_some() { None } else { what_came_of(event) };
+        // What a run did is taken back by its number.
+        let run = event["run_id"].as_i64().map(|run| t!(" (run {run})", run = run)).unwrap_or_default();
+        Self { summary: daemon::summary(event), found, came, run }
+    }
+}
+
+/// The number of an event, as wide as those of a young record are.
+fn number(event: &Value) -> String {
+    format!("{:>4}", word(&event["id"]))
+}
+
+/// A time as a clock here says it.
+pub(crate) fn clock(value: &Value) -> String {
+    let time = time(value);
+    time.get(.."2026-07-01 12:34:56".len()).map_or_else(|| time.clone(), str::to_owned)
+}
+
+/// What an event says beyond its summary: the title, the files that were written, or the reason.
 pub(crate) fn what_came_of(event: &Value) -> Option<String> {
     let payload: Value =
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -246,7 +299,14 @@ pub(crate) fn what_came_of(event: &Value) -> Option<String> {
         let reason = Some(&payload["reason"]).filter(|reason| reason.is_string())?;
         Some(daemon::reason(&event["event_type"], reason))
     });
-    let said: Vec<String> = reason.into_iter().chain(written(event)).collect();
+    // What was handed in is known by its title, and what was begun by its goal.
+    let named = match event["event_type"].as_str() {
+        Some("plan_imported") => payload["title"].as_str(),
+        Some("session_created") => payload["goal"].as_str(),
+        Some(_) | None => None,
+    };
+    let named = named.filter(|name| !name.is_empty()).map(|name| visible_line(name).into_owned());
+    let said: Vec<String> = named.into_iter().chain(reason).chain(written(event)).collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
 

@@ -4,20 +4,13 @@
 //! is left for it or one of its words, it stands on lines of its own, and so do other columns that do not fit.
 //! Away from a terminal a row is one line, for other programs.
 
+use calt_api::lines::{self, is_narrow, wrapped};
 use calt_api::visible::columns;
 
 /// Columns between two columns of a table.
 const GAP_COLUMNS: usize = 2;
 /// The least the last column can be read in.
 const LAST_COLUMNS_MIN: usize = 20;
-/// Characters that begin no line of Japanese, because they end a clause or a word, and those that end no line.
-const CLOSING: &str = "、。，．・：；？！）」』】)],.:;?!";
-const WITHIN: &str = "々ーぁぃぅぇぉっゃゅょァィゥェォッャュョ込";
-const OPENING: &str = "（「『【([";
-/// The widest code between two marks that stays on one line: a command with an id fits, a whole file's name too.
-const CODE_COLUMNS_MAX: usize = 76;
-/// What stands before a command that has a line of its own.
-const COMMAND_INDENT: &str = "  ";
 /// How far a last column on lines of its own stands in.
 const INDENT_COLUMNS: usize = 4;
 
@@ -29,6 +22,41 @@ pub(crate) fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
 /// Puts rows below each other without titles, for what is no list of things.
 pub(crate) fn rows(rows: &[Vec<String>]) -> String {
     of_width(&[], rows, terminal_columns())
+}
+
+/// Rows below their titles, one a line, with the last column cut where the terminal ends. Nothing where less than
+/// this is left for it.
+pub(crate) fn cut_to(titles: &[String], rows: &[Vec<String>], terminal: usize, least: usize) -> Option<String> {
+    let rows: Vec<&[String]> = [titles].into_iter().chain(rows.iter().map(Vec::as_slice)).collect();
+    let before_last = titles.len().checked_sub(1)?;
+    let width =
+        |place: usize| rows.iter().filter_map(|row| row.get(place)).map(|cell| columns(cell)).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..before_last).map(width).collect();
+    let used: usize = widths.iter().map(|width| width + GAP_COLUMNS).sum();
+    let left = terminal.checked_sub(used).filter(|left| *left >= least.min(width(before_last)))?;
+    let mut text = String::new();
+    for row in rows {
+        let mut line: String = row.iter().zip(&widths).map(|(cell, width)| padded(cell, width + GAP_COLUMNS)).collect();
+        line.push_str(&cut(row.last()?, left));
+        end_line(&mut text, &line);
+    }
+    Some(text)
+}
+
+/// Text of at most a display width; `…` says that there is more.
+fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if columns(&kept) + 1 > width {
+            kept.pop();
+            break;
+        }
+    }
+    format!("{}…", kept.trim_end())
 }
 
 /// A sentence, broken at spaces where the terminal is narrower.
@@ -62,42 +90,13 @@ fn hanging_at(before: &str, margin: usize, words: &str, width: usize) -> String 
 /// Words for standard error with its lines broken where the terminal is narrower. The last line stays open, so that
 /// an answer can stand behind it.
 pub(crate) fn broken(text: &str) -> String {
-    broken_at(text, columns_of(std::io::stderr()).unwrap_or(usize::MAX))
-}
-
-fn broken_at(text: &str, width: usize) -> String {
-    text.split('\n').map(|line| broken_line(line, width)).collect::<Vec<_>>().join("\n")
-}
-
-/// A line broken where it is too wide; what goes on below stands in as far as its beginning.
-fn broken_line(line: &str, width: usize) -> String {
-    if columns(line) <= width {
-        return line.to_owned();
-    }
-    let words = line.trim_start_matches([' ', '!']);
-    let before = &line[..line.len() - words.len()];
-    let mut pieces = wrapped(words, width.saturating_sub(columns(before)));
-    let last = pieces.pop().unwrap_or_default();
-    let mut lines: Vec<&str> = pieces.iter().map(|piece| piece.trim_end()).collect();
-    lines.push(&last);
-    format!("{before}{}", lines.join(&format!("\n{}", " ".repeat(columns(before)))))
+    lines::broken(text, columns_of(std::io::stderr()).unwrap_or(usize::MAX))
 }
 
 /// Words that end with a command, for who reads standard error and standard output: the command is copied, so it
 /// stands on a line of its own where it does not fit behind them.
 pub(crate) fn with_command(words: &str, command: &str) -> String {
-    with_command_at(words, command, narrower().unwrap_or(usize::MAX))
-}
-
-fn with_command_at(words: &str, command: &str, width: usize) -> String {
-    let line = words.trim_end_matches('\n');
-    match line.strip_suffix(command) {
-        Some(before) if columns(line.rsplit('\n').next().unwrap_or_default()) > width => {
-            let end = &words[line.len()..];
-            format!("{}\n{COMMAND_INDENT}{command}{end}", broken_at(before.trim_end(), width))
-        }
-        Some(_) | None => broken_at(words, width),
-    }
+    lines::with_command(words, command, narrower().unwrap_or(usize::MAX))
 }
 
 /// How wide what a person reads may be: the narrower of their terminals.
@@ -107,7 +106,7 @@ fn narrower() -> Option<usize> {
 
 /// The same words, broken for both terminals: they may stand on either.
 pub(crate) fn said(text: &str) -> String {
-    broken_at(text, narrower().unwrap_or(usize::MAX))
+    lines::broken(text, narrower().unwrap_or(usize::MAX))
 }
 
 /// Facts beside each other, below a heading.
@@ -207,117 +206,6 @@ pub(crate) fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
-/// Whether a word has no wide characters. Such a word is an id, a path or a digest more often than not, and
-/// one that is broken cannot be copied; what goes over the edge of a terminal can.
-fn is_narrow(word: &str) -> bool {
-    columns(word) <= word.chars().count()
-}
-
-/// Text in pieces of a display width, broken at spaces, and in Japanese, which is written without, before a word.
-pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let mut piece = String::new();
-    for unit in units(text) {
-        if columns(&piece) + columns(unit.trim_end()) > width && !piece.is_empty() {
-            pieces.push(std::mem::take(&mut piece));
-        }
-        if is_narrow(unit) {
-            piece.push_str(unit);
-            continue;
-        }
-        for c in unit.chars() {
-            piece.push(c);
-            if columns(piece.trim_end()) > width && piece.chars().count() > 1 {
-                piece.pop();
-                // What ends a clause does not begin a line: it takes what stands before it along.
-                let along = (CLOSING.contains(c) || WITHIN.contains(c)) && piece.chars().count() > 1;
-                let before = if along { piece.pop() } else { None };
-                pieces.push(std::mem::take(&mut piece));
-                piece.extend(before.into_iter().chain([c]));
-            }
-        }
-    }
-    if !piece.is_empty() {
-        pieces.push(piece);
-    }
-    pieces
-}
-
-/// The units of a text that are not broken while a line has room for one.
-fn units(text: &str) -> Vec<&str> {
-    let mut units = Vec::new();
-    let mut start = 0;
-    let mut before = None;
-    let mut end_of_word = None;
-    let code = code(text);
-    for (place, c) in text.char_indices() {
-        if code.iter().any(|code| code.contains(&place)) {
-            before = Some(c);
-            end_of_word = before;
-            continue;
-        }
-        // A number goes with the word of Japanese before it: `実行 5`.
-        let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
-        if before.is_some_and(|before| may_break(before, c)) && !is_its_number {
-            units.push(&text[start..place]);
-            start = place;
-        }
-        before = Some(c);
-        if c != ' ' {
-            end_of_word = before;
-        }
-    }
-    if start < text.len() {
-        units.push(&text[start..]);
-    }
-    units
-}
-
-/// Where code stands, from behind its first mark to its last: a command or a path that is broken cannot be copied.
-fn code(text: &str) -> Vec<std::ops::Range<usize>> {
-    let marks: Vec<usize> = text.match_indices('`').map(|(place, _)| place).collect();
-    let is_short = |code: &std::ops::Range<usize>| columns(&text[code.clone()]) <= CODE_COLUMNS_MAX;
-    marks.chunks_exact(2).map(|pair| pair[0] + 1..pair[1] + 1).filter(is_short).collect()
-}
-
-/// What a character is, as far as lines go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Script {
-    Space,
-    Narrow,
-    Hiragana,
-    Katakana,
-    /// Characters of Chinese origin, and every other wide one.
-    Wide,
-}
-
-fn script(c: char) -> Script {
-    match c {
-        ' ' => Script::Space,
-        'ぁ'..='ゟ' => Script::Hiragana,
-        'ァ'..='ヿ' => Script::Katakana,
-        _ if columns(c.encode_utf8(&mut [0; 4])) > 1 => Script::Wide,
-        _ => Script::Narrow,
-    }
-}
-
-fn is_of_japanese(c: char) -> bool {
-    matches!(script(c), Script::Hiragana | Script::Katakana | Script::Wide) && !CLOSING.contains(c)
-}
-
-/// Whether a line may end between two characters. A word of Japanese most often begins where hiragana, its ending and
-/// its particles, are over.
-fn may_break(before: char, after: char) -> bool {
-    match (script(before), script(after)) {
-        (_, Script::Space | Script::Hiragana) | (Script::Narrow, Script::Narrow) => false,
-        (Script::Space, _) => true,
-        (one, other) => {
-            let is_end = CLOSING.contains(before) || OPENING.contains(after) || one == Script::Hiragana;
-            !CLOSING.contains(after) && !WITHIN.contains(after) && !OPENING.contains(before) && (one != other || is_end)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,14 +235,6 @@ mod tests {
     }
 
     #[test]
-    fn a_full_stop_begins_no_line() {
-        assert_eq!(wrapped("長い文です。次", 10), ["長い", "文です。次"]);
-        assert_eq!(wrapped("文です。", 6), ["文で", "す。"]);
-        assert_eq!(wrapped("長い文。次", 8), ["長い文。", "次"]);
-        assert_eq!(wrapped("長。", 2), ["長", "。"]);
-    }
-
-    #[test]
     fn a_fact_is_not_broken_over_two_lines() {
         let facts = ["サンドボックス ro", "隔離 full"].map(str::to_owned);
         assert_eq!(fact_lines(&facts, 40), ["サンドボックス ro · 隔離 full"]);
@@ -362,34 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn words_of_japanese_stay_whole_and_particles_stay_with_them() {
-        let sentence = "calt が書いたディレクトリーの PIN を、（docs/discord.md）で設定します";
-        let pieces = wrapped(sentence, 20);
-        let expected = ["calt が書いた", "ディレクトリーの", "PIN を、", "（docs/discord.md）", "で設定します"];
-        assert_eq!(pieces.iter().map(|piece| piece.trim_end()).collect::<Vec<_>>(), expected);
-        assert_eq!(wrapped("保存（実行 5）", 10), ["保存", "（実行 5）"]);
-        assert_eq!(wrapped("a sentence of words", 10), ["a sentence ", "of words"]);
-    }
-
-    #[test]
     fn words_hang_below_their_beginning() {
         assert_eq!(hanging_at("   why: ", 8, "one two three", 16), "   why: one two\n        three\n");
         assert_eq!(hanging_at("   why: ", 8, "one two three", usize::MAX), "   why: one two three\n");
         assert_eq!(hanging_at("   why: ", 8, "", 16), "   why:\n");
-    }
-
-    #[test]
-    fn a_word_among_wide_characters_is_never_broken() {
-        assert_eq!(wrapped("これはステップc1_previewです", 16), ["これはステップ", "c1_previewです"]);
-    }
-
-    #[test]
-    fn a_question_is_broken_between_words_and_its_last_line_stays_open() {
-        let question = "\nApprove this plan, and 3 of its steps, which write nothing (one, two, three)?\n[y]es, [n]o: ";
-        let expected =
-            "\nApprove this plan, and 3 of its steps,\nwhich write nothing (one, two, three)?\n[y]es, [n]o: ";
-        assert_eq!(broken_at(question, 40), expected);
-        assert_eq!(broken_at(question, usize::MAX), question);
     }
 
     #[test]
@@ -407,6 +263,18 @@ mod tests {
             [row(&["session_01a213e5225f70ee", "awaiting_plan_approval", "1", "2026-11-25 19:16:39+00:00", "a"])];
         let shown = of_width(&[], &rows, Some(60));
         assert_eq!(shown, "session_01a213e5225f70ee  awaiting_plan_approval  1\n    2026-11-25 19:16:39+00:00  a\n");
+    }
+
+    #[test]
+    fn a_row_that_is_cut_takes_one_line_and_only_its_last_column_is_cut() {
+        let titles = ["SESSION", "GOAL"].map(str::to_owned);
+        let rows = [row(&["session_1", "会議の議事録を承認する"]), row(&["session_2", "short"])];
+        let shown = cut_to(&titles, &rows, 22, 4).unwrap();
+        assert_eq!(shown, "SESSION    GOAL\nsession_1  会議の議事…\nsession_2  short\n");
+        assert!(shown.lines().all(|line| columns(line) <= 22), "{shown}");
+        assert_eq!(cut_to(&titles, &rows, 14, 4), None);
+        // What fits is not held to the least.
+        assert!(cut_to(&titles, &rows[1..], 16, 24).is_some());
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod client;
 pub mod code;
 pub mod endpoint;
 pub mod language;
+pub mod lines;
 pub mod next;
 pub mod problem;
 pub mod views;

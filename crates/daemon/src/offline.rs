@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use calt_api::Language;
+use calt_api::{Language, lines};
 use calt_engine::core::decide::{RosterAction, RosterCommand};
 use calt_engine::core::isolation::Tier;
 use calt_engine::core::pin::PinFacts;
@@ -103,7 +103,10 @@ pub fn run(asked: &Asked) -> ExitCode {
         Ok(done) => {
             let text = match asked.language {
                 None => format!("{:#}\n", done.json),
-                Some(language) => language.told_lines(&done.text),
+                Some(language) => {
+                    let width = progress::columns_of(std::io::stdout()).unwrap_or(usize::MAX);
+                    lines::broken(&language.told_lines(&done.text), width)
+                }
             };
             // A reader that closed the pipe has seen enough.
             let _ = std::io::stdout().write_all(text.as_bytes());

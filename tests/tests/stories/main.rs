@@ -5,6 +5,7 @@ mod agents;
 mod api_of_the_earlier_calt;
 mod attacks;
 mod backup;
+mod columns;
 mod command_line;
 mod commands;
 mod crash;

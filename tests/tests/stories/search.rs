@@ -81,10 +81,8 @@ fn the_command_line_narrows_a_search_and_shows_the_hit_with_what_stands_around_i
         "2999-12-31",
     ]);
     assert_eq!((found.stdout.lines().count(), found.code), (1, 0), "{found:?}");
-    assert!(
-        found.stdout.contains("step p executed: …") && found.stdout.contains("設計書を承認待ちに移す"),
-        "{found:?}"
-    );
+    let said = "step p executed: diff: +東京支社の設計書を承認待ちに移す。approved by nobody (run 1)\n";
+    assert!(found.stdout.ends_with(said), "{found:?}");
     assert!(!found.stdout.contains('\u{1b}') && !found.stdout.contains('\u{2061}'), "{found:?}");
     for nothing in [
         ["--principal", "bob"],

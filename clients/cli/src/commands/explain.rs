@@ -153,7 +153,7 @@ impl Found {
             };
         }
         let (what, since) = (inbox::what(&self.waits), render::time(&self.waits["since"]));
-        let roles: Vec<_> = render::items(&self.waits["roles"]).iter().map(render::word).collect();
+        let roles: Vec<_> = render::items(&self.waits["roles"]).iter().map(|role| daemon::kind("role", role)).collect();
         t!("Since {since} it waits for {roles}: {what}.", since = since, roles = roles.join(&t!(" or ")), what = what)
     }
 
@@ -252,10 +252,18 @@ impl Found {
             let inputs = &step["inputs"];
             let of_many = render::items(&inputs["files"]).iter().map(|file| {
                 let new = &file["rename_to"];
-                if new.is_string() { new } else { &file["path"] }
+                let change = if file["restore"].is_object() {
+                    "restore"
+                } else if file["delete"] == true {
+                    "remove"
+                } else {
+                    "write"
+                };
+                (if new.is_string() { new } else { &file["path"] }, change)
             });
-            let paths = of_many.chain([&inputs["path"]]).filter(|path| path.is_string());
-            paths.map(|path| json!({"path": path, "step_id": step["id"], "status": step["status"]})).collect::<Vec<_>>()
+            let paths = of_many.chain([(&inputs["path"], "write")]).filter(|(path, _)| path.is_string());
+            let open = |(path, change)| json!({"path": path, "change": change, "step_id": step["id"], "status": step["status"]});
+            paths.map(open).collect::<Vec<_>>()
         })
         .collect()
     }
@@ -315,7 +323,21 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
     for file in missing {
         let (path, step, status) = (&file["path"], &file["step_id"], &file["status"]);
         let (path, step, status) = (render::word(path), render::word(step), daemon::step_status(status));
-        sheet.say(t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status));
+        sheet.say(match file["change"].as_str() {
+            Some("restore") => {
+                t!("not put back yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+            }
+            Some("remove") => {
+                t!("not removed yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+            }
+            // What an earlier plan wrote is there; this one would change it.
+            Some(_) | None if on_disk.iter().any(|written| written["path"] == file["path"]) => {
+                t!("not changed yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+            }
+            Some(_) | None => {
+                t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status)
+            }
+        });
     }
     sheet.done()
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::t;
+use crate::words::{daemon, t};
 
 /// Widest line of text; a command is never cut.
 const LINE_COLUMNS: usize = 80;
@@ -116,7 +116,7 @@ fn changed(context: &Context, change: Change, item: &Value) -> Result<(), Fault>
 
 /// An item: since when and for whom, what it is about, and the next command.
 fn shown(item: &Value) -> String {
-    let roles: Vec<_> = render::items(&item["roles"]).iter().map(render::word).collect();
+    let roles: Vec<_> = render::items(&item["roles"]).iter().map(|role| daemon::kind("role", role)).collect();
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{}  {}", render::time(&item["since"]), render::word(&item["session_id"])));
     sheet.line(format_args!("  {}", clip(&what(item), LINE_COLUMNS - 2)));

@@ -7,7 +7,7 @@ use crate::arguments::PersonCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
-use crate::words::{label, t};
+use crate::words::{daemon, label, t};
 
 pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -16,7 +16,11 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
             let body = json!({"name": name, "role": role, "display": display, "discord": discord});
             let added = context.decide(&client, &endpoint::ADD_PERSON, &[], &body).await?;
             let said = |added: &Value| {
-                t!("{role} {name} added\n", role = render::word(&added["role"]), name = render::word(&added["name"]))
+                t!(
+                    "{role} {name} added\n",
+                    role = daemon::kind("role", &added["role"]),
+                    name = render::word(&added["name"])
+                )
             };
             context.show(&added, said)?;
             context.hint(&format!("calt token create --for {name}"));

@@ -5,15 +5,19 @@ use std::io::IsTerminal as _;
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
-use super::list::{list, more, table};
+use super::list::{list, more};
 use super::workspace;
 use crate::arguments::SessionCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::{self, Place};
-use crate::words::{label, t};
+use crate::table;
+use crate::words::{self, daemon, label, t};
 
-const LIST: &[(&str, &str)] = &[
+/// The least of a goal that it is known by.
+const GOAL_COLUMNS_MIN: usize = 24;
+
+const LIST: [(&str, &str); 5] = [
     (label!("SESSION"), "id"),
     (label!("STATUS"), "status"),
     (label!("PLAN"), "plan_version"),
@@ -55,7 +59,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             filter.extend(status.as_deref().map(|status| ("status", status)));
             filter.extend(probes.then_some(("include", "probes")));
             let shown = list(context, &client, &endpoint::LIST_SESSIONS, &[], filter, &page).await?;
-            context.show(&shown, |shown| table(render::items(&shown["items"]), LIST))?;
+            context.show(&shown, |shown| listed(render::items(&shown["items"])))?;
             if render::items(&shown["items"]).is_empty() {
                 context.talk(&t!("No sessions. Make one with: {command}\n", command = "calt run PLAN"));
             }
@@ -97,6 +101,27 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             context.show(&stopped, |_| t!("stopped for good: {session}\n", session = session))
         }
     }
+}
+
+/// Sessions, one a line: on a terminal the goal is cut where it ends, and where less room is left for it than it needs
+/// to be known by, the other columns say no more than is needed to choose. An id stays whole, since it is copied.
+fn listed(sessions: &[Value]) -> String {
+    let Some(width) = table::terminal_columns().filter(|_| !sessions.is_empty()) else {
+        return super::list::table(sessions, &LIST);
+    };
+    let whole: Vec<Vec<String>> = sessions.iter().map(|session| render::row(session, &LIST)).collect();
+    if let Some(text) = table::cut_to(&LIST.map(|(title, _)| words::said(title, &[])), &whole, width, GOAL_COLUMNS_MIN)
+    {
+        return text;
+    }
+    let short = |session: &Value| {
+        let waits = session["status"].as_str().is_some_and(|status| status.starts_with("awaiting_"));
+        let status = if waits { t!("waits") } else { daemon::session_status(&session["status"]) };
+        vec![render::word(&session["id"]), status, render::day(&session["updated_at"]), render::word(&session["goal"])]
+    };
+    let titles = [t!("SESSION"), t!("STATUS"), t!("UPDATED"), t!("GOAL")];
+    let rows: Vec<Vec<String>> = sessions.iter().map(short).collect();
+    table::cut_to(&titles, &rows, width, 1).unwrap_or_else(|| super::list::table(sessions, &LIST))
 }
 
 /// Says on the side what is not in a diff, or not as it is.

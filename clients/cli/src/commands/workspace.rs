@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::{counted, label, t};
+use crate::words::{counted, daemon, label, t};
 
 /// Most names of a list that are shown.
 const NAMES_SHOWN_MAX: usize = 10;
@@ -30,7 +30,11 @@ pub(crate) async fn run(context: &Context, command: WorkspaceCommand) -> Result<
             let path = directory.as_deref().map(whole_path).transpose()?;
             let added = add(context, &client, &name, &kind, (path.as_deref(), &include)).await?;
             context.show(&added, |added| {
-                t!("{name} is a workspace ({kind})\n", name = word(added, "name"), kind = word(added, "kind"))
+                t!(
+                    "{name} is a workspace ({kind})\n",
+                    name = word(added, "name"),
+                    kind = daemon::kind("kind", &added["kind"])
+                )
             })?;
             context.hint(&format!("calt run PLAN --workspace {name}"));
             Ok(())
@@ -122,7 +126,7 @@ async fn named(context: &Context, client: &Client, wanted: &str) -> Result<Strin
     let is_snapshot = |item: &&Value| item["kind"] == "snapshot";
     let found = known.iter().filter(at).find(is_snapshot).or_else(|| known.iter().find(at));
     if let Some(found) = found {
-        let (name, kind) = (word(found, "name"), word(found, "kind"));
+        let (name, kind) = (word(found, "name"), daemon::kind("kind", &found["kind"]));
         let directory = directory.display();
         context.talk(&t!(
             "{directory} is workspace {name} ({kind})\n",

@@ -174,7 +174,7 @@ fn fields_at<'f>(sheet: &mut Sheet, before: &str, fields: impl IntoIterator<Item
 fn item_at(sheet: &mut Sheet, before: &str, number: usize, item: &Value) {
     let path = item["path"].as_str().filter(|path| !path.contains('\n'));
     let path = path.map(|path| format!(" {}", visible_line(path))).unwrap_or_default();
-    sheet.line(format_args!("{before}{number}.{path}"));
+    sheet.line(format_args!("{before} {number}.{path}"));
     let below = format!("{before}   ");
     if item["delete"] == true {
         sheet.say(format!("{below}{}", t!("is deleted")));
@@ -201,7 +201,7 @@ fn is_preview(value: &Value) -> bool {
 fn preview_at(sheet: &mut Sheet, before: &str, preview: &Value) {
     let files = items(&preview["files"]);
     for (place, file) in files.iter().enumerate() {
-        sheet.line(format_args!("{before}{}. {}", place + 1, word(&file["path"])));
+        sheet.line(format_args!("{before} {}. {}", place + 1, word(&file["path"])));
         let below = format!("{before}   ");
         let (old, new) = (file["old_exists"] == true, file["new_exists"] == true);
         let mode = word(&file["mode"]);
@@ -242,7 +242,7 @@ mod tests {
             "inputs": {"files": [{"content": "one\ntwo\n", "path": "x"}], "mode": "preview"}});
         let shown = self::step(&step);
         let inputs = shown.split_once("pending\n").unwrap().1;
-        let expected = "   mode:     preview\n   files:\n   1. x\n      content:\n      │ one\n      │ two\n";
+        let expected = "   mode:     preview\n   files:\n    1. x\n      content:\n      │ one\n      │ two\n";
         assert_eq!(inputs, expected);
     }
 
@@ -258,8 +258,8 @@ mod tests {
                         "old_sha256": digest, "new_sha256": digest},
                     {"path": "y", "old_exists": true, "new_exists": false, "old_sha256": digest}]}}});
         let shown = self::step(&step);
-        assert!(shown.contains("   1. x\n      is put back as it was before run 18\n      sha256:   aaa"), "{shown}");
-        assert!(shown.contains("   2. y\n      is deleted\n      expects:  aaa"), "{shown}");
+        assert!(shown.contains("    1. x\n      is put back as it was before run 18\n      sha256:   aaa"), "{shown}");
+        assert!(shown.contains("    2. y\n      is deleted\n      expects:  aaa"), "{shown}");
         assert!(shown.contains("      is changed, mode 0644\n      was:      aaa"), "{shown}");
         assert!(!shown.contains(['{', '"']), "{shown}");
         assert!(shown.lines().all(|line| columns(line) <= 80), "{shown}");

@@ -46,6 +46,11 @@ pub(crate) fn effect(effect: &Value) -> String {
     effect.as_str().and_then(|effect| language().effect(effect)).map_or_else(|| word(effect), str::to_owned)
 }
 
+/// A word that the daemon has few of: what kind something is, whose part somebody has, whether a PIN is set.
+pub(crate) fn kind(field: &str, value: &Value) -> String {
+    value.as_str().and_then(|value| language().kind(field, value)).map_or_else(|| word(value), str::to_owned)
+}
+
 /// How a decision was made.
 pub(crate) fn how(how: &Value) -> String {
     how.as_str().and_then(|how| language().how(how)).map_or_else(|| word(how), str::to_owned)
@@ -90,9 +95,9 @@ pub(crate) fn told(sentence: &Value) -> String {
     language().told(&word(sentence))
 }
 
-/// An event's summary. What was searched for is shown as it was recorded, with the hits where they stand.
+/// An event's summary. One in which something was found is shown as it was recorded, with the hits where they stand.
 pub(crate) fn summary(event: &Value) -> String {
-    let is_found = !items(&event["highlights"]).is_empty();
+    let is_found = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
     let said = event["summary"].as_str().filter(|_| !is_found).and_then(|summary| language().event_summary(summary));
     said.map_or_else(|| found::field(event, "summary"), |said| visible_line(&said).into_owned())
 }

@@ -36,6 +36,16 @@ impl Language {
         self.found(EFFECTS, effect)
     }
 
+    /// A word that a field has few of: kinds, roles, modes.
+    pub fn kind(self, field: &str, value: &str) -> Option<&'static str> {
+        match self {
+            Self::English => None,
+            Self::Japanese => {
+                KINDS.iter().find(|(of, known, _)| (*of, *known) == (field, value)).map(|(.., said)| *said)
+            }
+        }
+    }
+
     /// How a decision was made.
     pub fn how(self, how: &str) -> Option<&'static str> {
         self.found(HOWS, how)
@@ -216,6 +226,27 @@ const EFFECTS: &[(&str, &str)] = &[
     ("writes", "書き込み"),
     ("spawns", "コマンドの実行"),
     ("by_inputs", "入力による"),
+];
+
+const KINDS: &[(&str, &str, &str)] = &[
+    ("kind", "own", "専用"),
+    ("kind", "snapshot", "写し"),
+    ("kind", "attach", "直接"),
+    ("kind", "of", "共用"),
+    ("kind", "person", "人"),
+    ("kind", "agent", "エージェント"),
+    ("kind", "relay", "中継"),
+    ("role", "owner", "所有者"),
+    ("role", "approver", "承認者"),
+    ("role", "agent", "エージェント"),
+    ("role", "relay", "中継"),
+    ("pin", "none", "なし"),
+    ("pin", "set", "あり"),
+    ("pin", "unusable", "使用不可"),
+    ("mode", "normal", "通常"),
+    ("mode", "dry_run", "試行（適用なし）"),
+    ("safety_profile", "strict", "厳格（strict）"),
+    ("safety_profile", "dev", "開発（dev）"),
 ];
 
 const HOWS: &[(&str, &str)] = &[("prompt", "見て回答"), ("flag", "フラグ"), ("button", "ボタン")];

@@ -160,17 +160,13 @@ const ISOLATION: &[(&str, &str)] = &[
 
 /// The record, verified, exported, kept and mended.
 const RECORD: &[(&str, &str)] = &[
+    ("the record is what it was: 1 event", "記録は元のままです: イベント 1 件"),
+    ("the record is what it was: {events} events", "記録は元のままです: イベント {events} 件"),
+    ("the record is not what it was: 1 event", "記録は元のままではありません: イベント 1 件"),
+    ("the record is not what it was: {events} events", "記録は元のままではありません: イベント {events} 件"),
     (
-        "the record is what it was: {events} events, root {root}",
-        "記録は元のままです: イベント {events} 件、ルート {root}",
-    ),
-    (
-        "the record is not what it was: {events} events, root {root}",
-        "記録は元のままではありません: イベント {events} 件、ルート {root}",
-    ),
-    (
-        "Held against itself only; a checkpoint kept elsewhere proves more: --checkpoint FILE",
-        "記録自身とだけ突き合わせました。別の場所に保管したチェックポイントなら、より多くを証明できます: --checkpoint FILE",
+        "Held against itself only; a checkpoint kept elsewhere proves more: `--checkpoint FILE`",
+        "記録自身とだけ突き合わせました。別の場所に保管したチェックポイントなら、より多くを証明できます: `--checkpoint FILE`",
     ),
     (
         "PASS  {events} events and {files} files of {session}",

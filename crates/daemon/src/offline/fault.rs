@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use calt_api::lines;
 use calt_api::visible::visible_line;
 use calt_api::{Code, Language, Next, Problem};
 use calt_engine::core::Refusal;
@@ -129,7 +130,10 @@ impl OfflineFault {
             Some(refusal) => Problem::from(refusal).said_in(language),
             None => language.told(&self.detail()),
         };
-        format!("{error}: {}\n{hint}: {}\n", visible_line(&detail), visible_line(&language.told(&self.hint())))
+        let said = format!("{error}: {}\n", visible_line(&detail));
+        let command = visible_line(&language.told(&self.hint())).into_owned();
+        let width = super::progress::columns_of(std::io::stderr()).unwrap_or(usize::MAX);
+        lines::broken(&said, width) + &lines::with_command(&format!("{hint}: {command}\n"), &command, width)
     }
 
     /// What standard output says of it under `--json`.

@@ -1,7 +1,7 @@
 //! `record verify`: the whole log, or one exported record.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use calt_api::Language;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::fault::OfflineFault;
+use super::progress::Line;
 use crate::settings::Settings;
 
 /// Longest file of checkpoints that is read, in bytes.
@@ -36,26 +37,23 @@ pub(super) fn log(
     for path in checkpoints {
         against.checkpoints.extend(read_checkpoints(path)?);
     }
-    let is_watched = io::stderr().is_terminal();
+    let mut line = Line::new(language);
     let verified = store::verify(&super::store(settings), &against, |check| {
-        if is_watched {
-            let (name, counted) = named(check, language);
-            let looked_at = match language {
-                Language::English => "looked at",
-                Language::Japanese => "を検証しました",
-            };
-            let _ = writeln!(io::stderr(), "{name}: {counted} {looked_at}");
-        }
+        let (name, counted) = named(check, language);
+        line.looked_at(&format!("{name}: {counted}"));
     })?;
+    // The line goes before what was found stands there.
+    drop(line);
     let mut text = String::new();
     for check in &verified.checks {
         text.push_str(&shown(check, language));
     }
     let found = !verified.is_clean();
     let ending = if found { "the record is not what it was" } else { "the record is what it was" };
-    text.push_str(&format!("{ending}: {} events, root {}\n", verified.events, verified.root));
+    let events = if verified.events == 1 { "1 event".to_owned() } else { format!("{} events", verified.events) };
+    text.push_str(&format!("{ending}: {events}\nroot {}\n", verified.root));
     if against.checkpoints.is_empty() && !found {
-        text.push_str("Held against itself only; a checkpoint kept elsewhere proves more: --checkpoint FILE\n");
+        text.push_str("Held against itself only; a checkpoint kept elsewhere proves more: `--checkpoint FILE`\n");
     }
     let checks: Vec<Value> = verified.checks.iter().map(as_json).collect();
     let json = json!({"ok": !found, "events": verified.events, "root": verified.root, "checks": checks});

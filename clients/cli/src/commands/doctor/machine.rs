@@ -109,8 +109,6 @@ fn on_disk(database: &str) -> u64 {
     bytes(database.to_owned()) + bytes(format!("{database}-wal"))
 }
 
-/// A number of bytes as people say it.
-
 #[cfg(test)]
 mod tests {
     use super::*;

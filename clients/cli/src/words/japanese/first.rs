@@ -33,6 +33,13 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("removed {path} (run {run})", "{path} を削除（実行 {run}）"),
     ("wrote {path} (run {run})", "{path} に書き込み（実行 {run}）"),
+    (
+        "not put back yet: {path} (step {step} is {status})",
+        "まだ元に戻していません: {path}（ステップ {step}: {status}）",
+    ),
+    ("not removed yet: {path} (step {step} is {status})", "まだ削除していません: {path}（ステップ {step}: {status}）"),
+    ("not changed yet: {path} (step {step} is {status})", "まだ変更していません: {path}（ステップ {step}: {status}）"),
+    ("waits", "承認待ち"),
     ("not written: {path} (step {step} is {status})", "未書き込み: {path}（ステップ {step}: {status}）"),
     // Quickstart.
     ("Quickstart: one file, seen before it is written", "クイックスタート: 書く前に見る一つのファイル"),
@@ -208,7 +215,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("programs for commands: {paths}", "コマンドのためのプログラム: {paths}"),
     ("{program} is missing; steps that use it will fail", "{program} がありません。使うステップは失敗します"),
     ("layer {name}: {cause}", "層 {name}: {cause}"),
-    ("tier {tier}", "隔離 {tier}"),
+    ("tier {tier}", "全体（{tier}）"),
     (
         "disk space: the daemon was named, and its disk may be elsewhere",
         "空き容量: 指定されたデーモンのディスクは別のマシンにあるかもしれません",

@@ -136,6 +136,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("step {step} {state} (run {run})\n", "ステップ {step} {state}（実行 {run}）\n"),
     ("; what it wrote stays until it is taken back", "（書き込んだものは、元へ戻すまで残ります）"),
     ("\nThe record of {session} ({status}), in short", "\n{session} の記録（{status}）の要約"),
+    ("\n{files}, +{added} −{removed}\n\n", "\n{files}、+{added} −{removed}\n\n"),
     ("1 file", "ファイル 1 件"),
     ("{count} files", "ファイル {count} 件"),
     ("1 event", "イベント 1 件"),
@@ -207,6 +208,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("is new, mode {mode}", "新規、モード {mode}"),
     ("was", "変更前"),
     ("becomes", "変更後"),
+    ("step {step}: {what}", "ステップ {step}: {what}"),
     // Every detail of a step.
     (
         "a yes is to what the plan says, not to what it refers to",
@@ -363,7 +365,18 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("limits", "上限"),
     ("ID", "ID"),
     ("STEP", "ステップ"),
-    ("BYTES", "バイト"),
+    ("SIZE", "大きさ"),
+    (
+        "\nThis is made to be read; `--output FILE` keeps the artifact itself ({size}).\n",
+        "\n読みやすくして示しています。成果物そのものは `--output FILE` で保存できます（{size}）。\n",
+    ),
+    (
+        "It is no text; `--output FILE` keeps it ({size}).\n",
+        "文字列ではありません。`--output FILE` で保存できます（{size}）。\n",
+    ),
+    ("command", "コマンド"),
+    ("path", "パス"),
+    ("exit code: {code}", "終了コード: {code}"),
     ("SHA-256", "SHA-256"),
     ("PIN", "PIN"),
     ("NAME", "名前"),
