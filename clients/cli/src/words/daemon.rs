@@ -90,9 +90,9 @@ pub(crate) fn told(sentence: &Value) -> String {
     language().told(&word(sentence))
 }
 
-/// An event's summary. What was searched for is shown as it was recorded, with the hits where they stand.
+/// An event's summary. Where what was searched for stands in it, it is shown as it was recorded, with the hits.
 pub(crate) fn summary(event: &Value) -> String {
-    let is_found = !items(&event["highlights"]).is_empty();
+    let is_found = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
     let said = event["summary"].as_str().filter(|_| !is_found).and_then(|summary| language().event_summary(summary));
     said.map_or_else(|| found::field(event, "summary"), |said| visible_line(&said).into_owned())
 }
