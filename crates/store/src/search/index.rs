@@ -202,7 +202,9 @@ impl Document {
     fn begin(&mut self, (event_type, facts): (&str, &str), principal: &PrincipalId, session: Option<&SessionId>) {
         self.restart();
         self.add_term(&Terms::event_type(event_type));
-        called::outcomes(facts).into_iter().for_each(|outcome| self.add_term(&Terms::outcome(outcome)));
+        for outcome in called::outcomes(facts) {
+            self.add_term(&Terms::outcome(outcome));
+        }
         self.add_term(&Terms::principal(principal));
         if let Some(session) = session {
             self.add_term(&Terms::session(session));
