@@ -45,6 +45,7 @@ pub use read::{
 pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
 pub use search::{
     Excerpt, Field, FoundEvent, Highlight, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery, Stretch,
+    event_called,
 };
 pub use store::Store;
 pub use verify::{Against, Check, CheckpointRow, Finding, Verification, verify};

@@ -195,6 +195,33 @@ fn commands_and_refusals_are_said_in_japanese() {
     }
 }
 
+/// The record is English, and what is looked for is what was read.
+#[test]
+fn what_the_screen_says_is_found_in_the_record() {
+    let world = world(LANG);
+    let no = world.owner().propose(&crate::plan(1, &[crate::look("a")]));
+    world.owner().reject_plan(&no, 1, "not now").expect(200);
+    assert_eq!(world.calt(&["run", "outside.yaml", "--yes"]).code, 1);
+    assert_eq!(world.calt(&["run", "plan.yaml", "--yes"]).code, 0);
+    for (words, wanted, other) in [
+        ("承認", "ステップ write_apply を承認", "却下"),
+        ("却下", "プラン v1 を却下: not now", "承認"),
+        ("失敗", "ステップ a が失敗", "成功"),
+        ("書き込み", "ステップ write_apply を実行: a に書き込み", "write_preview"),
+        ("プラン 承認", "プラン v1 を承認", "ステップ"),
+    ] {
+        let found = world.calt(&["logs", "search", words]);
+        speaks_japanese(&found, 0);
+        assert!(found.stdout.contains(wanted), "{words}: {}", found.stdout);
+        // Events whose text holds the very words are found with them, here the plan.
+        let lines: Vec<_> = found.stdout.lines().filter(|line| !line.contains("plan_imported")).collect();
+        assert!(lines.iter().all(|line| !line.contains(other)), "{words}: {lines:#?}");
+    }
+    // The words of the record itself find what they did.
+    let english = world.calt(&["logs", "search", "rejected"]).stdout;
+    assert!(english.lines().count() == 1 && english.contains("plan v1 rejected"), "{english}");
+}
+
 #[test]
 fn the_record_is_verified_kept_and_restored_in_japanese() {
     let world = world(LANG);

@@ -95,7 +95,7 @@ pub(crate) fn told(sentence: &Value) -> String {
     language().told(&word(sentence))
 }
 
-/// An event's summary. One in which something was found is shown as it was recorded, with the hits where they stand.
+/// An event's summary. Where what was searched for stands in it, it is shown as it was recorded, with the hits.
 pub(crate) fn summary(event: &Value) -> String {
     let is_found = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
     let said = event["summary"].as_str().filter(|_| !is_found).and_then(|summary| language().event_summary(summary));
