@@ -12,6 +12,7 @@ mod json;
 mod keys;
 mod layout;
 mod quotes;
+mod records;
 mod rules;
 mod scan;
 mod shapes;

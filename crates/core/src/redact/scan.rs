@@ -10,6 +10,7 @@ use aho_corasick::dfa::DFA;
 use super::MASK;
 use super::assigned::Assigned;
 use super::keys;
+use super::records::Records;
 use super::rules::RULES;
 use super::shapes::Shapes;
 
@@ -84,8 +85,14 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
 /// The places of all secrets in a text, in any order; they may overlap.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
     let Keywords { automaton, leads } = &*KEYWORDS;
-    let mut scan =
-        Scan { text, assigned: Assigned::new(text), shapes: Shapes::new(text), format_end: 0, found: Vec::new() };
+    let mut scan = Scan {
+        text,
+        assigned: Assigned::new(text),
+        shapes: Shapes::new(text),
+        records: Records::default(),
+        format_end: 0,
+        found: Vec::new(),
+    };
     // The automaton is walked by hand: its own iterator takes twice as long over harmless text.
     let Ok(mut state) = automaton.start_state(Anchored::No) else {
         return Vec::new();
@@ -109,6 +116,7 @@ struct Scan<'t> {
     text: &'t str,
     assigned: Assigned<'t>,
     shapes: Shapes<'t>,
+    records: Records,
     /// Where the last format ends: keywords inside it were read with it.
     format_end: usize,
     found: Vec<Range<usize>>,
@@ -132,8 +140,16 @@ impl Scan<'_> {
     fn shape(&mut self, shape: Shape, at: usize) -> Option<Range<usize>> {
         let shapes = &mut self.shapes;
         match shape {
-            Shape::PrivateKey => shapes.private_key(at),
-            Shape::PrivateKeyEnd => shapes.private_key_end(at),
+            Shape::PrivateKey => {
+                let key = shapes.private_key(at)?;
+                self.found.append(&mut self.records.after(self.text, at));
+                Some(key)
+            }
+            Shape::PrivateKeyEnd => {
+                let key = shapes.private_key_end(at)?;
+                self.found.append(&mut self.records.before(self.text, at));
+                Some(key)
+            }
             Shape::PuttyKey => Some(shapes.putty_key(at)),
             Shape::Jwt => shapes.jwt(at),
             Shape::Address => shapes.address(at),
