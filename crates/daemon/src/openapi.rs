@@ -6,10 +6,10 @@ use calt_api::views::{
     AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, CallerView,
     ChatApprovers, CheckpointView, CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest,
     DecisionsReply, DecisionsRequest, EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage,
-    MakeButtons, Page, PersonView, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RefusalCounted,
-    RefusedInChat, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView,
-    StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply, UnlockRequest,
-    WorkspaceView,
+    MakeButtons, Page, PersonView, PlanCheckReply, PlanDecided, PlanEndView, PlanView, RedactRequest, RedactedView,
+    RefusalCounted, RefusedInChat, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided,
+    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
+    UnlockRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -513,6 +513,7 @@ fn schemas() -> ComponentsBuilder {
         InboxPage,
         PlanCheckReply,
         PlanDecided,
+        PlanEndView,
         PlanView,
         Problem,
         RunView,

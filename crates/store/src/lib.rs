@@ -39,8 +39,8 @@ pub use head::Head;
 pub use log::EventRow;
 pub use open::{Accepted, OpenReport, StoreConfig, accept_loss};
 pub use read::{
-    ApprovalRow, ArtifactRow, Counts, Held, Inbox, InboxPlace, InboxRow, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanRow,
-    RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
+    ApprovalRow, ArtifactRow, Counts, Held, Inbox, InboxPlace, InboxRow, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanEnd,
+    PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
 };
 pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
 pub use search::{

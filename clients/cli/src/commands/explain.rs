@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
         }
         let row = |step: &Value| {
             vec![
-                format!("  {}", daemon::step_status(&step["status"])),
+                format!("  {}", daemon::step_status_in(&found.session, step)),
                 id(step).to_owned(),
                 render::word(&step["title"]),
             ]

@@ -25,7 +25,7 @@ calt: plan -> approve -> execute -> record
 
 First
   calt quickstart              a small plan, with one refusal, in a minute
-  calt wizard run              asked question by question; Enter is harmless
+  calt wizard run              asked question by question; Enter writes nothing
   calt doctor                  what is set up, what is missing, and the fix
 Then
   calt run PLAN.yaml           see it, say yes, let it run, read the record
@@ -49,7 +49,7 @@ calt: プラン -> 承認 -> 実行 -> 記録
 
 はじめに
   calt quickstart              小さなプランと、拒否される例。一分で終わります
-  calt wizard run              質問に答えて進めます。Enter だけなら無害です
+  calt wizard run              質問に答えて進めます。Enter なら何も書きません
   calt doctor                  整っているもの、足りないもの、その直し方
 それから
   calt run PLAN.yaml           見て、承認し、実行し、記録を読みます

@@ -9,7 +9,8 @@ use calt_api::{Code, Language, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{PlanText, outcome, plan, read_plan, workspace};
+use super::outcome::{self, Seen};
+use super::{PlanText, plan, read_plan, workspace};
 use crate::arguments::{Profile, RunArguments, WorkspaceOption};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
@@ -151,9 +152,9 @@ async fn begin(mut run: Run<'_>) -> Result<(), Fault> {
         () = interrupted() => return Err(given_up(&run)),
     };
     let done = done.map_err(|fault| and_back(&run, fault));
-    let printed = outcome::print(&run, done.as_ref().err()).await;
+    let printed = outcome::print(&run, &done).await;
     match (done, printed) {
-        (Ok(()), printed) => printed,
+        (Ok(_), printed) => printed,
         (Err(fault), Ok(())) if run.context.json() => Err(Fault::Printed(Box::new(fault))),
         (Err(fault), Ok(()) | Err(_)) => Err(fault),
     }
@@ -201,8 +202,10 @@ fn given_up(run: &Run<'_>) -> Fault {
 }
 
 /// Asks and executes until every step is done or something says no.
-async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
+async fn see_through(run: &Run<'_>) -> Result<Seen, Fault> {
     let plan = run.plan().await?;
+    let is_done = |step: &Value| step["status"] == "succeeded" || step["status"] == "skipped";
+    let seen = if steps(&plan).all(is_done) { Seen::DoneBefore } else { Seen::Now };
     if plan["approved"] != Value::Bool(true) {
         run.first_look(&plan).await?;
     }
@@ -233,7 +236,7 @@ async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// Shows a step while it runs, and what came of it.

@@ -131,6 +131,12 @@ fn answer(context: &Context, session: &str, standing: &Value, end: &End) -> Resu
         Fault::StillWaiting { message, hint: format!("calt wait {session}{option}") }
     } else if said_no {
         let next = serde_json::from_value(next).ok();
+        let newest = &standing["reasons"][0];
+        let is_no = ["plan_rejected", "step_rejected"].iter().any(|no| newest["event_type"] == **no);
+        let shown = match daemon::reason(&newest["event_type"], &newest["reason"]) {
+            why if is_no => t!("rejected: {why}", why = why),
+            _ => shown,
+        };
         Fault::Work { message: t!("session {session} is {status}", session = session, status = shown), next }
     } else {
         let to_decide = inbox::command(&standing["waits"]).filter(|_| matches!(end, End::Turn(_)));

@@ -31,6 +31,13 @@ pub(crate) fn session_status(status: &Value) -> String {
     status.as_str().and_then(|status| language().session_status(status)).map_or_else(|| word(status), str::to_owned)
 }
 
+/// The status of a step in its session: where nothing goes on, what was open will not run.
+pub(crate) fn step_status_in(session: &Value, step: &Value) -> String {
+    let has_ended = session["status"] == "failed" || session["status"] == "cancelled";
+    let is_open = step["status"] == "pending" || step["status"] == "approved";
+    if has_ended && is_open { t!("not run") } else { step_status(&step["status"]) }
+}
+
 /// How a step or a run stands, or what was decided about it.
 pub(crate) fn step_status(status: &Value) -> String {
     status.as_str().and_then(|status| language().step_status(status)).map_or_else(|| word(status), str::to_owned)

@@ -30,6 +30,16 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "セッション {session} が書き込んだものは元に戻されていて、取り込むものが残っていません",
     ),
     ("to land it: {command}", "リポジトリーに取り込む: {command}"),
+    // After a no.
+    ("rejected by {by}: {why}", "{by} が却下: {why}"),
+    ("step {step} rejected by {by}: {why}", "{by} がステップ {step} を却下: {why}"),
+    ("step {step} failed: {why}", "ステップ {step} が失敗: {why}"),
+    ("not run", "未実行"),
+    ("rejected: {why}", "却下: {why}"),
+    (
+        "\nNothing was left to run: all of it was done before.\n",
+        "\n実行するものは残っていませんでした。すべて実行済みです。\n",
+    ),
     // Plans.
     (
         "edit {name} (line {lines}) as each `fix` says, then: {command}",
