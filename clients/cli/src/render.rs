@@ -114,9 +114,25 @@ pub(crate) fn items(value: &Value) -> &[Value] {
 
 /// A table of the named fields of items.
 pub(crate) fn table(items: &[Value], fields: &[(&str, &str)]) -> String {
-    let titles: Vec<_> = fields.iter().map(|(title, _)| words::said(title, &[])).collect();
+    let of = |fields: &[(&str, &str)]| {
+        let titles: Vec<_> = fields.iter().map(|(title, _)| words::said(title, &[])).collect::<Vec<_>>();
+        (titles, items.iter().map(|item| row(item, fields)).collect::<Vec<_>>())
+    };
+    let (mut titles, mut rows) = of(fields);
+    if !table::fits(&[rows.as_slice(), std::slice::from_ref(&titles)].concat()) {
+        // Where there is too little room, what no row has says nothing.
+        let is_said = |(_, field): &&(&str, &str)| items.iter().any(|item| !item[*field].is_null());
+        let said: Vec<_> = fields.iter().filter(is_said).copied().collect();
+        (titles, rows) = of(&said);
+        if !table::fits(&[rows.as_slice(), std::slice::from_ref(&titles)].concat()) {
+            let day = |item: &Value, (_, field): &(&str, &str)| {
+                if field.ends_with("_at") { date(&item[*field]) } else { field_word(field, &item[*field]) }
+            };
+            rows = items.iter().map(|item| said.iter().map(|field| day(item, field)).collect()).collect();
+        }
+    }
     let titles: Vec<_> = titles.iter().map(String::as_str).collect();
-    table::table(&titles, &items.iter().map(|item| row(item, fields)).collect::<Vec<_>>())
+    table::table(&titles, &rows)
 }
 
 /// The named fields of an item.
@@ -284,8 +300,14 @@ fn number(event: &Value) -> String {
     format!("{:>4}", word(&event["id"]))
 }
 
+/// The day of a time.
+fn date(value: &Value) -> String {
+    let time = time(value);
+    time.get(.."2026-07-01".len()).map_or_else(|| time.clone(), str::to_owned)
+}
+
 /// A time as a clock here says it.
-pub(crate) fn clock(value: &Value) -> String {
+fn clock(value: &Value) -> String {
     let time = time(value);
     time.get(.."2026-07-01 12:34:56".len()).map_or_else(|| time.clone(), str::to_owned)
 }

@@ -154,7 +154,7 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::PathNotFound => "`{path}` には何もありません",
         Code::TokenMissing => "トークンが必要です",
         Code::TokenInvalid => "トークンが不明か、失効しています",
-        Code::NotAllowed => "役割 `{role}` にはその権限がありません ({act})",
+        Code::NotAllowed => "役割 `{role}` にはその権限がありません（{act}）",
         Code::PersonUnbound => {
             "アカウント `{account}` は誰にも結び付いていません。所有者が `calt person add NAME --discord {account}` で結び付けます"
         }

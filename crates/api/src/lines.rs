@@ -97,7 +97,10 @@ fn units(text: &str) -> Vec<&str> {
         }
         // A number goes with the word of Japanese before it: `実行 5`.
         let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
-        if before.is_some_and(|before| may_break(before, c)) && !is_its_number {
+        // And a unit with the number before it: `138 バイト`.
+        let is_its_unit =
+            before == Some(' ') && is_of_japanese(c) && end_of_word.is_some_and(|end| end.is_ascii_digit());
+        if before.is_some_and(|before| may_break(before, c)) && !is_its_number && !is_its_unit {
             units.push(&text[start..place]);
             start = place;
         }
@@ -176,6 +179,7 @@ mod tests {
         let expected = ["calt が書いた", "ディレクトリーの", "PIN を、", "（docs/discord.md）", "で設定します"];
         assert_eq!(pieces.iter().map(|piece| piece.trim_end()).collect::<Vec<_>>(), expected);
         assert_eq!(wrapped("保存（実行 5）", 10), ["保存", "（実行 5）"]);
+        assert_eq!(wrapped("大きさは 138 バイト", 12), ["大きさは ", "138 バイト"]);
         assert_eq!(wrapped("a sentence of words", 10), ["a sentence ", "of words"]);
     }
 

@@ -70,7 +70,7 @@ impl Act {
             Self::ExportRecord => "take the record of a session away",
             Self::ReleaseContent => "see unmasked what a session wrote",
             Self::SpeakForPersons => "speak for the persons of a chat",
-            Self::Administer => "add or remove people, tokens and workspaces",
+            Self::Administer => "see or change people and tokens, or change workspaces",
             Self::EndRuns => "end a run or speak for the daemon",
         }
     }

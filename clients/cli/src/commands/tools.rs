@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::{self, Sheet};
 use crate::table::rows;
-use crate::words::{daemon, label, language, t};
+use crate::words::{counted, daemon, label, language, t};
 
 pub(crate) async fn run(context: &Context, command: ToolsCommand) -> Result<(), Fault> {
     let client = context.client().await?;
@@ -43,6 +43,15 @@ fn described(tool: &Value) -> Value {
     tool
 }
 
+/// A limit in the unit that its name says it is counted in.
+fn with_unit(name: &str, limit: &Value) -> String {
+    match limit.as_u64() {
+        Some(bytes) if name.ends_with("bytes_max") => counted::size(bytes),
+        Some(seconds) if name.ends_with("seconds_max") => t!("{seconds} s", seconds = seconds),
+        Some(_) | None => render::word(limit),
+    }
+}
+
 fn permissions(tool: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.add(&render::pairs(
@@ -63,7 +72,7 @@ fn permissions(tool: &Value) -> String {
     let properties = tool["input_schema"]["properties"].as_object().into_iter().flatten();
     sheet.say(t!("inputs"));
     sheet.add(&rows(&properties.map(input).collect::<Vec<_>>()));
-    let limit = |(name, limit): (&String, &Value)| vec![format!("  {name}"), render::word(limit)];
+    let limit = |(name, limit): (&String, &Value)| vec![format!("  {name}"), with_unit(name, limit)];
     let limits = tool["limits"].as_object().into_iter().flatten();
     sheet.say(t!("limits"));
     sheet.add(&rows(&limits.map(limit).collect::<Vec<_>>()));

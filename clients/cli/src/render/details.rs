@@ -1,7 +1,7 @@
 //! Everything that is known of a step, for who asks for it at a look: in words, with units.
 
 use calt_api::visible::visible_line;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::steps::{field, field_at, is_block, said};
 use super::{Sheet, items, word};
@@ -56,12 +56,22 @@ fn detail(sheet: &mut Sheet, step: &Value, name: &str, value: &Value) {
             other => field(sheet, &t!("previewed"), &Value::from(other)),
         },
         ("effect", Some(_)) => said(sheet, &t!("effect"), &daemon::effect(value)),
-        ("digest", Some(_)) => field(sheet, &t!("digest"), value),
+        ("digest", Some(digest)) => sheet.say(t!("   digest:   {digest}", digest = visible_line(digest))),
         // What a preview said of the files is among the inputs already.
-        ("files", None) if step["inputs"]["preview"]["files"] == *value => {}
+        ("files", None) if is_previewed(&step["inputs"]["preview"]["files"], value) => {}
+        ("files", None) if !items(value).is_empty() => field(sheet, name, &json!({"files": value})),
         ("box", None) if value.is_object() => isolation(sheet, value),
         (_, _) => other(sheet, "   ", name, value),
     }
+}
+
+/// Whether files were shown as a preview had them: the same ones, with the same content afterwards.
+fn is_previewed(preview: &Value, files: &Value) -> bool {
+    let of = |files: &Value| -> Vec<[Value; 3]> {
+        let what = |file: &Value| ["path", "new_exists", "new_sha256"].map(|name| file[name].clone());
+        items(files).iter().map(what).collect()
+    };
+    of(preview) == of(files)
 }
 
 /// The box a command runs in: what it may reach and use.
@@ -121,8 +131,6 @@ fn other(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

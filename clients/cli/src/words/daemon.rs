@@ -45,7 +45,7 @@ pub(crate) fn step_status(status: &Value) -> String {
 
 /// A flag of something, in a word.
 pub(crate) fn yes_or_no(flag: &Value) -> String {
-    if flag == true { t!("true") } else { t!("false") }
+    if flag == true { t!("yes") } else { t!("no") }
 }
 
 /// What a step or a tool does to the workspace.

@@ -37,6 +37,9 @@ impl Language {
 /// The arguments of a problem, where they are sentences of the daemon and not names.
 pub(super) fn arguments_in_japanese(args: &Value) -> Value {
     let mut args = args.clone();
+    if let Some((_, act)) = ACTS.iter().find(|(act, _)| args["act"] == **act) {
+        args["act"] = Value::from(*act);
+    }
     for name in ["what", "reason"] {
         if let Some(text) = args[name].as_str() {
             let told = Language::Japanese.sentence(text).or_else(|| japanese_part(text));
@@ -47,6 +50,25 @@ pub(super) fn arguments_in_japanese(args: &Value) -> Value {
     }
     args
 }
+
+/// What a role may or may not.
+const ACTS: &[(&str, &str)] = &[
+    ("read", "閲覧"),
+    ("make a strict session", "strict のセッションの作成"),
+    ("make a dev session", "dev のセッションの作成"),
+    ("import a plan", "プランの取り込み"),
+    ("approve, reject or skip", "承認、却下、ステップを飛ばすこと"),
+    ("execute what is approved", "承認済みのものの実行"),
+    ("confirm high risk", "高リスクの確認"),
+    ("stop a session of its own", "自分のセッションの停止"),
+    ("stop a session of somebody else", "ほかの人のセッションの停止"),
+    ("take the record of a session away", "セッションの記録の持ち出し"),
+    ("see unmasked what a session wrote", "セッションが書いた内容を伏せずに見ること"),
+    ("speak for the persons of a chat", "チャットの人に代わって話すこと"),
+    ("see or change people and tokens, or change workspaces", "人とトークンの閲覧と変更、ワークスペースの変更"),
+    ("end a run or speak for the daemon", "実行を終わらせること、デーモンとして話すこと"),
+    ("type the PIN of somebody else", "ほかの人の PIN の入力"),
+];
 
 /// Parts of sentences: types, and what something is in.
 fn japanese_part(part: &str) -> Option<String> {
@@ -397,6 +419,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn every_act_is_told() {
+        for act in calt_core::policy::Act::ALL {
+            assert!(ACTS.iter().any(|(english, _)| *english == act.words()), "{}", act.words());
+        }
+        let args = arguments_in_japanese(&serde_json::json!({"role": "agent", "act": "read"}));
+        assert_eq!(args["act"], "閲覧");
+    }
 
     #[test]
     fn a_sentence_holds_the_same_values_in_both_languages() {

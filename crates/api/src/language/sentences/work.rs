@@ -103,6 +103,8 @@ pub(super) const INPUTS: &[(&str, &str)] = &[
     ),
     ("Seconds the command may take; always literal.", "コマンドの制限時間（秒）。値をそのまま書きます。"),
     ("The files to change; this or `patch`.", "変更するファイル。これか `patch` のどちらか。"),
+    ("Whether it is shown or done.", "変更を示すだけか、実際に適用するか。"),
+    ("A unified or git patch; this or `files`.", "unified 形式か git 形式のパッチ。これか `files` のどちらか。"),
 ];
 
 /// What is wrong with a request.
