@@ -5,6 +5,8 @@
 
 mod bot;
 mod plans;
+mod refused;
+mod system;
 mod work;
 
 use serde_json::Value;
@@ -23,6 +25,15 @@ impl Language {
         }
     }
 
+    /// What the operating system says went wrong; `None` where it is not known or needs no translation.
+    pub fn system_error(self, english: &str) -> Option<String> {
+        let table = match self {
+            Self::Japanese if english.ends_with(')') => system::ERRORS,
+            Self::English | Self::Japanese => return None,
+        };
+        table.iter().find_map(|(template, japanese)| retold(template, japanese, english, &str::to_owned))
+    }
+
     /// The same, where nothing has to be known: the sentence in this language, or as it came.
     pub fn told(self, english: &str) -> String {
         self.sentence(english).unwrap_or_else(|| english.to_owned())
@@ -37,7 +48,10 @@ impl Language {
 /// The arguments of a problem, where they are sentences of the daemon and not names.
 pub(super) fn arguments_in_japanese(args: &Value) -> Value {
     let mut args = args.clone();
-    for name in ["what", "reason"] {
+    if let Some(status) = args["status"].as_str().and_then(|status| Language::Japanese.session_status(status)) {
+        args["status"] = Value::from(status);
+    }
+    for name in ["what", "reason", "act", "unit"] {
         if let Some(text) = args[name].as_str() {
             let told = Language::Japanese.sentence(text).or_else(|| japanese_part(text));
             if let Some(told) = told {
@@ -51,7 +65,8 @@ pub(super) fn arguments_in_japanese(args: &Value) -> Value {
 /// Parts of sentences: types, and what something is in.
 fn japanese_part(part: &str) -> Option<String> {
     let unchanged = |value: &str| japanese_part(value).unwrap_or_else(|| value.to_owned());
-    PARTS.iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
+    let parts = PARTS.iter().chain(refused::PARTS).chain(system::ERRORS);
+    parts.into_iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
 }
 
 const PARTS: &[(&str, &str)] = &[
@@ -109,6 +124,11 @@ const SENTENCES: &[&[(&str, &str)]] = &[
     SETTINGS,
     PINS,
     UNDO,
+    refused::VALUES,
+    refused::DIRECTORIES,
+    refused::RUNS,
+    refused::START,
+    refused::ANY,
 ];
 
 /// Layers of isolation.
@@ -402,7 +422,9 @@ mod tests {
 
     #[test]
     fn a_sentence_holds_the_same_values_in_both_languages() {
-        for (english, japanese) in SENTENCES.iter().flat_map(|group| *group).chain(PARTS) {
+        for (english, japanese) in
+            SENTENCES.iter().flat_map(|group| *group).chain(PARTS).chain(refused::PARTS).chain(system::ERRORS)
+        {
             let names = |text: &'static str| -> BTreeSet<&str> {
                 text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
             };
