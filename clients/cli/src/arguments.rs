@@ -231,6 +231,9 @@ pub struct DaemonArguments {
     /// End after ten idle minutes
     #[arg(long, hide = true)]
     pub background: bool,
+    /// The language of the person who starts it; `None` where they asked for data.
+    #[arg(skip)]
+    pub language: Option<Language>,
 }
 
 /// How the Discord bot is to run.

@@ -5,6 +5,8 @@
 
 mod bot;
 mod plans;
+mod refused;
+mod system;
 mod work;
 
 use serde_json::Value;
@@ -21,6 +23,15 @@ impl Language {
                 retold(template, japanese, english, &|value| japanese_part(value).unwrap_or_else(|| value.to_owned()))
             }),
         }
+    }
+
+    /// What the operating system says went wrong; `None` where it is not known or needs no translation.
+    pub fn system_error(self, english: &str) -> Option<String> {
+        let table = match self {
+            Self::Japanese if english.ends_with(')') => system::ERRORS,
+            Self::English | Self::Japanese => return None,
+        };
+        table.iter().find_map(|(template, japanese)| retold(template, japanese, english, &str::to_owned))
     }
 
     /// The same, where nothing has to be known: the sentence in this language, or as it came.
@@ -40,7 +51,10 @@ pub(super) fn arguments_in_japanese(args: &Value) -> Value {
     if let Some((_, act)) = ACTS.iter().find(|(act, _)| args["act"] == **act) {
         args["act"] = Value::from(*act);
     }
-    for name in ["what", "reason"] {
+    if let Some(status) = args["status"].as_str().and_then(|status| Language::Japanese.session_status(status)) {
+        args["status"] = Value::from(status);
+    }
+    for name in ["what", "reason", "unit"] {
         if let Some(text) = args[name].as_str() {
             let told = Language::Japanese.sentence(text).or_else(|| japanese_part(text));
             if let Some(told) = told {
@@ -73,7 +87,8 @@ const ACTS: &[(&str, &str)] = &[
 /// Parts of sentences: types, and what something is in.
 fn japanese_part(part: &str) -> Option<String> {
     let unchanged = |value: &str| japanese_part(value).unwrap_or_else(|| value.to_owned());
-    PARTS.iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
+    let parts = PARTS.iter().chain(refused::PARTS).chain(system::ERRORS);
+    parts.into_iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
 }
 
 const PARTS: &[(&str, &str)] = &[
@@ -131,6 +146,11 @@ const SENTENCES: &[&[(&str, &str)]] = &[
     SETTINGS,
     PINS,
     UNDO,
+    refused::VALUES,
+    refused::DIRECTORIES,
+    refused::RUNS,
+    refused::START,
+    refused::ANY,
 ];
 
 /// Layers of isolation.
@@ -431,7 +451,9 @@ mod tests {
 
     #[test]
     fn a_sentence_holds_the_same_values_in_both_languages() {
-        for (english, japanese) in SENTENCES.iter().flat_map(|group| *group).chain(PARTS) {
+        for (english, japanese) in
+            SENTENCES.iter().flat_map(|group| *group).chain(PARTS).chain(refused::PARTS).chain(system::ERRORS)
+        {
             let names = |text: &'static str| -> BTreeSet<&str> {
                 text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
             };
