@@ -162,8 +162,8 @@ fn a_private_key_is_masked_in_what_every_search_gives() {
     let key = format!("-----BEGIN PRIVATE KEY-----\n{line}\n{line}\n{line}\n-----END PRIVATE KEY-----\n");
     std::fs::write(world.workspace(&session.id).join("key.pem"), key).unwrap();
     ada.approve_plan(&session, 1).expect(200);
-    for place in 0..words.len() {
+    for (place, words) in words.iter().enumerate() {
         let said = ada.carry_out(&session, &format!("c{place}")).to_string();
-        assert!(said.contains("***REDACTED***") && !said.contains("MIIEvQIBADANBgkqhki"), "{}: {said}", words[place]);
+        assert!(said.contains("***REDACTED***") && !said.contains("MIIEvQIBADANBgkqhki"), "{words}: {said}");
     }
 }
