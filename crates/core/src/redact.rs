@@ -11,6 +11,7 @@ mod exact;
 mod json;
 mod keys;
 mod layout;
+mod logins;
 mod quotes;
 mod records;
 mod rules;

@@ -49,14 +49,14 @@ fn doctor_makes_every_call_and_leaves_nothing_that_waits() {
 #[test]
 fn doctor_skips_what_the_token_may_not() {
     let world = World::start();
-    for (role, probes) in [("viewer", 0), ("agent", 1), ("relay", 0)] {
+    for role in ["viewer", "agent", "relay"] {
         let before = count(&world, "SELECT COUNT(*) FROM sessions");
         let made = world.calt(&["token", "create", "--name", role, "--role", role]);
         let report = doctor(&world, &["--token", made.stdout.trim()]);
         assert_eq!(lines(&report, "API calls", "FAIL"), [""; 0], "{role}: {report}");
         assert!(!lines(&report, "API calls", "SKIP").is_empty(), "{role}");
         assert!(!lines(&report, "API calls", "PASS").is_empty(), "{role}");
-        assert_eq!(count(&world, "SELECT COUNT(*) FROM sessions") - before, probes, "{role}");
+        assert_eq!(count(&world, "SELECT COUNT(*) FROM sessions") - before, 0, "{role}");
     }
     assert_eq!(count(&world, "SELECT COUNT(*) FROM sessions WHERE status <> 'cancelled'"), 0);
 }
@@ -104,12 +104,15 @@ fn a_probe_waits_for_nobody_even_when_its_doctor_was_killed() {
     assert_eq!(owner.get("/api/v1/inbox").json()["items"][0]["session_id"], other.id);
 }
 
-/// Whoever makes a session can say that it is a probe.
+/// Whoever may decide can say that a session is a probe.
 #[test]
 fn nothing_that_was_decided_or_has_run_hides_as_a_probe() {
     let world = World::start();
     let owner = world.owner();
-    let hidden = world.agent().session_with(&json!({"goal": "x", "origin": "doctor"}));
+    let body = json!({"goal": "x", "origin": "doctor"});
+    let refused = world.agent().post("/api/v1/sessions", &body).expect(422).json().to_string();
+    assert!(refused.contains("only who may decide marks one"), "{refused}");
+    let hidden = owner.session_with(&body);
     owner.import(&hidden, &plan(1, &[look("a")])).expect(200);
     let listed = || owner.get("/api/v1/sessions").expect(200).json()["items"].as_array().unwrap().len();
     let waiting = || owner.get("/api/v1/inbox").expect(200).json()["items"].as_array().unwrap().len();

@@ -10,6 +10,7 @@ use aho_corasick::dfa::DFA;
 use super::MASK;
 use super::assigned::Assigned;
 use super::keys;
+use super::logins;
 use super::records::Records;
 use super::rules::RULES;
 use super::shapes::Shapes;
@@ -35,6 +36,8 @@ enum Shape {
     Mailchimp,
     Terraform,
     Sk,
+    Netrc(&'static str),
+    UserOption(&'static str),
 }
 
 const SHAPES: &[(&str, Shape)] = &[
@@ -49,6 +52,11 @@ const SHAPES: &[(&str, Shape)] = &[
     ("-us", Shape::Mailchimp),
     (".atlasv1.", Shape::Terraform),
     ("sk-", Shape::Sk),
+    ("machine", Shape::Netrc("machine")),
+    ("default", Shape::Netrc("default")),
+    ("-u", Shape::UserOption("-u")),
+    ("--user", Shape::UserOption("--user")),
+    ("--proxy-user", Shape::UserOption("--proxy-user")),
 ];
 
 /// All keywords in one automaton, and what each leads to.
@@ -159,6 +167,11 @@ impl Scan<'_> {
             Shape::Mailchimp => shapes.mailchimp(at),
             Shape::Terraform => shapes.terraform(at),
             Shape::Sk => shapes.sk(at),
+            Shape::Netrc(word) => {
+                self.found.append(&mut logins::netrc(self.text, at, word));
+                None
+            }
+            Shape::UserOption(option) => logins::user_option(self.text, at, option),
         }
     }
 }

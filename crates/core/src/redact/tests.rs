@@ -50,6 +50,54 @@ fn a_value_is_masked_by_its_key() {
 }
 
 #[test]
+fn passwords_of_netrc_are_masked() {
+    masks("machine example.com login ann password hunter2\n", "machine example.com login ann password ***\n");
+    masks(
+        "machine a.example\n\tlogin ann\n\tpassword \"hunt er2\"\nmachine b.example login bob account x password p:w\n",
+        "machine a.example\n\tlogin ann\n\tpassword \"***\"\nmachine b.example login bob account x password ***\n",
+    );
+    masks("default login anonymous password me@example.com", "default login anonymous password ***");
+    masks("machine a password hunter2 login ann", "machine a password *** login ann");
+    masks(
+        r#"{"text":"machine a login ann password hunter2\n"},"n":1}"#,
+        r#"{"text":"machine a login ann password ***\n"},"n":1}"#,
+    );
+    keeps("The machine asks for a password and a name.");
+    keeps("A virtual machine needs no login password to start.");
+    keeps("the default password policy");
+    keeps("machine login");
+}
+
+#[test]
+fn passwords_behind_the_name_an_option_takes_are_masked() {
+    masks("curl -u ann:hunter2 https://example.com", "curl -u ann:*** https://example.com");
+    masks("curl -sS \\\n  -uann:hunter2 \\\n  x", "curl -sS \\\n  -uann:*** \\\n  x");
+    masks("curl -u 'ann:hunt er2' x", "curl -u 'ann:***' x");
+    masks("curl -U ann@example.com:hunter2; ls", "curl -U ann@example.com:***; ls");
+    masks("fetch --user ann:hunter2 x", "fetch --user ann:*** x");
+    masks("fetch --user=ann:hunter2 x", "fetch --user=ann:*** x");
+    masks("fetch --proxy-user \"ann:hunter2\"", "fetch --proxy-user \"ann:***\"");
+    for text in [
+        "sudo -u root ls",
+        "curl -u ann https://example.com",
+        "curl -u \"$NAME:$WORD\" x",
+        "user: name",
+        "--user root",
+        "docker run --user 1000:1000 x",
+        "docker run --user node:node x",
+        "systemctl --user status",
+        "rg -u a:b src",
+        "rsync -u host:file there",
+        "curl x\ngit fetch -u a:b",
+        "curl -u http://example.com",
+        "--user-agent: x:y",
+        "git push -u origin HEAD:main",
+    ] {
+        keeps(text);
+    }
+}
+
+#[test]
 fn the_hash_of_a_pin_is_masked() {
     let hash = "$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0$RdescudvJCsgt3ub+b6dWTp9Y0zXXXXXXXXX";
     masks(&format!("pins/0123: {hash}\nnext"), "pins/0123: ***\nnext");

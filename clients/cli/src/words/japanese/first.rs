@@ -261,7 +261,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "デーモンのほかの設定 {count} 件は既定値です。--json で一覧できます",
     ),
     ("interrupted; the probe was stopped", "中断しました。調査用のセッションは停止しました"),
-    ("this token could not stop the session again", "このトークンではセッションを停止できません"),
+    ("this token may not mark a session as a probe", "このトークンはセッションを診断用と示せません"),
     ("this calt has no probe for it", "この calt には調べ方がありません"),
     ("all {count} calls answer as they should", "{count} 件の呼び出しすべてが正しく応答します"),
     ("{count} calls answer as they should", "{count} 件の呼び出しが正しく応答します"),
