@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use calt_cli::{DiscordArguments, Handover, OfflineCommand, PinCommand, RecordPlace};
+use calt_cli::{DaemonArguments, DiscordArguments, Handover, OfflineCommand, PinCommand, RecordPlace};
 use calt_daemon::offline;
 
 fn main() -> ExitCode {
@@ -12,27 +12,26 @@ fn main() -> ExitCode {
     }
     match calt_cli::run(|asked| calt_discord::check(&chat(asked))) {
         Handover::Done(code) => code,
-        Handover::Daemon(asked) => calt_daemon::run(&calt_daemon::Options {
-            db_path: asked.db_path,
-            data_root: asked.data_root,
-            host: asked.host,
-            port: asked.port,
-            config: asked.config,
-            background: asked.background,
-        }),
+        Handover::Daemon(asked) => calt_daemon::run(&daemon(asked)),
         Handover::Discord(asked) => calt_discord::run(&chat(&asked)),
         Handover::Record(place, asked) => offline::run(&record(place, asked)),
         Handover::Pin(place, asked) => offline::run(&at(place, pin(asked))),
     }
 }
 
-/// The same in the words of the bot's crate: neither crate names the other.
+/// The same in the words of the daemon's crate: neither crate names the other.
+fn daemon(asked: DaemonArguments) -> calt_daemon::Options {
+    let DaemonArguments { db_path, data_root, host, port, config, background, language, .. } = asked;
+    calt_daemon::Options { db_path, data_root, host, port, config, background, language }
+}
+
+/// And in those of the bot's.
 fn chat(asked: &DiscordArguments) -> calt_discord::Options {
     let DiscordArguments { config, base_url, token, data_root, language } = asked.clone();
     calt_discord::Options { base_url, token, data_root, config, language }
 }
 
-/// The same in the words of the daemon's crate: neither crate names the other.
+/// What works on the record without a daemon is the daemon's crate's.
 fn record(place: RecordPlace, asked: OfflineCommand) -> offline::Asked {
     let task = match asked {
         OfflineCommand::Backup { file, without_workspaces } => offline::Task::Backup { file, without_workspaces },

@@ -33,7 +33,7 @@ fn lines(plan: &Value, session: &Value, before: Option<&Value>) -> String {
         sheet.prose("", 2, &t!("proposed by: {by}, {at}", by = visible_line(by), at = at));
     }
     let goal = session["goal"].as_str().filter(|goal| !goal.is_empty());
-    // A session that was made for the plan has its title as its goal.
+    // A session that was made for the plan has its goal, or its title, from there.
     if let Some(goal) = goal.filter(|goal| plan["title"] != **goal && plan["session_goal"] != **goal) {
         sheet.prose("", 2, &t!("goal of the session: {goal}", goal = visible_line(goal)));
     }

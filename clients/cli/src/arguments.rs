@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     /// The daemon's address; without it the daemon of the data root is found or started
     #[arg(long, global = true, env = "CALT_DAEMON_BASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// The token to show; a stored token is sent to no other address
+    /// The token to speak with; a stored one is sent to no other address
     #[arg(long, global = true, env = "CALT_DAEMON_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Where calt keeps its data [default: `$XDG_DATA_HOME/calt`]
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     /// The name to record beside a decision; a claim, not a proof
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) approved_by: Option<String>,
-    /// The surface to record
+    /// The surface you speak through
     #[arg(long, global = true, default_value = "cli", value_name = "WORD")]
     pub(crate) source: String,
 }
@@ -73,13 +73,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         page: Page,
     },
-    /// Wait until a session is decided or done; exit code 0: yes, 1: no, 75: still waiting
+    /// Wait for your turn, a decision or the end; exit code 0: yes, 1: no, 75: still waiting
     Wait {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
-        /// Until nothing of it waits for a person, or until it has ended
+        /// What ends the wait; left out: `decided` for an agent, and for who decides that it waits for them or has ended
         #[arg(long, value_enum)]
-        until: Until,
+        until: Option<Until>,
         /// Give up after this many seconds, at most 100
         #[arg(long, value_name = "SECONDS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(0..=100))]
         timeout: u64,
@@ -117,12 +117,12 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Say where a session stands, why, and what to do next
     Explain {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
     },
     /// Make a plan that takes back what calt wrote; nothing is written until you approve it
     Undo {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// One run of it; without it everything since the session first wrote
         run: Option<i64>,
@@ -150,7 +150,7 @@ pub(crate) enum Command {
     Discord(DiscordArguments),
     /// Print completions for a shell, or write the man pages
     Completions {
-        /// The shell
+        /// For which shell
         #[arg(required_unless_present = "man")]
         shell: Option<clap_complete::Shell>,
         /// Write one man page a command into this directory
@@ -234,6 +234,9 @@ pub struct DaemonArguments {
     /// End after ten idle minutes
     #[arg(long, hide = true)]
     pub background: bool,
+    /// The language of the person who starts it; `None` where they asked for data.
+    #[arg(skip)]
+    pub language: Option<Language>,
 }
 
 /// How the Discord bot is to run.

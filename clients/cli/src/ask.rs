@@ -82,9 +82,10 @@ impl Terminal {
     pub(crate) async fn look(self, question: &str, yes: Yes) -> Result<Option<Answer>, Fault> {
         let is_enter_yes = matches!((self, yes), (Self::EnterIsYes, Yes::Word));
         let (answers, otherwise) = match yes {
-            Yes::Word if is_enter_yes => {
-                (t!("[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes): "), t!("Please answer y, n, d or s.\n"))
-            }
+            Yes::Word if is_enter_yes => (
+                t!("[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes, it writes nothing): "),
+                t!("Please answer y, n, d or s.\n"),
+            ),
             Yes::Word => (t!("[y]es, [n]o, [d]etails, [s]kip a step: "), t!("Please answer y, n, d or s.\n")),
             Yes::Number(files) => (
                 t!("type {files} to write {files} files, [n]o, [d]etails, [s]kip a step: ", files = files),

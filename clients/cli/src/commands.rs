@@ -19,6 +19,7 @@ mod quickstart;
 mod record;
 mod run;
 mod session;
+mod standing;
 mod step;
 mod token;
 mod tools;

@@ -1,6 +1,6 @@
 //! What every command has at hand: the options, and the way to the daemon.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use calt_api::Code;
 use calt_api::client::{Body, CallError, Client};
 use calt_api::endpoint::{self, Endpoint};
-use calt_api::views::DecisionRequest;
+use calt_api::views::{CallerView, DecisionRequest};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use crate::arguments::Shared;
 use crate::autostart::{self, END_SECONDS_MAX, LOOK_AGAIN};
 use crate::chat::ChatCheck;
 use crate::fault::Fault;
-use crate::hint::Given;
+use crate::hint::{self, Given, Reader};
 use crate::place::{self, Sourced};
 use crate::render;
 use crate::table::{broken, with_command};
@@ -42,6 +42,8 @@ pub(crate) struct Context {
     data_root: Option<Sourced<PathBuf>>,
     /// Looks how the Discord bot is set up.
     pub(crate) chat: ChatCheck,
+    /// Whom the token that was named proves, once it is known.
+    caller: OnceCell<CallerView>,
     /// The keys that PINs gave in this process, by session.
     pub(crate) unlocked: RefCell<HashMap<String, String>>,
 }
@@ -62,6 +64,7 @@ impl Context {
             base_url: text("base_url", &shared.base_url),
             token: text("token", &shared.token),
             data_root: data_root.map(|value| Sourced { value, from: from("data_root") }),
+            caller: OnceCell::new(),
             unlocked: RefCell::default(),
             shared,
             chat,
@@ -112,8 +115,55 @@ impl Context {
         workspace.is_dir().then_some(workspace)
     }
 
-    /// The daemon that was named, or the one of the data root, started if there is none.
+    /// The daemon that was named, or the one of the data root, started if there is none. Whose token it is says which
+    /// next commands lead anywhere.
     pub(crate) async fn client(&self) -> Result<Client, Fault> {
+        let client = self.client_alone().await?;
+        self.look_who_speaks(&client).await?;
+        Ok(client)
+    }
+
+    /// Asks whom a token that was named proves; one that is stored is the owner's.
+    pub(crate) async fn look_who_speaks(&self, client: &Client) -> Result<(), Fault> {
+        if self.token.is_none() || self.caller.get().is_some() {
+            return Ok(());
+        }
+        match client.call::<CallerView>(&endpoint::WHOAMI, &[], &[], Body::Empty).await {
+            Ok(caller) => {
+                hint::speak_to(if caller.may_decide { Reader::Decides } else { Reader::Waits });
+                let _ = self.caller.set(caller);
+                Ok(())
+            }
+            // A daemon of an earlier calt does not say it, and refuses what is not allowed all the same.
+            Err(CallError::Problem(problem)) if problem.code == Code::PathNotFound.as_str() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whom the token that was named proves; `None` for the owner's own of the data root.
+    pub(crate) fn caller(&self) -> Option<&CallerView> {
+        self.caller.get()
+    }
+
+    /// Whether a yes or a no of this command would count.
+    pub(crate) fn may_decide(&self) -> bool {
+        self.caller.get().is_none_or(|caller| caller.may_decide)
+    }
+
+    /// Stops whoever may not decide before anything is asked: their answer would be refused.
+    pub(crate) fn only_who_decides(&self, session: &str) -> Result<(), Fault> {
+        let Some(caller) = self.caller.get().filter(|caller| !caller.may_decide) else { return Ok(()) };
+        Err(Fault::Gate {
+            message: t!(
+                "{name} has role `{role}`, which may not approve, reject or skip: a person decides",
+                name = render::word(&Value::from(caller.name.as_str())),
+                role = caller.role
+            ),
+            hint: hint::go_on(session),
+        })
+    }
+
+    pub(crate) async fn client_alone(&self) -> Result<Client, Fault> {
         let named = self.token.as_ref().map(|token| token.value.clone());
         let Some(base) = &self.base_url else { return self.own_client(named).await };
         // A stored token is sent only to the address it was stored for.
@@ -157,7 +207,7 @@ impl Context {
         Fault::Reach { message: problem.said_in(language()), hint }
     }
 
-    fn stored_token_for(&self, base: &str) -> Option<String> {
+    pub(crate) fn stored_token_for(&self, base: &str) -> Option<String> {
         let found = autostart::find(&self.data_root().ok()?.value)?;
         (base.trim_end_matches('/') == format!("http://{}", found.address)).then_some(found.token)
     }
@@ -197,8 +247,16 @@ impl Context {
 
     /// Says the next command to the person.
     pub(crate) fn hint(&self, command: &str) {
-        let command = crate::hint::here(command);
+        let command = hint::here(command);
         self.talk_command(&t!("hint: {command}\n", command = command), &command);
+    }
+
+    /// Says how a session goes on, once something is handed in.
+    pub(crate) fn hint_to_go_on(&self, session: &str) {
+        if !self.may_decide() {
+            self.talk(&t!("A person decides now.\n"));
+        }
+        self.hint(&hint::go_on(session));
     }
 
     /// A decision with what is always said. Only a look somebody had is named as shown.

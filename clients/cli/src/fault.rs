@@ -1,5 +1,7 @@
 //! Why a command did not do what was asked: one line, its cause, and the next command.
 
+use std::collections::BTreeSet;
+
 use calt_api::client::CallError;
 use calt_api::code::EXIT_WORK_FAILED;
 use calt_api::{Code, Next, Problem};
@@ -150,7 +152,7 @@ impl Fault {
     /// The sentence alone, in the person's language.
     pub(crate) fn said(&self) -> String {
         let message = match self {
-            Self::Problem(problem) => problem.said_in(language()),
+            Self::Problem(problem) => locked(problem).unwrap_or_else(|| problem.said_in(language())),
             Self::Plan { .. }
             | Self::Usage { .. }
             | Self::Gate { .. }
@@ -199,7 +201,7 @@ impl Fault {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Problem(problem) => hint::of_problem(problem),
-            Self::Plan { name, .. } => Some(format!("calt plan check {}", hint::quoted(name))),
+            Self::Plan { name, problems, .. } => Some(mending(name, problems)),
             Self::Usage { hint, .. } => hint.clone(),
             Self::Gate { hint, .. }
             | Self::Reach { hint, .. }
@@ -212,6 +214,29 @@ impl Fault {
         };
         hint.map(|hint| hint::here(&hint))
     }
+}
+
+/// What to do about a plan with problems: a command alone would only show them again.
+fn mending(name: &str, problems: &[Value]) -> String {
+    let lines: BTreeSet<u64> = problems.iter().filter_map(|problem| problem["line"].as_u64()).collect();
+    let lines = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let command = hint::here(&format!("calt plan check {}", hint::quoted(name)));
+    match name {
+        // What comes down a pipe is mended where it comes from.
+        "-" => t!("mend what wrote it (line {lines}), as each `fix` says", lines = lines),
+        _ => t!(
+            "edit {name} (line {lines}) as each `fix` says, then: {command}",
+            name = hint::quoted(name),
+            lines = lines,
+            command = command
+        ),
+    }
+}
+
+/// Until when a PIN is locked, by the clock on the wall; `None` where none is.
+fn locked(problem: &Problem) -> Option<String> {
+    let until = problem.args["until"].as_str().filter(|_| problem.code == Code::PinLocked.as_str())?;
+    Some(language().locked_until(until))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use calt_api::{Next, Problem};
+use calt_api::{Code, Next, Problem};
 
 /// The options that every command needs to find the same daemon: those that were given as flags. A variable stays
 /// set for the next command, and a token is written into no hint.
@@ -13,6 +13,41 @@ pub(crate) struct Given {
 }
 
 static GIVEN: OnceLock<Given> = OnceLock::new();
+
+/// Whom hints lead on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody whose yes and no count.
+    #[default]
+    Decides,
+    /// An agent, a viewer or a surface: what only a person may do leads them nowhere, so they wait.
+    Waits,
+}
+
+static READER: OnceLock<Reader> = OnceLock::new();
+
+/// Keeps whom hints lead on, once, when it is known.
+pub(crate) fn speak_to(reader: Reader) {
+    let _ = READER.set(reader);
+}
+
+fn reader() -> Reader {
+    READER.get().copied().unwrap_or_default()
+}
+
+/// The command that leads on in a session: to see it through, or to wait for who decides.
+pub(crate) fn go_on(session: &str) -> String {
+    reader().go_on(session)
+}
+
+impl Reader {
+    fn go_on(self, session: &str) -> String {
+        match self {
+            Self::Decides => format!("calt run --session {session}"),
+            Self::Waits => format!("calt wait {session} --until decided"),
+        }
+    }
+}
 
 /// Keeps what hints repeat, once, when the arguments are read.
 pub(crate) fn repeat(given: Given) {
@@ -61,11 +96,19 @@ fn again_of(words: &[String]) -> String {
 
 /// The command that would lead on; `session` helps where the action does not name one.
 pub(crate) fn command(next: &Next, session: Option<&str>) -> Option<String> {
-    plain(next, session).map(|command| here(&command))
+    plain(next, session, reader()).map(|command| here(&command))
 }
 
-fn plain(next: &Next, session: Option<&str>) -> Option<String> {
+fn plain(next: &Next, session: Option<&str>, reader: Reader) -> Option<String> {
     Some(match next {
+        Next::ApprovePlan { session, .. }
+        | Next::ApproveStep { session, .. }
+        | Next::ConfirmHighRisk { session, .. }
+            if reader == Reader::Waits =>
+        {
+            reader.go_on(session)
+        }
+        Next::ImportPlan { session, .. } if reader == Reader::Waits => format!("calt plan import {session} PLAN"),
         Next::ApprovePlan { session, version } => format!("calt plan approve {session} {version}"),
         Next::ApproveStep { session, step, .. } => format!("calt step approve {session} {step}"),
         Next::ExecuteStep { session, step } => format!("calt step execute {session} {step}"),
@@ -77,9 +120,7 @@ fn plain(next: &Next, session: Option<&str>) -> Option<String> {
         Next::ShowStep { session, step } => format!("calt step show {session} {step}"),
         Next::ShowSession { session } => format!("calt explain {session}"),
         Next::CreateSession => "calt run PLAN".to_owned(),
-        Next::WaitRun { .. } => {
-            session.map_or_else(|| "calt logs follow".to_owned(), |session| format!("calt run --session {session}"))
-        }
+        Next::WaitRun { .. } => session.map_or_else(|| "calt logs follow".to_owned(), |session| reader.go_on(session)),
         Next::CheckPlan => "calt plan check PLAN".to_owned(),
         Next::ListTools => "calt tools list".to_owned(),
         Next::ListArtifacts { session } => format!("calt artifacts list {session}"),
@@ -87,13 +128,11 @@ fn plain(next: &Next, session: Option<&str>) -> Option<String> {
         Next::ListTokens => "calt token list".to_owned(),
         Next::ListWorkspaces => "calt workspace list".to_owned(),
         Next::ListPersons => "calt person list".to_owned(),
-        Next::AskApprover => {
-            session.map_or_else(|| "calt session list".to_owned(), |session| format!("calt run --session {session}"))
-        }
+        Next::AskApprover => session.map_or_else(|| "calt session list".to_owned(), |session| reader.go_on(session)),
         Next::VerifyRecord => "calt record verify".to_owned(),
         // On a terminal the command that was refused asks for it.
         Next::Unlock { session: None, .. } => "run it again on a terminal, where the PIN can be typed".to_owned(),
-        Next::Unlock { session: Some(session), .. } => format!("calt run --session {session}"),
+        Next::Unlock { session: Some(session), .. } => reader.go_on(session),
         Next::SetPin { principal: Some(principal) } if principal != "owner" => {
             format!("calt daemon stop && calt pin set --for {principal}")
         }
@@ -110,6 +149,10 @@ pub(crate) fn of_problem(problem: &Problem) -> Option<String> {
     let of_base_url = problem.args["what"].as_str().is_some_and(|what| what.starts_with("base URL"));
     if problem.code == "input_invalid" && of_base_url {
         return Some("export CALT_DAEMON_BASE_URL=http://127.0.0.1:8000".to_owned());
+    }
+    if [Code::PinWrong.as_str(), Code::PinLocked.as_str()].contains(&problem.code.as_str()) {
+        // The PIN is asked for by the command that wanted it, and by no other.
+        return Some(problem.args["session"].as_str().map_or_else(again, go_on));
     }
     match &problem.next {
         Some(next) => command(next, problem.args["session"].as_str()),
@@ -136,6 +179,25 @@ mod tests {
         assert_eq!(command(&next, None).unwrap(), "calt step approve session_1 a");
         assert_eq!(command(&Next::Nothing, None), None);
         assert_eq!(command(&Next::WaitRun { run: 3 }, Some("s")).unwrap(), "calt run --session s");
+    }
+
+    #[test]
+    fn who_may_not_decide_is_led_to_a_wait() {
+        let session = || "s".to_owned();
+        for next in [
+            Next::ApprovePlan { session: session(), version: 1 },
+            Next::ApproveStep { session: session(), step: "a".to_owned(), digest: None },
+            Next::ConfirmHighRisk { session: session(), step: "a".to_owned() },
+            Next::AskApprover,
+            Next::WaitRun { run: 1 },
+        ] {
+            let command = plain(&next, Some("s"), Reader::Waits);
+            assert_eq!(command.as_deref(), Some("calt wait s --until decided"), "{next:?}");
+        }
+        let import = Next::ImportPlan { session: session(), version: None };
+        assert_eq!(plain(&import, None, Reader::Waits).unwrap(), "calt plan import s PLAN");
+        let execute = Next::ExecuteStep { session: session(), step: "a".to_owned() };
+        assert_eq!(plain(&execute, None, Reader::Waits).unwrap(), "calt step execute s a");
     }
 
     #[test]

@@ -5,15 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use crate::fault::Fault;
 use crate::words::t;
 
+/// Longest one git may take: a repository's configuration can name a pipe, which git waits at for ever.
+const GIT_TIME_MAX: Duration = Duration::from_mins(1);
 /// Settings that make a plumbing command run a program, write beside the objects, or change bytes.
 const QUIET: &[&str] = &[
     "core.hooksPath=/dev/null",
@@ -310,7 +314,11 @@ fn started(scratch: &Scratch) -> Command {
     git
 }
 
-fn finished(mut git: Command, input: &[u8]) -> Result<Output, Fault> {
+fn finished(git: Command, input: &[u8]) -> Result<Output, Fault> {
+    finished_within(GIT_TIME_MAX, git, input)
+}
+
+fn finished_within(limit: Duration, mut git: Command, input: &[u8]) -> Result<Output, Fault> {
     let cannot = |error: std::io::Error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             return Fault::Usage { message: t!("git is not installed"), hint: Some("git --version".to_owned()) };
@@ -320,11 +328,34 @@ fn finished(mut git: Command, input: &[u8]) -> Result<Output, Fault> {
     let mut child = git.spawn().map_err(cannot)?;
     let (stdin, input) = (child.stdin.take(), input.to_owned());
     // Written beside the reading: a long patch and a long answer must not wait for each other.
-    let writing = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
-    let output = child.wait_with_output().map_err(cannot)?;
+    std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+    let (stdout, stderr) = (read_beside(child.stdout.take()), read_beside(child.stderr.take()));
+    let ends = Instant::now() + limit;
+    let read = |stream: &Receiver<Vec<u8>>| stream.recv_timeout(ends.saturating_duration_since(Instant::now()));
+    let (Ok(stdout), Ok(stderr)) = (read(&stdout), read(&stderr)) else {
+        // One that has ended meanwhile needs no end.
+        let _ = child.kill();
+        let _ = child.wait();
+        let message =
+            t!("git gave no answer in {seconds} s: does `include.path` name a pipe?", seconds = limit.as_secs());
+        return Err(Fault::Machine { message });
+    };
     // A git that ended early says itself why.
-    let _ = writing.join();
-    Ok(output)
+    Ok(Output { status: child.wait().map_err(cannot)?, stdout, stderr })
+}
+
+/// Reads a stream to its end on a thread of its own, which a stream that never ends holds up alone.
+fn read_beside(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (whole, read) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        // Nobody waits any more where the time was over.
+        let _ = whole.send(bytes);
+    });
+    read
 }
 
 /// What git says where it has no name or address to commit with.
@@ -362,5 +393,21 @@ mod tests {
         assert!(!nobody.said().contains("***"), "{nobody:?}");
         let other = said("fatal: bad object\n");
         assert_eq!((other.said().as_str(), other.hint()), ("git commit-tree: fatal: bad object", None));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a pipe with a name is made by a program")]
+    fn a_git_that_waits_for_ever_is_ended() {
+        let scratch = Scratch::new().unwrap();
+        let pipe = scratch.0.join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut git = started(&scratch);
+        git.arg("-c").arg(format!("include.path={}", pipe.display())).args(["var", "GIT_PAGER"]);
+        let said = finished_within(Duration::from_millis(300), git, b"").unwrap_err().message_alone();
+        assert!(said.contains("gave no answer") && said.contains("`include.path`"), "{said}");
+        let mut git = started(&scratch);
+        git.args(["hash-object", "--stdin"]);
+        let output = finished(git, b"what is sent arrives").unwrap();
+        assert!(output.status.success() && output.stdout.len() > 40, "{output:?}");
     }
 }

@@ -79,7 +79,11 @@ pub fn run(chat: ChatCheck) -> Handover {
     if let Command::Daemon(daemon) = &arguments.command
         && daemon.action.is_none()
     {
-        return Handover::Daemon(DaemonArguments { data_root, ..daemon.clone() });
+        return Handover::Daemon(DaemonArguments {
+            data_root,
+            language: (!context.json()).then(words::language),
+            ..daemon.clone()
+        });
     }
     if let Command::Discord(discord) = &arguments.command {
         return match chat::arguments(&context, Some(discord)) {

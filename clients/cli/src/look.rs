@@ -12,6 +12,7 @@ use crate::applies::{self, ids, isolation, refusals, writes};
 use crate::ask::{Answer, Terminal, Yes};
 use crate::context::{Context, How};
 use crate::fault::Fault;
+use crate::hint;
 use crate::render;
 use crate::words::{daemon, t};
 
@@ -30,6 +31,8 @@ pub(crate) enum Consent {
     FlagForHighRisk,
     /// Nobody: the gate stays closed.
     Nobody,
+    /// Nobody here: whoever runs it may not decide.
+    SomebodyElse,
 }
 
 /// One run of a plan, with what its questions need.
@@ -117,11 +120,12 @@ impl Run<'_> {
 
     /// How this run goes on after a stop.
     pub(crate) fn again(&self) -> String {
-        format!("calt run --session {}", self.session)
+        hint::go_on(&self.session)
     }
 
     /// Look 1: the plan, with every read, preview and command whose inputs are known already.
     pub(crate) async fn first_look(&self, plan: &Value) -> Result<(), Fault> {
+        self.leave_to_who_decides()?;
         let (mut covered, mut choices) = (Vec::new(), Vec::new());
         for step in steps(plan) {
             let detail = self.detail(id(step)).await?;
@@ -151,6 +155,7 @@ impl Run<'_> {
     /// A later look: one cumulative diff of every apply that is ready and all else that can be known by
     /// now; or one step of high risk alone.
     pub(crate) async fn later_look(&self, step: Value, later: &[String]) -> Result<(), Fault> {
+        self.leave_to_who_decides()?;
         if !step["unresolved"].is_null() {
             return self.unresolved(&step).await;
         }
@@ -192,6 +197,7 @@ impl Run<'_> {
 
     /// A step that was approved before this run, of high risk: executing it is confirmed anew.
     pub(crate) async fn confirm(&self, step: &Value) -> Result<(), Fault> {
+        self.leave_to_who_decides()?;
         let name = id(step);
         self.stop_unless_high_risk_is_meant(name)?;
         let Consent::Person(terminal) = self.consent else { return Ok(()) };
@@ -206,10 +212,20 @@ impl Run<'_> {
         }
     }
 
+    /// Ends here where an answer of whoever runs it would be refused. What a flag answers goes to the daemon all the
+    /// same: the log counts whom it refuses.
+    fn leave_to_who_decides(&self) -> Result<(), Fault> {
+        match self.consent {
+            Consent::SomebodyElse => self.context.only_who_decides(&self.session),
+            Consent::Person(_) | Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody => Ok(()),
+        }
+    }
+
     fn stop_unless_high_risk_is_meant(&self, step: &str) -> Result<(), Fault> {
         match self.consent {
             Consent::Person(_) | Consent::FlagForHighRisk => Ok(()),
-            Consent::Flag | Consent::Nobody => Err(Fault::Gate {
+            Consent::Flag if !self.context.may_decide() => Ok(()),
+            Consent::Flag | Consent::Nobody | Consent::SomebodyElse => Err(Fault::Gate {
                 message: t!("step {step} is of high risk, and `--yes` alone does not answer for it", step = step),
                 hint: format!("{} --yes --confirm-high-risk", self.again()),
             }),
@@ -220,7 +236,9 @@ impl Run<'_> {
     fn show(&self, shown: &str) {
         match self.consent {
             Consent::Person(_) => crate::ask::talk(shown),
-            Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody => self.context.talk_as_it_is(shown),
+            Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody | Consent::SomebodyElse => {
+                self.context.talk_as_it_is(shown);
+            }
         }
     }
 
@@ -233,7 +251,7 @@ impl Run<'_> {
                 self.context.talk("\n");
                 return Ok(Verdict::Yes { how: How::Flag, left_out: Vec::new() });
             }
-            Consent::Nobody => {
+            Consent::Nobody | Consent::SomebodyElse => {
                 let waiting = match look.choices.as_slice() {
                     [only] => id(only).to_owned(),
                     _ => t!("the plan"),

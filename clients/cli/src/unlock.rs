@@ -5,7 +5,7 @@ use calt_api::endpoint::{self, Endpoint, UNLOCK_HEADER};
 use calt_api::views::UnlockRequest;
 use calt_api::{Code, Next, Problem};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::fault::Fault;
@@ -15,6 +15,43 @@ use crate::words::{language, t};
 
 /// Typings of a PIN that are asked for in a row.
 const TYPINGS_MAX: usize = 3;
+
+/// What a PIN is asked for.
+#[derive(Clone, Debug)]
+enum PinFor {
+    /// Decisions on a plan version.
+    Plan { session: String, version: u32 },
+    /// One act of administration.
+    Administration,
+    /// What a session wrote, with nothing masked.
+    EveryByte,
+}
+
+impl PinFor {
+    fn question(&self) -> String {
+        match self {
+            Self::Plan { session, version } => {
+                t!("Your PIN, to decide on plan v{version} of {session}: ", version = version, session = session)
+            }
+            Self::Administration => t!("Your PIN, for this act of administration: "),
+            Self::EveryByte => t!("Your PIN, to be given every byte of it: "),
+        }
+    }
+
+    fn session(&self) -> Option<&str> {
+        match self {
+            Self::Plan { session, .. } => Some(session),
+            Self::Administration | Self::EveryByte => None,
+        }
+    }
+
+    const fn version(&self) -> Option<u32> {
+        match self {
+            Self::Plan { version, .. } => Some(*version),
+            Self::Administration | Self::EveryByte => None,
+        }
+    }
+}
 
 /// When the answer to a call is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +98,7 @@ impl Context {
             let headers: Vec<_> = key.iter().map(|key| (UNLOCK_HEADER, key.as_str())).collect();
             match client.bytes(endpoint, values, query, Body::Empty, &headers).await {
                 Err(CallError::Problem(problem)) if wants_pin(&problem) && key.is_none() && secret::can_be_asked() => {
-                    key = Some(self.unlock(client, None, None).await?);
+                    key = Some(self.unlock(client, PinFor::EveryByte).await?);
                 }
                 fetched => return serde_json::from_slice(&fetched?).map_err(|error| Fault::Bug(error.to_string())),
             }
@@ -90,33 +127,30 @@ impl Context {
                 Err(CallError::Problem(problem)) if wants_pin(&problem) && !was_asked && secret::can_be_asked() => {
                     problem
                 }
-                sent => return Ok(sent?),
+                sent => return sent.map_err(|error| in_session(error, endpoint, values).into()),
             };
-            let (session, version) = match &problem.next {
-                Some(Next::Unlock { session, version }) => (session.clone(), *version),
-                Some(_) | None => return Err(CallError::Problem(problem).into()),
+            let wanted = match &problem.next {
+                Some(Next::Unlock { session: Some(session), version: Some(version) }) => {
+                    PinFor::Plan { session: session.clone(), version: *version }
+                }
+                Some(_) | None => PinFor::Administration,
             };
-            body["unlock"] = Value::from(self.unlock(client, session, version).await?);
+            body["unlock"] = Value::from(self.unlock(client, wanted).await?);
             was_asked = true;
         }
     }
 
     /// Asks for the PIN until it is right, a few times at most, and gives the key. The PIN itself is not kept.
-    async fn unlock(&self, client: &Client, session: Option<String>, version: Option<u32>) -> Result<String, Fault> {
-        let question = match (&session, version) {
-            (Some(session), Some(version)) => {
-                t!("Your PIN, to decide on plan v{version} of {session}: ", version = version, session = session)
-            }
-            (Some(_) | None, _) => t!("Your PIN, for this act of administration: "),
-        };
+    async fn unlock(&self, client: &Client, wanted: PinFor) -> Result<String, Fault> {
+        let question = calt_api::visible::visible_line(&wanted.question()).into_owned();
         let mut typings = 0;
         loop {
-            let typed = secret::ask(calt_api::visible::visible_line(&question).into_owned()).await?;
-            let pin = typed.ok_or_else(|| no_pin(session.as_deref()))?;
+            let typed = secret::ask(question.clone()).await?;
+            let pin = typed.ok_or_else(|| no_pin(wanted.session()))?;
             let asked = UnlockRequest {
                 pin,
-                session_id: session.clone(),
-                plan_version: version,
+                session_id: wanted.session().map(str::to_owned),
+                plan_version: wanted.version(),
                 source: Some(self.source().to_owned()),
                 ..UnlockRequest::default()
             };
@@ -124,8 +158,8 @@ impl Context {
             match client.send_secret::<Value>(&endpoint::UNLOCK, &[], &asked).await {
                 Ok(made) => {
                     let key = made["unlock"].as_str().unwrap_or_default().to_owned();
-                    if let Some(session) = session {
-                        self.unlocked.borrow_mut().insert(session, key.clone());
+                    if let Some(session) = wanted.session() {
+                        self.unlocked.borrow_mut().insert(session.to_owned(), key.clone());
                     }
                     return Ok(key);
                 }
@@ -140,13 +174,25 @@ impl Context {
     }
 }
 
+/// A refusal of what is not this role's business names the session, in which somebody else can decide.
+fn in_session(error: CallError, endpoint: &Endpoint, values: &[&str]) -> CallError {
+    match error {
+        CallError::Problem(mut problem)
+            if problem.code == Code::NotAllowed.as_str() && endpoint.path.contains("/{session}") =>
+        {
+            problem.args["session"] = json!(values.first());
+            CallError::Problem(problem)
+        }
+        error @ (CallError::Problem(_) | CallError::Unexpected(_)) => error,
+    }
+}
+
 /// Nobody typed a PIN: what leads on is what asks for it again.
 fn no_pin(session: Option<&str>) -> Fault {
     match session {
-        Some(session) => Fault::Gate {
-            message: t!("no PIN was typed; nothing was decided"),
-            hint: format!("calt run --session {session}"),
-        },
+        Some(session) => {
+            Fault::Gate { message: t!("no PIN was typed; nothing was decided"), hint: hint::go_on(session) }
+        }
         None => Fault::Gate { message: t!("no PIN was typed; nothing was done"), hint: hint::again() },
     }
 }

@@ -93,7 +93,8 @@ fn filled(template: &str, values: &[(&str, &dyn Display)]) -> String {
         let Some((name, after)) = after.split_once('}') else { break };
         text.push_str(before);
         if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
-            text.push_str(&value.to_string());
+            let value = value.to_string();
+            text.push_str(&language().system_error(&value).unwrap_or(value));
         }
         rest = after;
     }

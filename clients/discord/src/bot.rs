@@ -15,6 +15,7 @@ use crate::interaction::Interaction;
 use crate::rest::{Call, File, Rest, RestFault};
 use crate::settings::Settings;
 use crate::state::Card;
+use crate::typed::Typed;
 
 /// How long the first answer to an interaction is of use: Discord waits three seconds for it.
 const FIRST_ANSWER_TIME_MAX: Duration = Duration::from_millis(2_900);
@@ -36,6 +37,10 @@ pub(crate) enum Notice {
     Look(String),
     /// A message that shows something was made on somebody's demand.
     Shown(Box<Card>),
+    /// A message says that a step is running.
+    Runs(Typed),
+    /// The message of this id has said what came of its step.
+    Ended(String),
     /// A card was answered by somebody, and no event says so.
     Settled {
         /// The message.

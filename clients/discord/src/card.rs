@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use calt_api::Language;
-use calt_api::views::ButtonSubject;
+use calt_api::views::{ButtonItem, ButtonSubject};
 use serde_json::{Value, json};
 
 use crate::look::Look;
@@ -85,22 +85,35 @@ impl Press {
     }
 }
 
-/// The label of a button.
-pub(crate) fn label(language: Language, press: Press, count: usize, left_out: usize) -> String {
-    let (english, japanese) = match press {
-        Press::Approve if left_out > 0 => {
-            (format!("Approve {count}, leave out {left_out}"), format!("{count} 件を承認、{left_out} 件を飛ばす"))
-        }
-        Press::Approve if count > 1 => (format!("Approve all {count}"), format!("{count} 件すべて承認")),
-        Press::Approve => ("Approve".to_owned(), "承認".to_owned()),
-        Press::Reject => ("Reject…".to_owned(), "却下…".to_owned()),
-        Press::Execute => ("Execute".to_owned(), "実行".to_owned()),
-        Press::Confirm => ("Execute (high risk)…".to_owned(), "実行（高リスク）…".to_owned()),
-        Press::Undo => ("Plan an undo".to_owned(), "元へ戻すプランを作る".to_owned()),
-        Press::Leave => ("Leave as it is".to_owned(), "このままにする".to_owned()),
-        Press::LeaveOut => ("Leave out".to_owned(), "飛ばす".to_owned()),
+/// The label of the button for a yes to these: it counts as the card does, where a plan is no step.
+pub(crate) fn approve_label(language: Language, items: &[ButtonItem], left_out: usize) -> String {
+    let steps = items.iter().filter(|item| item.step_id.is_some()).count();
+    let plural = if steps == 1 { "" } else { "s" };
+    let (mut english, mut japanese) = match (items.len() > steps, steps) {
+        (true, 0) => ("Approve the plan".to_owned(), "プランを承認".to_owned()),
+        (true, _) => (format!("Approve the plan and {steps} step{plural}"), format!("プランと {steps} ステップを承認")),
+        (false, 1) => ("Approve".to_owned(), "承認".to_owned()),
+        (false, _) => (format!("Approve {steps} step{plural}"), format!("{steps} ステップを承認")),
     };
+    if left_out > 0 {
+        english.push_str(&format!(", leave out {left_out}"));
+        japanese.push_str(&format!("、{left_out} 件を飛ばす"));
+    }
     pick(language, &english, &japanese).to_owned()
+}
+
+/// The label of a button that says nothing of what it is about.
+pub(crate) const fn label(language: Language, press: Press) -> &'static str {
+    let (english, japanese) = match press {
+        Press::Approve => ("Approve", "承認"),
+        Press::Reject => ("Reject…", "却下…"),
+        Press::Execute => ("Execute", "実行"),
+        Press::Confirm => ("Execute (high risk)…", "実行（高リスク）…"),
+        Press::Undo => ("Plan an undo", "元へ戻すプランを作る"),
+        Press::Leave => ("Leave as it is", "このままにする"),
+        Press::LeaveOut => ("Leave out", "飛ばす"),
+    };
+    pick(language, english, japanese)
 }
 
 /// A button as Discord wants it.
@@ -224,7 +237,7 @@ pub(crate) fn menus(language: Language, look: &Look, id: &str, chosen: &[usize])
     let menus = options.chunks(MENU_OPTIONS_MAX).take(MENUS_MAX).enumerate();
     menus
         .map(|(place, options)| {
-            let menu = json!({"type": 3, "custom_id": format!("{LEAVING_OUT}{place}:{id}"), "placeholder": placeholder,
+            let menu = json!({"type": 3, "custom_id": format!("{LEAVING_OUT}{place}:{}:{id}", language.tag()), "placeholder": placeholder,
             "min_values": 0, "max_values": options.len(), "options": options});
             json!({"type": 1, "components": [menu]})
         })

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::commands;
 use crate::daemon::Daemon;
 use crate::rest::{Call, Rest};
-use crate::run::{Options, application, choose_cryptography, command_paths, place};
+use crate::run::{Options, TOKEN_FIX, application, choose_cryptography, command_paths, place};
 use crate::settings::Settings;
 
 /// How long Discord may take to answer a check.
@@ -86,11 +86,10 @@ async fn look(options: &Options) -> Vec<Found> {
 }
 
 async fn about_daemon(options: &Options, settings: &Settings) -> Vec<Found> {
-    let fix = "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file";
     let Some(place) = place(options, settings) else {
-        return vec![fail("no token for the daemon is set", fix)];
+        return vec![fail("no token for the daemon is set", TOKEN_FIX)];
     };
-    let not_taken = |fault| vec![fail(format!("the daemon does not take the bot's token: {fault}"), fix)];
+    let not_taken = |fault| vec![fail(format!("the daemon does not take the bot's token: {fault}"), TOKEN_FIX)];
     let daemon = match Daemon::new(place) {
         Ok(daemon) => daemon,
         Err(fault) => return not_taken(fault),

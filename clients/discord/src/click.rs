@@ -222,8 +222,14 @@ async fn ask_again(bot: &Bot, click: &Interaction, id: &str) {
 
 /// Leaves the chosen steps out: the buttons of the message then stand for the rest.
 async fn leave_out(bot: &Bot, click: &Interaction, place: &str, values: &[String]) -> Result<(), CallError> {
-    let Some((menu, id)) = place.split_once(':') else {
+    let Some((menu, rest)) = place.split_once(':') else {
         return Err(CallError::Unexpected("a menu without its place".to_owned()));
+    };
+    // It stays in the language it was made in, which may be another than the channel's. A menu of an earlier calt does
+    // not say which.
+    let (language, id) = match rest.split_once(':') {
+        Some((tag, id)) => (Language::of_locale(tag), id),
+        None => (bot.language(), rest),
     };
     let first = menu.parse::<usize>().unwrap_or_default() * MENU_OPTIONS_MAX;
     let button = bot.daemon.button(id).await?;
@@ -236,7 +242,7 @@ async fn leave_out(bot: &Bot, click: &Interaction, place: &str, values: &[String
         .iter()
         .filter_map(|step| {
             let item = all.iter().find(|item| item.step_id.as_ref() == Some(&step.id))?;
-            Some((item.clone(), format!("{} · {}", step.tool, crate::look::risk(bot.language(), &step.risk))))
+            Some((item.clone(), format!("{} · {}", step.tool, crate::look::risk(language, &step.risk))))
         })
         .collect();
     let of_this_menu = first..first + MENU_OPTIONS_MAX;
@@ -263,12 +269,11 @@ async fn leave_out(bot: &Bot, click: &Interaction, place: &str, values: &[String
     };
     let presses = [Press::Approve, Press::Reject, Press::LeaveOut];
     let ids = bot.daemon.make_buttons(presses.map(standing).to_vec()).await?;
-    let language = bot.language();
     let look = crate::look::Look { choices: std::mem::take(&mut steps), ..crate::look::Look::default() };
     let mut components = card::menus(language, &look, &ids[2], &chosen);
-    let label = |press| card::label(language, press, kept.len(), left_out.len());
-    let shown = [Press::Approve, Press::Reject].into_iter().zip(&ids);
-    let buttons: Vec<_> = shown.map(|(press, id)| card::button(press, id, &label(press))).collect();
+    let approve = card::approve_label(language, &kept, left_out.len());
+    let labels = [(Press::Approve, approve.as_str()), (Press::Reject, card::label(language, Press::Reject))];
+    let buttons: Vec<_> = labels.iter().zip(&ids).map(|((press, label), id)| card::button(*press, id, label)).collect();
     components.push(card::row(&buttons));
     let body = json!({"components": components, "allowed_mentions": {"parse": []}});
     if let Err(fault) = bot.change(click, &body, &[]).await {

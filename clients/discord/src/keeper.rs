@@ -20,6 +20,7 @@ use crate::show;
 use crate::standing::{Standing, Wanted};
 use crate::state::{Card, Kept, Kind, Stand, StateFile};
 use crate::turns::{Rank, Turn, Turns};
+use crate::typed;
 
 /// How long something must wait before it is posted: who decides step by step elsewhere is not followed at each.
 const WAITS_BEFORE_POST: Duration = Duration::from_millis(600);
@@ -85,6 +86,9 @@ impl Keeper {
     pub(crate) async fn work(mut self, mut notices: UnboundedReceiver<Notice>) {
         for session in self.kept.cards.values().filter(|card| card.stand != Stand::Settled) {
             push(&mut self.dirty, &session.session);
+        }
+        for left in &self.kept.typed {
+            tokio::spawn(typed::settle(Arc::clone(&self.bot), left.clone()));
         }
         loop {
             // Everything that was told is taken in before anything is done about it.
@@ -161,6 +165,14 @@ impl Keeper {
                 let key = format!("{}/shown/{}", card.session, card.message.as_deref().unwrap_or_default());
                 push(&mut self.dirty, &card.session);
                 self.kept.cards.insert(key, *card);
+                self.write();
+            }
+            Notice::Runs(typed) => {
+                self.kept.typed.push(typed);
+                self.write();
+            }
+            Notice::Ended(message) => {
+                self.kept.typed.retain(|typed| typed.message != message);
                 self.write();
             }
             Notice::Settled { message, outcome } => {
@@ -431,7 +443,7 @@ impl Keeper {
         }
         let language = card.language_or(self.bot.language());
         let button = card.ready.as_ref().map(|(_, button)| {
-            card::row(&[card::button(Press::Execute, button, &card::label(language, Press::Execute, 1, 0))])
+            card::row(&[card::button(Press::Execute, button, card::label(language, Press::Execute))])
         });
         Ok(button)
     }

@@ -30,6 +30,7 @@ mod standing;
 mod state;
 mod text;
 mod turns;
+mod typed;
 
 pub use check::{FoundWords, check};
 pub use daemon::Place;

@@ -89,6 +89,7 @@ fn covers(language: Language, covered: &[&StepDetailView]) -> String {
     match (language, ids.as_slice()) {
         (Language::English, []) => "the plan alone".to_owned(),
         (Language::Japanese, []) => "プランのみ".to_owned(),
+        (Language::English, [only]) => format!("the plan and 1 step that writes nothing: {only}"),
         (Language::English, ids) => format!("the plan and {} steps that write nothing: {}", ids.len(), ids.join(", ")),
         (Language::Japanese, ids) => format!("プランと、書き込まない {} ステップ: {}", ids.len(), ids.join(", ")),
     }

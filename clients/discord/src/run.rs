@@ -32,6 +32,9 @@ const EXIT_REACH: u8 = 5;
 /// Interactions that wait to be taken up.
 const INTERACTIONS_WAITING: usize = 256;
 
+/// What gives the bot a token that the daemon takes.
+pub(crate) const TOKEN_FIX: &str = "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file";
+
 /// What the bot is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -99,20 +102,13 @@ async fn work(options: &Options) -> Result<(), Stop> {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let settings = Settings::load(options.config.as_deref(), &environment)
         .map_err(|fault| stop(EXIT_USAGE, fault.to_string(), fault.fix))?;
-    let place = place(options, &settings).ok_or_else(|| {
-        stop(
-            EXIT_USAGE,
-            "no token for the daemon is set",
-            "export CALT_DAEMON_TOKEN=$(calt token create --role relay --name discord …)",
-        )
-    })?;
+    let place =
+        place(options, &settings).ok_or_else(|| stop(EXIT_USAGE, "no token for the daemon is set", TOKEN_FIX))?;
     let daemon = Daemon::new(place).map_err(|fault| stop(EXIT_USAGE, fault.to_string(), "calt doctor"))?;
     daemon.speaks_for_persons().await.map_err(|fault| match &fault {
-        CallError::Problem(problem) if problem.code == "not_allowed" => stop(
-            EXIT_REACH,
-            "the token for the daemon is not a relay's",
-            "calt token create --role relay --name discord",
-        ),
+        CallError::Problem(problem) if problem.code == "not_allowed" => {
+            stop(EXIT_REACH, "the token for the daemon is not a relay's", TOKEN_FIX)
+        }
         CallError::Problem(_) | CallError::Unexpected(_) => stop(EXIT_REACH, fault.to_string(), "calt doctor"),
     })?;
     let (file, mut kept) = StateFile::open(&settings.state_file).map_err(|fault| {

@@ -27,8 +27,10 @@ pub(crate) fn surface(language: Language, source: &str) -> String {
     match source {
         "discord" => pick(language, "in Discord", "Discord で").to_owned(),
         "cli" => pick(language, "in the terminal", "端末で").to_owned(),
+        // What a call that names no surface came by.
+        "api" => pick(language, "over HTTP", "HTTP で").to_owned(),
         other => match language {
-            Language::English => format!("by {}", inline(other)),
+            Language::English => format!("from {}", inline(other)),
             Language::Japanese => format!("{} で", inline(other)),
         },
     }

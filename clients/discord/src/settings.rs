@@ -74,7 +74,10 @@ impl Settings {
     pub(crate) fn load(config: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Self, SettingsFault> {
         let table = table(config, environment)?;
         if let Some(unknown) = table.keys().find(|key| !KEYS.iter().any(|(known, _)| known == key)) {
-            return Err(fault(format!("unknown setting `discord.{unknown}`"), "docs/discord.md lists the settings"));
+            return Err(fault(
+                format!("unknown setting `discord.{unknown}`"),
+                "docs/discord.md lists the settings (a package has it in /usr/share/doc/calt)",
+            ));
         }
         let given = Given { table, environment };
         let token = match (given.text("token"), given.text("token_file")) {
@@ -83,7 +86,7 @@ impl Settings {
             (None, None) => {
                 return Err(fault(
                     "no bot token is set".to_owned(),
-                    "export CALT_DISCORD_TOKEN=… or discord.token_file",
+                    "set discord.token_file or CALT_DISCORD_TOKEN; docs/discord.md leads through it (a package has it in /usr/share/doc/calt)",
                 ));
             }
         };

@@ -133,10 +133,10 @@ async fn components(
     }
     let subjects = wanted.iter().map(|press| card::subject(*press, (session, version), look, shown)).collect();
     let ids = bot.daemon.make_buttons(subjects).await?;
-    let count = look.items.len();
-    let buttons =
-        presses.iter().zip(&ids).map(|(press, id)| card::button(*press, id, &card::label(language, *press, count, 0)));
-    let row = card::row(&buttons.collect::<Vec<_>>());
+    let approve = card::approve_label(language, &look.items, 0);
+    let label = |press| if press == Press::Approve { &approve } else { card::label(language, press) };
+    let buttons: Vec<_> = presses.iter().zip(&ids).map(|(press, id)| card::button(*press, id, label(*press))).collect();
+    let row = card::row(&buttons);
     let mut components = match ids.last().filter(|_| may_leave_out) {
         Some(id) => card::menus(language, look, id, &[]),
         None => Vec::new(),

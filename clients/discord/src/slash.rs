@@ -15,7 +15,8 @@ use crate::list;
 use crate::say::{self, pick};
 use crate::show;
 use crate::state::{Kind, Stand};
-use crate::text::{inline, inline_within, plain_within};
+use crate::text::{inline, plain_within};
+use crate::typed::{self, Typed};
 
 /// Discord's type of the answer that offers choices.
 const CHOICES: u8 = 8;
@@ -65,6 +66,9 @@ async fn give(bot: &Bot, asked: &Interaction, answer: Answer) {
         Some((channel, message)) => bot.finish(asked, (channel, message), &body, files).await,
         None => bot.change(asked, &body, files).await,
     };
+    if let Some((_, message)) = answer.place {
+        bot.tell(Notice::Ended(message));
+    }
     let Ok(message) = given else { return };
     let (Some(mut card), Some(id)) = (answer.card, message["id"].as_str()) else { return };
     let channel = message["channel_id"].as_str().map(str::to_owned).or_else(|| asked.channel.clone());
@@ -120,7 +124,9 @@ async fn import(
         if !checked.ok {
             return Ok(list::problems(language, &json!(checked.problems)));
         }
-        bot.daemon.create_session(by, CreateSession::default()).await?.id
+        // The plan says what the session is for, or else is what it is for.
+        let goal = checked.session_goal.filter(|goal| !goal.trim().is_empty()).or(checked.title);
+        bot.daemon.create_session(by, CreateSession { goal, ..CreateSession::default() }).await?.id
     };
     match bot.daemon.import(by, &session, &document).await {
         Ok(plan) => plan_card(bot, language, &plan).await,
@@ -206,8 +212,8 @@ async fn step_card(bot: &Bot, language: Language, session: &str, step: &str) -> 
     let mut made = show::make(bot, language, (&plan, show::Asked { kind, step: Some(step) })).await?;
     if detail.status == "approved" && detail.risk != "high" {
         let button = show::execute_button(bot, session, plan.version, step).await?;
-        let label = card::label(language, card::Press::Execute, 1, 0);
-        made.components = vec![card::row(&[card::button(card::Press::Execute, &button, &label)])];
+        let label = card::label(language, card::Press::Execute);
+        made.components = vec![card::row(&[card::button(card::Press::Execute, &button, label)])];
         made.buttons.push(button);
     } else if detail.status != "pending" && detail.status != "approved" {
         made.components.clear();
@@ -261,7 +267,10 @@ async fn step_execute(bot: &Bot, asked: &Interaction, by: &By, options: &Value) 
         return step_card(bot, language, &session, &step).await;
     }
     // The message has to be known before a long run: its end is told there, whatever became of the token.
-    let place = if detail.status == "approved" { running(bot, asked, &step).await } else { None };
+    let place = match detail.status.as_str() {
+        "approved" => running(bot, asked, (&session, detail.plan_version, &step)).await,
+        _ => None,
+    };
     let ended = {
         let _executing = bot.executing(&session);
         bot.daemon.execute(by, &session, &step, false).await
@@ -273,15 +282,26 @@ async fn step_execute(bot: &Bot, asked: &Interaction, by: &By, options: &Value) 
     Ok(Answer { place, ..answer })
 }
 
-/// Says that a step runs; gives the channel and the message in which that is said.
-async fn running(bot: &Bot, asked: &Interaction, step: &str) -> Option<(String, String)> {
-    let content = match asked.language() {
-        Language::English => format!("▶️ {} is running.", inline_within(step, 100)),
-        Language::Japanese => format!("▶️ {} を実行中です。", inline_within(step, 100)),
-    };
-    let message = bot.change(asked, &card::body(&content, None, &[], &[]), &[]).await.ok()?;
+/// Says that a step runs; gives the channel and the message in which that is said, and remembers them: a bot that ends
+/// here says after its next start what came of the run.
+async fn running(
+    bot: &Bot,
+    asked: &Interaction,
+    (session, version, step): (&str, u32, &str),
+) -> Option<(String, String)> {
+    let language = asked.language();
+    let message = bot.change(asked, &card::body(&typed::runs(language, step), None, &[], &[]), &[]).await.ok()?;
     let channel = message["channel_id"].as_str().map(str::to_owned).or_else(|| asked.channel.clone())?;
-    Some((channel, message["id"].as_str()?.to_owned()))
+    let message = message["id"].as_str()?.to_owned();
+    bot.tell(Notice::Runs(Typed {
+        session: session.to_owned(),
+        version,
+        step: step.to_owned(),
+        channel: channel.clone(),
+        message: message.clone(),
+        language: language.tag().to_owned(),
+    }));
+    Some((channel, message))
 }
 
 async fn stop(bot: &Bot, language: Language, by: &By, session: &str) -> Result<Answer, CallError> {

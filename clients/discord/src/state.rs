@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use calt_api::Language;
 use serde::{Deserialize, Serialize};
 
+use crate::typed::Typed;
+
 /// Settled cards that are remembered, so that a click on an old one finds it.
 const SETTLED_CARDS_MAX: usize = 1_000;
 
@@ -95,6 +97,9 @@ pub(crate) struct Kept {
     pub(crate) cards: BTreeMap<String, Card>,
     #[serde(default)]
     pub(crate) next_number: u64,
+    /// Messages that say that a step is running, and have yet to say how it ended.
+    #[serde(default)]
+    pub(crate) typed: Vec<Typed>,
 }
 
 /// The file it is kept in.

@@ -124,7 +124,7 @@ codes! {
     PlanSuperseded "plan_superseded" 409 Gate ["show_plan"] "A newer plan version has taken its place.";
     NothingToTakeBack "nothing_to_take_back" 409 Gate ["show_session"] "Nothing is left to take back; `args.left_alone` names the files that were changed since.";
     WorkspaceInUse "workspace_in_use" 409 Gate ["show_session"] "Another session works on the same files.";
-    QuotaReached "quota_reached" 409 Gate ["list_sessions"] "Who may not approve has as many open sessions or snapshots as they may; `args` says how many of what.";
+    QuotaReached "quota_reached" 409 Gate ["list_sessions", "create_session"] "Who may not approve has as many open sessions, snapshots or plan versions of one session as they may; `args` says how many of what.";
     WorkspaceBusy "workspace_busy" 409 Gate ["show_session"] "Another session writes in the attached directory; `args.holder` says which.";
     WorkspaceMoved "workspace_moved" 409 Gate ["list_workspaces"] "Where the workspace's directory was stands another one, or none.";
     WorkspaceUnusable "workspace_unusable" 409 Gate ["list_workspaces"] "The workspace cannot be made; `args.reason` says why.";

@@ -117,6 +117,7 @@ endpoints! {
     ADD_WORKSPACE = post "/api/v1/workspaces" "Gives a workspace a name.";
     LIST_WORKSPACES = get "/api/v1/workspaces" "Lists workspaces by name.";
     REMOVE_WORKSPACE = post "/api/v1/workspaces/{workspace}/remove" "Takes a workspace's name away; its directory stays as it is.";
+    WHOAMI = get "/api/v1/whoami" "Says whom the token proves, and whether they decide.";
     CREATE_TOKEN = post "/api/v1/tokens" "Makes a token; it is shown this once.";
     LIST_TOKENS = get "/api/v1/tokens" "Lists tokens by their public names.";
     REVOKE_TOKEN = post "/api/v1/tokens/{token}/revoke" "Takes a token back.";

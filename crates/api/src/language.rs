@@ -36,6 +36,18 @@ impl Language {
     }
 }
 
+impl Language {
+    /// Until when a PIN is locked, by the clock of this machine. No lock is longer than a day, so the time alone says it.
+    pub fn locked_until(self, until: &str) -> String {
+        let time = until.parse::<jiff::Timestamp>().ok().map(|until| until.to_zoned(jiff::tz::TimeZone::system()));
+        // A moment too early would be refused again.
+        let whole = jiff::ZonedRound::new().smallest(jiff::Unit::Second).mode(jiff::RoundMode::Ceil);
+        let time = time.and_then(|time| time.round(whole).ok());
+        let time = time.map_or_else(|| until.to_owned(), |time| time.strftime("%H:%M:%S").to_string());
+        self.told(&format!("too many wrong PINs: locked until {time}"))
+    }
+}
+
 impl Problem {
     /// The sentence for a person who reads this language.
     pub fn said_in(&self, language: Language) -> String {
@@ -192,6 +204,15 @@ mod tests {
         assert_eq!(invalid.said_in(Language::Japanese), "名前が正しくありません: すでにあります");
         let newer = Problem { code: "of_a_newer_calt".to_owned(), ..problem };
         assert_eq!(newer.said_in(Language::Japanese), newer.detail);
+    }
+
+    #[test]
+    fn a_lock_ends_at_a_time_of_the_clock_on_the_wall_and_never_too_early() {
+        let until = jiff::civil::date(2026, 7, 1).at(23, 59, 58, 1_000).to_zoned(jiff::tz::TimeZone::system()).unwrap();
+        let said = Language::English.locked_until(&until.timestamp().to_string());
+        assert_eq!(said, "too many wrong PINs: locked until 23:59:59");
+        let said = Language::Japanese.locked_until(&until.timestamp().to_string());
+        assert!(said.contains("23:59:59 までロックされています"), "{said}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use calt_core::Refusal;
 use calt_core::pin::Purpose;
+use calt_core::quota;
 use calt_core::session::{Session, SessionStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -332,7 +333,8 @@ fn gate_of_plan(refusal: &Refusal) -> Parts {
         }
         Refusal::QuotaReached { principal, what, held, limit } => {
             let args = json!({"principal": principal, "what": what, "held": held, "limit": limit});
-            (Code::QuotaReached, args, Some(Next::ListSessions))
+            let next = if *what == quota::PLAN_VERSIONS { Next::CreateSession } else { Next::ListSessions };
+            (Code::QuotaReached, args, Some(next))
         }
         Refusal::WorkspaceBusy { name, holder } => {
             let next = Next::ShowSession { session: holder.to_string() };

@@ -413,7 +413,7 @@ fn decided(session: Option<&Session>, command: &Command, facts: &Facts) -> Resul
 fn decided_of(session: &Session, command: &Command, facts: &Facts) -> Result<Decision, Refusal> {
     match &command.action {
         Action::CreateSession(create) => planning::create_session(Some(session), (&command.caller, create), facts),
-        Action::ImportPlan(import) => planning::import_plan(session, import),
+        Action::ImportPlan(import) => planning::import_plan(session, (&command.caller, import), facts),
         Action::ApprovePlan { version, verdict } => approval::approve_plan(session, command, *version, verdict, facts),
         Action::RejectPlan { version, verdict } => approval::reject_plan(session, command, *version, verdict, facts),
         Action::ApproveStep { step, verdict } => approval::approve_step(session, command, step, verdict, facts),

@@ -272,6 +272,11 @@ impl Session {
         self.older_plans.get(&version).copied()
     }
 
+    /// How many plan versions it was handed.
+    pub(crate) fn plan_versions(&self) -> u64 {
+        self.older_plans.len() as u64 + u64::from(self.plan_version().is_some())
+    }
+
     /// The step digest of the inputs as written.
     pub fn template_digest(&self, step: &StepId) -> Option<Digest> {
         let planned = self.step(step)?;

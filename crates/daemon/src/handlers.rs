@@ -68,6 +68,8 @@ macro_rules! rights {
 
 // The gate asks again, with the session at hand: what is refused here costs neither memory nor disk.
 rights! {
+    /// A caller who may read, and asks who that is.
+    Known = Read;
     /// A caller who may make sessions, at least strict ones.
     Maker = CreateStrictSession;
     /// A caller who may import and check plans.

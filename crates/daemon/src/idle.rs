@@ -8,7 +8,10 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+use crate::limits::HEAD_PATIENCE;
 
 /// All connections that wait for a request, by when they began to.
 #[derive(Debug, Default)]
@@ -20,7 +23,22 @@ pub(crate) struct Idlers {
 #[derive(Debug, Default)]
 struct Waiting {
     began: u64,
-    by_age: BTreeMap<u64, CancellationToken>,
+    by_age: BTreeMap<u64, Guest>,
+}
+
+/// One that waits, as far as whoever needs its slot must know it.
+#[derive(Debug)]
+struct Guest {
+    leave: CancellationToken,
+    /// When the first byte of its next head came.
+    begun: Option<Instant>,
+}
+
+impl Guest {
+    /// Whether it would go at once.
+    fn goes_at_once(&self) -> bool {
+        self.begun.is_none_or(|begun| begun.elapsed() >= HEAD_PATIENCE)
+    }
 }
 
 impl Idlers {
@@ -31,14 +49,14 @@ impl Idlers {
         Arc::new(rest)
     }
 
-    /// Asks the one that has waited longest to leave; waits until there is one.
+    /// Asks the one that has waited longest to leave; waits until there is one. A head that has just begun is spared as
+    /// long as there is another.
     pub(crate) async fn evict_the_oldest(&self) {
         loop {
             let came = self.came.notified();
             // Asked once, it is nobody's to ask again.
-            let oldest = locked(&self.waiting).by_age.pop_first();
-            if let Some((_, leave)) = oldest {
-                leave.cancel();
+            if let Some(oldest) = locked(&self.waiting).take_the_oldest() {
+                oldest.leave.cancel();
                 return;
             }
             came.await;
@@ -46,10 +64,23 @@ impl Idlers {
     }
 }
 
+impl Waiting {
+    fn take_the_oldest(&mut self) -> Option<Guest> {
+        let at_once = self.by_age.iter().find(|(_, guest)| guest.goes_at_once()).map(|(place, _)| *place);
+        let place = at_once.or_else(|| self.by_age.keys().next().copied())?;
+        self.by_age.remove(&place)
+    }
+}
+
 /// What one connection does.
 #[derive(Debug)]
 enum Now {
-    Waiting(u64),
+    /// It waits for a request, or for the rest of the one whose head began.
+    Waiting {
+        place: u64,
+        since: Instant,
+        begun: bool,
+    },
     Busy,
     Gone,
 }
@@ -79,9 +110,26 @@ impl Rest {
         &self.leave
     }
 
-    /// Whether a request is being answered.
-    pub(crate) fn is_busy(&self) -> bool {
-        matches!(*locked(&self.now), Now::Busy)
+    /// Something came. What comes first while the connection waits begins a head.
+    pub(crate) fn heard(&self) {
+        if let Now::Waiting { place, since, begun } = &mut *locked(&self.now)
+            && !*begun
+        {
+            (*since, *begun) = (Instant::now(), true);
+            if let Some(guest) = locked(&self.idlers.waiting).by_age.get_mut(place) {
+                guest.begun = Some(*since);
+            }
+        }
+    }
+
+    /// How long a connection that was asked to leave still has for its request.
+    pub(crate) fn time_left(&self) -> Duration {
+        match *locked(&self.now) {
+            Now::Waiting { since, .. } => HEAD_PATIENCE.saturating_sub(since.elapsed()),
+            // Its answer is on its way, and then it ends.
+            Now::Busy => HEAD_PATIENCE,
+            Now::Gone => Duration::ZERO,
+        }
     }
 
     fn answered(&self) {
@@ -90,15 +138,15 @@ impl Rest {
             let mut waiting = locked(&self.idlers.waiting);
             waiting.began += 1;
             let place = waiting.began;
-            waiting.by_age.insert(place, self.leave.clone());
-            *now = Now::Waiting(place);
+            waiting.by_age.insert(place, Guest { leave: self.leave.clone(), begun: None });
+            *now = Now::Waiting { place, since: Instant::now(), begun: false };
             self.idlers.came.notify_one();
         }
     }
 
     fn becomes(&self, next: Now) {
         let mut now = locked(&self.now);
-        if let Now::Waiting(place) = *now {
+        if let Now::Waiting { place, .. } = *now {
             locked(&self.idlers.waiting).by_age.remove(&place);
         }
         *now = next;

@@ -31,6 +31,8 @@ mod trial;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use calt_api::Language;
+
 pub use calt_engine::tools::HELPER_WORD;
 pub use settings::{Setting, SettingsFault};
 
@@ -57,6 +59,8 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// A daemon that a client started: it takes a free port and ends by itself when idle.
     pub background: bool,
+    /// The language of the person who starts it, for what is said on a terminal; `None`: only the log speaks.
+    pub language: Option<Language>,
 }
 
 /// Serves as the helper that builds boxes, until the daemon that started it is gone.

@@ -20,8 +20,8 @@ pub(crate) const HEADERS_MAX: usize = 64;
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most connections at once; for one more the one that has waited longest for a request goes, if any waits.
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
-/// How long a connection that is to make room may still begin a request.
-pub(crate) const EVICTED_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a begun head is spared when its connection is to make room; with room it has [`HEADERS_TIME_MAX`].
+pub(crate) const HEAD_PATIENCE: Duration = Duration::from_millis(250);
 /// Most live event streams at once; more are answered with 429.
 pub(crate) const STREAMS_MAX: usize = 256;
 /// Connections the kernel keeps waiting.

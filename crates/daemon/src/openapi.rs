@@ -3,12 +3,13 @@
 use calt_api::endpoint::{self as at, ENDPOINTS, Endpoint, Method};
 use calt_api::problem::PROBLEM_JSON;
 use calt_api::views::{
-    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, ChatApprovers,
-    CheckpointView, CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest, DecisionsReply,
-    DecisionsRequest, EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage, MakeButtons, Page,
-    PersonView, PlanCheckReply, PlanDecided, PlanView, RedactRequest, RedactedView, RefusalCounted, RefusedInChat,
-    RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided, StepDetailView, StopRequest, Stopped,
-    TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply, UnlockRequest, WorkspaceView,
+    AddPerson, AddWorkspace, AdministrationRequest, AlsoSkipped, ArtifactView, ButtonView, ButtonsMade, CallerView,
+    ChatApprovers, CheckpointView, CreateSession, CreateToken, DecidedItem, DecisionItem, DecisionRequest,
+    DecisionsReply, DecisionsRequest, EventView, ExecuteReply, ExecuteRequest, HealthView, InboxItemView, InboxPage,
+    MakeButtons, Page, PersonView, PlanCheckReply, PlanDecided, PlanEndView, PlanView, RedactRequest, RedactedView,
+    RefusalCounted, RefusedInChat, RunView, SandboxView, SearchPage, SessionDiffView, SessionView, StepDecided,
+    StepDetailView, StopRequest, Stopped, TokenCreated, TokenView, ToolView, UndoReply, UndoRequest, UnlockReply,
+    UnlockRequest, WorkspaceView,
 };
 use calt_api::{Code, Problem};
 use calt_engine::core::policy::{self, Act};
@@ -209,6 +210,7 @@ fn gives(endpoint: &Endpoint) -> Gives {
         at::TOOL_PERMISSIONS => Gives::View(reference::<ToolView>()),
         at::SANDBOX => Gives::View(reference::<SandboxView>()),
         at::ADD_PERSON | at::REMOVE_PERSON => Gives::View(reference::<PersonView>()),
+        at::WHOAMI => Gives::View(reference::<CallerView>()),
         at::UNLOCK => Gives::View(reference::<UnlockReply>()),
         at::LIST_PERSONS => Gives::View(page::<PersonView>()),
         at::ADD_WORKSPACE | at::REMOVE_WORKSPACE => Gives::View(reference::<WorkspaceView>()),
@@ -500,6 +502,7 @@ fn schemas() -> ComponentsBuilder {
     views![
         replies: AlsoSkipped,
         ArtifactView,
+        CallerView,
         CheckpointView,
         DecidedItem,
         DecisionsReply,
@@ -510,6 +513,7 @@ fn schemas() -> ComponentsBuilder {
         InboxPage,
         PlanCheckReply,
         PlanDecided,
+        PlanEndView,
         PlanView,
         Problem,
         RunView,

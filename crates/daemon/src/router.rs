@@ -56,6 +56,7 @@ pub fn router(app: App) -> Router {
         .serve(at::TOOL_PERMISSIONS, tools::permissions)
         .serve(at::SANDBOX, tools::sandbox)
         .serve(at::UNLOCK, unlock::unlock)
+        .serve(at::WHOAMI, persons::whoami)
         .serve(at::ADD_PERSON, persons::add)
         .serve(at::LIST_PERSONS, persons::list)
         .serve(at::REMOVE_PERSON, persons::remove)

@@ -22,8 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::idle::{Answer, Idlers, Rest};
 use crate::limits::{
-    ACCEPT_REST, BACKLOG_CONNECTIONS, CONNECTIONS_MAX, EVICTED_TIME_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX,
-    SHUTDOWN_TIME_MAX,
+    ACCEPT_REST, BACKLOG_CONNECTIONS, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HEADERS_TIME_MAX, SHUTDOWN_TIME_MAX,
 };
 use crate::stall::{StallGuard, Watched};
 
@@ -187,7 +186,7 @@ async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Route
     let Served { slot, connected, rest, ending, cut } = served;
     let slot = Arc::new(slot);
     let unread = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(StallGuard::new(stream, Arc::clone(&unread)));
+    let io = TokioIo::new(StallGuard::new(stream, Arc::clone(&unread), Arc::clone(&rest)));
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
         let is_read = request.method() == Method::GET;
@@ -235,9 +234,12 @@ async fn serve_connection(http: http1::Builder, stream: TcpStream, router: Route
 
 /// Ends when a connection that was asked to leave had its time; never while it answers a request that came meanwhile.
 async fn nothing_comes(rest: &Rest) {
-    tokio::time::sleep(EVICTED_TIME_MAX).await;
-    while rest.is_busy() {
-        tokio::time::sleep(EVICTED_TIME_MAX).await;
+    loop {
+        let left = rest.time_left();
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left).await;
     }
 }
 
@@ -249,7 +251,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::limits::WRITE_STALL_TIME_MAX;
+    use crate::limits::{HEAD_PATIENCE, WRITE_STALL_TIME_MAX};
 
     /// A listening server; it ends with the token.
     fn serving(router: Router) -> (SocketAddr, CancellationToken) {
@@ -280,6 +282,8 @@ mod tests {
 
     async fn connected(address: SocketAddr, says: &str) -> TcpStream {
         let mut client = TcpStream::connect(address).await.unwrap();
+        // A piece that waits for the one before to be acknowledged waits in real time, which no clock here knows.
+        client.set_nodelay(true).unwrap();
         client.write_all(says.as_bytes()).await.unwrap();
         client
     }
@@ -302,6 +306,7 @@ mod tests {
         answered(&mut kept_alive).await;
         let mut half_a_head = connected(address, "GET / HTTP/1.1\r\n").await;
         let mut silent = connected(address, "").await;
+        tokio::time::sleep(HEAD_PATIENCE).await;
         kept_alive.write_all(ASKS.as_bytes()).await.unwrap();
         answered(&mut kept_alive).await;
         let began = tokio::time::Instant::now();
@@ -318,6 +323,42 @@ mod tests {
             answered(&mut kept_alive).await;
         }
         assert!(began.elapsed() < HEADERS_TIME_MAX, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn heads_that_never_end_keep_nobody_out_for_longer_than_one_is_spared() {
+        const SLOTS: usize = 8;
+        let (address, _ending) = with_slots(SLOTS, Router::new().fallback(any(|| async { "here" })));
+        let began = tokio::time::Instant::now();
+        let mut held = Vec::new();
+        for _ in 0..5 * SLOTS {
+            held.push(connected(address, "GET / HTTP/1.1\r\nHo").await);
+        }
+        let mut honest = connected(address, ASKS).await;
+        answered(&mut honest).await;
+        // Each that goes had its time while those before it had theirs.
+        assert!(began.elapsed() < 6 * HEAD_PATIENCE, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_has_just_begun_is_spared_and_a_slow_one_is_served_while_there_is_room() {
+        let (address, _ending) = with_slots(2, Router::new().fallback(any(|| async { "here" })));
+        let mut slow = connected(address, "GET / HTTP/1.1\r\n").await;
+        for piece in ["Ho", "st: ", "x\r\n", "\r\n"] {
+            tokio::time::sleep(2 * HEAD_PATIENCE).await;
+            slow.write_all(piece.as_bytes()).await.unwrap();
+        }
+        answered(&mut slow).await;
+        // Now all is taken: the one that began is older, and the one that only waits goes.
+        let mut silent = connected(address, "").await;
+        slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        tokio::time::sleep(HEAD_PATIENCE / 2).await;
+        let mut next = connected(address, "").await;
+        assert!(silent.read_u8().await.is_err(), "it made room");
+        slow.write_all(b"Host: x\r\n\r\n").await.unwrap();
+        answered(&mut slow).await;
+        next.write_all(ASKS.as_bytes()).await.unwrap();
+        answered(&mut next).await;
     }
 
     #[tokio::test(start_paused = true)]

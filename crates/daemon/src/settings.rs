@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use calt_engine::core::isolation::Tier;
 use calt_engine::core::policy::{AssuranceByRisk, Demands};
 use calt_engine::core::principal::Assurance;
-use calt_engine::core::quota::{OPEN_SESSIONS_MAX, Quota, SNAPSHOTS_MAX};
+use calt_engine::core::quota::{OPEN_SESSIONS_MAX, PLAN_VERSIONS_MAX, Quota, SNAPSHOTS_MAX};
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use crate::Options;
@@ -16,12 +16,13 @@ use crate::limits::IDLE_SECONDS_DEFAULT;
 use crate::notify::Webhook;
 
 /// The names of every setting. A key that is not here is refused by name.
-pub(crate) const KEYS: [&str; 26] = [
+pub(crate) const KEYS: [&str; 27] = [
     "auth.token",
     "isolation.run_as",
     "isolation.tests_without_namespaces",
     "isolation.tier_max",
     "limits.agent_open_sessions",
+    "limits.agent_plan_versions",
     "limits.agent_snapshots",
     "log.level",
     "notify.ca_file",
@@ -293,6 +294,7 @@ impl Pick<'_> {
         Ok(Quota {
             open_sessions: self.value("limits.agent_open_sessions", OPEN_SESSIONS_MAX, Value::into_uint)?,
             snapshots: self.value("limits.agent_snapshots", SNAPSHOTS_MAX, Value::into_uint)?,
+            plan_versions: self.value("limits.agent_plan_versions", PLAN_VERSIONS_MAX, Value::into_uint)?,
         })
     }
 

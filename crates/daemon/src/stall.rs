@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use crate::idle::Rest;
 use crate::limits::{FAREWELL_BYTES_MAX, FAREWELL_TIME_MAX, WRITE_STALL_TIME_MAX};
 
 /// A stream whose peer must take what is written to it, sooner or later; and one that is not closed in the
@@ -20,6 +21,8 @@ pub(crate) struct StallGuard {
     stalled: Option<Pin<Box<Sleep>>>,
     /// Whether a request's body has not come to its end.
     unread: Arc<AtomicBool>,
+    /// Told when something comes.
+    rest: Arc<Rest>,
     farewell: Option<Farewell>,
 }
 
@@ -61,8 +64,8 @@ struct Farewell {
 
 impl StallGuard {
     /// The stream of one connection, and where its requests say whether they were read.
-    pub(crate) const fn new(stream: TcpStream, unread: Arc<AtomicBool>) -> Self {
-        Self { stream, stalled: None, unread, farewell: None }
+    pub(crate) const fn new(stream: TcpStream, unread: Arc<AtomicBool>, rest: Arc<Rest>) -> Self {
+        Self { stream, stalled: None, unread, rest, farewell: None }
     }
 
     /// Waits until the peer has seen our end and closed its own, within both limits.
@@ -104,7 +107,12 @@ impl AsyncRead for StallGuard {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.rest.heard();
+        }
+        read
     }
 }
 

@@ -1,9 +1,12 @@
 //! From the command line to a listening daemon, and from a signal to a clean end.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use calt_api::Language;
+use calt_api::visible::visible_line;
 use calt_engine::core::Digest;
 use calt_engine::core::digest::Digesting;
 use calt_engine::core::moment::{Moment, pass};
@@ -78,6 +81,24 @@ impl StartFault {
     }
 }
 
+impl StartFault {
+    /// The command that leads on.
+    const fn way_on(&self) -> &'static str {
+        match self {
+            Self::Listen { .. } => "calt daemon --port 0",
+            Self::Ground(GroundFault::Taken { .. }) => "calt daemon stop",
+            Self::Settings(_)
+            | Self::UnknownHost { .. }
+            | Self::Remote { .. }
+            | Self::Readable { .. }
+            | Self::Trial(_) => "calt daemon --help",
+            Self::Ground(GroundFault::Disk { .. }) | Self::Open(_) | Self::OwnerToken(_) | Self::Runtime(_) => {
+                "calt doctor"
+            }
+        }
+    }
+}
+
 /// Reads the settings as the daemon would.
 pub(crate) fn settings(options: &Options) -> Result<Settings, SettingsFault> {
     let environment =
@@ -96,7 +117,11 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     match lived {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            tracing::error!("the daemon did not start: {fault}");
+            if let Some(language) = options.language.filter(|_| std::io::stderr().is_terminal()) {
+                tell(language, &fault);
+            } else {
+                tracing::error!("the daemon did not start: {fault}");
+            }
             if let StartFault::Open(OpenFault::Store(OpenError::Corrupt { .. })) = &fault {
                 tracing::error!(
                     "`calt record rebuild` makes again what can be made from the events; if an event is damaged, \
@@ -106,6 +131,18 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             ExitCode::from(fault.exit())
         }
     }
+}
+
+/// Says to the person at the terminal why, and what they could do.
+fn tell(language: Language, fault: &StartFault) {
+    let (did_not_start, hint) = match language {
+        Language::English => ("error: the daemon did not start", "hint"),
+        Language::Japanese => ("エラー: デーモンを起動できませんでした", "ヒント"),
+    };
+    let why = language.told(&fault.to_string());
+    let told = format!("{did_not_start}: {}\n{hint}: {}\n", visible_line(&why), fault.way_on());
+    // Nobody is there to be told that nothing could be told.
+    let _ = std::io::stderr().write_all(told.as_bytes());
 }
 
 fn live(settings: &Settings, background: bool) -> Result<(), StartFault> {

@@ -1,13 +1,14 @@
 //! Signs checkpoints: when many events came, when a session ends, after a while with news, and at a clean end.
 
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use calt_core::checkpoint::{Checkpoint, SigningKey, origin};
 use calt_core::decide::RosterAction;
 use calt_core::merkle::Frontier;
-use calt_core::{EventId, Refusal, SessionId};
-use calt_store::{CheckpointRow, StoreError, append_note};
+use calt_core::{Digest, EventId, Refusal, SessionId};
+use calt_store::{CheckpointRow, Store, StoreError, append_note};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::chance;
@@ -31,24 +32,35 @@ pub struct Exported {
     pub checkpoint: CheckpointRow,
 }
 
+/// The seed of the key of this log: read, or made where there is none and the log is written. `None` where it only reads
+/// and there is none that could be read.
+pub(crate) fn record_seed(store: &Store, data_root: &Path) -> Result<Option<[u8; 32]>, Fault> {
+    if store.writable().is_err() {
+        return Ok(store.files().kept_record_key().ok().flatten());
+    }
+    let chance = chance::seed().map_err(|error| Fault::Internal(format!("no chance to be had: {error}")))?;
+    let kept = store.files().record_key(chance);
+    let (seed, is_new) =
+        kept.map_err(|error| io_fault("cannot keep the key that signs checkpoints in", data_root, &error))?;
+    if is_new && store.newest_checkpoint() != EventId(0) {
+        tracing::warn!("the key that signs checkpoints was gone; a new one signs from now on");
+    }
+    Ok(Some(seed))
+}
+
+/// How a seed may stand in a text: its file holds it in small digits.
+pub(crate) fn as_secrets(seed: [u8; 32]) -> [String; 2] {
+    let digits = Digest::from_bytes(seed).to_string();
+    [digits.to_uppercase(), digits]
+}
+
 impl Engine {
-    /// Reads the key of this log, or makes it.
-    pub(crate) async fn keep_record_key(&self) -> Result<(), Fault> {
-        let (store, data_root) = (self.store().clone(), self.inner.data_root.clone());
-        let chance = chance::seed().map_err(|error| Fault::Internal(format!("no chance to be had: {error}")))?;
-        let key = blocking(move || {
-            let first =
-                store.event(EventId(1))?.ok_or_else(|| StoreError::Corrupt("it has no first event".to_owned()))?;
-            let kept = store.files().record_key(chance);
-            let (seed, is_new) =
-                kept.map_err(|error| io_fault("cannot keep the key that signs checkpoints in", &data_root, &error))?;
-            if is_new && store.newest_checkpoint() != EventId(0) {
-                tracing::warn!("the key that signs checkpoints was gone; a new one signs from now on");
-            }
-            SigningKey::from_seed(&origin(first.leaf_hash), &seed)
-                .ok_or_else(|| Fault::Internal("the log's name cannot stand in a note".to_owned()))
-        })
-        .await??;
+    /// Makes the key of this log ready to sign.
+    pub(crate) fn keep_record_key(&self, seed: [u8; 32]) -> Result<(), Fault> {
+        let first = self.store().event(EventId(1))?;
+        let first = first.ok_or_else(|| StoreError::Corrupt("it has no first event".to_owned()))?;
+        let key = SigningKey::from_seed(&origin(first.leaf_hash), &seed)
+            .ok_or_else(|| Fault::Internal("the log's name cannot stand in a note".to_owned()))?;
         // Set once, at the opening.
         let _ = self.inner.record_key.set(key);
         Ok(())

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::checkpoint::{as_secrets, record_seed};
 use crate::clock;
 use crate::pins::{UnlockKey, Unlocks};
 use crate::quota::Making;
@@ -176,6 +177,7 @@ impl Engine {
         let (python, isolation) = (config.python.clone(), config.isolation.clone());
         let toolkit = tokio::task::spawn_blocking(move || Toolkit::find(python, isolation));
         let (store, report) = Store::open(&store_config)?;
+        let seed = record_seed(&store, &config.data_root)?;
         let toolkit = toolkit.await.map_err(|error| Fault::Internal(error.to_string()))?;
         for layer in toolkit.sandbox().layers.iter().filter(|layer| layer.verdict != LayerVerdict::Pass) {
             tracing::warn!(layer = layer.name, "isolation {}: {}", layer.verdict.as_str(), layer.cause);
@@ -184,7 +186,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 store,
                 toolkit: Arc::new(toolkit),
-                masker: Masker::new().with_exact(config.secrets.clone()),
+                masker: Masker::new().with_exact(config.secrets).with_exact(seed.into_iter().flat_map(as_secrets)),
                 data_root: config.data_root.clone(),
                 runs: Mutex::new(HashMap::new()),
                 tasks: TaskTracker::new(),
@@ -214,6 +216,7 @@ impl Engine {
             tracing::error!("the daemon only reads: {fault}; `calt record verify` says more");
             return Ok((engine, StartReport { store: report, owner_token: None, interrupted: Vec::new() }));
         }
+        let seed = seed.ok_or_else(|| Fault::Internal("the log is written and has no key".to_owned()))?;
         let tools = engine.toolkit().specs().map(tool_row).collect();
         engine.store().register_tools(tools).await.map_err(Fault::from)?;
         let owner_token = engine.first_owner_token().await?;
@@ -228,7 +231,7 @@ impl Engine {
         pass(Moment::StartRecorded);
         engine.accept_remounts().await?;
         let interrupted = engine.end_interrupted_runs().await?;
-        engine.keep_record_key().await?;
+        engine.keep_record_key(seed)?;
         engine.sign_checkpoints_when_due();
         Ok((engine, StartReport { store: report, owner_token, interrupted }))
     }

@@ -94,7 +94,7 @@ impl Engine {
         let moved = |reason: &str| Unopened::Moved { name: attached.name.clone(), reason: reason.to_owned() };
         let named =
             self.attached_directory(attached).ok_or_else(|| moved("its name was removed, or is another's now"))?;
-        let (workspace, now) = open_directory(&named).map_err(|fault| match fault {
+        let (workspace, now) = open_directory(&named, &self.inner.kept).map_err(|fault| match fault {
             DirectoryFault::Moved(reason) => moved(&reason),
             DirectoryFault::Unusable(reason) => Unopened::Io(std::io::Error::other(reason)),
         })?;

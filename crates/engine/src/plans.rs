@@ -27,6 +27,8 @@ pub struct CheckReport {
     pub version: u32,
     /// The title.
     pub title: String,
+    /// The goal it gives a session that is made for it.
+    pub session_goal: Option<String>,
     /// The digest it would have.
     pub digest: Digest,
     /// The steps, as they would stand.
@@ -117,7 +119,8 @@ impl Engine {
             })
             .collect();
         let title = self.inner.masker.mask_text(plan.title()).into_owned();
-        Ok(CheckReport { version: plan.version(), title, digest: plan.digest(), steps, missing })
+        let session_goal = self.mask(plan.session_goal().map(str::to_owned));
+        Ok(CheckReport { version: plan.version(), title, session_goal, digest: plan.digest(), steps, missing })
     }
 
     /// A step as it may be shown: every text in it masked.

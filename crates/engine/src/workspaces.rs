@@ -127,8 +127,8 @@ impl Engine {
         let attached: Vec<_> = self.roster().workspaces().filter(|known| known.removed_at.is_none()).cloned().collect();
         for known in attached {
             let Some(named) = known.directory else { continue };
-            let looked_for = named.clone();
-            match blocking(move || open_directory(&looked_for).map(|(_, now)| now)).await? {
+            let (looked_for, kept) = (named.clone(), self.inner.kept.clone());
+            match blocking(move || open_directory(&looked_for, &kept).map(|(_, now)| now)).await? {
                 Ok(now) if now.device != named.device => {
                     let (name, device) = (known.name, now.device);
                     self.submit_roster(RosterAction::WorkspaceRemounted { name, device }).await?;
@@ -160,8 +160,8 @@ impl Engine {
             (WorkspaceKind::Own | WorkspaceKind::Attach, _) if request.uncommitted => Err(only_snapshots()),
             (WorkspaceKind::Own, _) => Ok(WantedWorkspace::Own),
             (WorkspaceKind::Attach, Some(directory)) => {
-                let (name, named) = (name.clone(), directory.clone());
-                let opened = blocking(move || open_directory(&named).map(|(_, now)| now)).await?;
+                let (name, named, kept) = (name.clone(), directory.clone(), self.inner.kept.clone());
+                let opened = blocking(move || open_directory(&named, &kept).map(|(_, now)| now)).await?;
                 let now = opened.map_err(|fault| unusable(&name, fault))?;
                 if now.device != directory.device {
                     let reason = "it is on another device since the daemon started".to_owned();
@@ -199,7 +199,8 @@ impl Engine {
             (self.clone(), self.workspace_dir(&create.id), create.id.clone(), workspace.name.clone());
         let (identity, head) = blocking(move || -> Result<_, Fault> {
             let directory = workspace.directory.ok_or_else(|| Fault::Internal("no directory".to_owned()))?;
-            let (repository, _) = open_directory(&directory).map_err(|fault| unusable(&workspace.name, fault))?;
+            let (repository, _) =
+                open_directory(&directory, &engine.inner.kept).map_err(|fault| unusable(&workspace.name, fault))?;
             let into = Workspace::open(&into).map_err(|error| io_fault("cannot open workspace", &into, &error))?;
             let deadline = Instant::now() + Duration::from_secs(SNAPSHOT_SECONDS_MAX);
             let limits = Limits { deadline, cancel: engine.inner.end_snapshots.clone() };
@@ -257,7 +258,7 @@ fn found(path: &Path, kind: WorkspaceKind, kept: &[PathBuf]) -> Result<Directory
         check_attachable(&directory)?;
     }
     if kind == WorkspaceKind::Snapshot {
-        let (opened, _) = open_directory(&directory).map_err(|fault| fault.to_string())?;
+        let (opened, _) = open_directory(&directory, kept).map_err(|fault| fault.to_string())?;
         check_repository(&opened)?;
     }
     Ok(directory)

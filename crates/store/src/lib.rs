@@ -39,12 +39,13 @@ pub use head::Head;
 pub use log::EventRow;
 pub use open::{Accepted, OpenReport, StoreConfig, accept_loss};
 pub use read::{
-    ApprovalRow, ArtifactRow, Counts, Held, Inbox, InboxPlace, InboxRow, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanRow,
-    RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
+    ApprovalRow, ArtifactRow, Counts, Held, Inbox, InboxPlace, InboxRow, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, PlanEnd,
+    PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,
 };
 pub use repair::{IndexMade, ReadModelMade, rebuild, rebuild_index};
 pub use search::{
     Excerpt, Field, FoundEvent, Highlight, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, SearchPage, SearchQuery, Stretch,
+    event_called,
 };
 pub use store::Store;
 pub use verify::{Against, Check, CheckpointRow, Finding, Verification, verify};

@@ -5,7 +5,7 @@ mod metrics;
 mod questions;
 mod rows;
 
-pub use inbox::{Inbox, InboxPlace, InboxRow};
+pub use inbox::{Inbox, InboxPlace, InboxRow, PlanEnd};
 pub use metrics::Counts;
 pub use rows::{
     ApprovalRow, ArtifactRow, Held, PlanRow, RunRow, SessionList, SessionRow, StepRow, ToolRow, UnfinishedRun,

@@ -16,7 +16,7 @@ pub(crate) const BACKUP_ID: i64 = 0x6361_6c62;
 /// Form of the read model; another one than the file's means that it is made again.
 const READ_MODEL_VERSION: i64 = 3;
 /// Form of the search index and of its tokens.
-const INDEX_VERSION: i64 = 2;
+const INDEX_VERSION: i64 = 3;
 
 mod log_migrations {
     refinery::embed_migrations!("migrations");

@@ -1,5 +1,6 @@
 //! Search over the whole log: what the index has reached by the index, the rest by reading it.
 
+mod called;
 mod highlight;
 mod index;
 mod query;
@@ -13,6 +14,7 @@ use calt_core::principal::PrincipalId;
 use calt_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+pub use called::event_called;
 pub use highlight::{Excerpt, Field, FoundEvent, Highlight, Stretch};
 pub(crate) use index::{forget, index_some, indexed_up_to};
 

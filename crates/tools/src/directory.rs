@@ -2,12 +2,14 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use calt_core::workspace::{DirectoryFact, PATH_BYTES_MAX};
 use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, makedev, statx};
 
 use crate::git_own::is_gits;
+use crate::mounts::{Location, Mounts};
 use crate::workspace::Workspace;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -70,6 +72,9 @@ pub fn find_directory(path: &Path, kept: &[PathBuf], homes: &[PathBuf]) -> Resul
     let parent = parent.canonicalize().map_err(|error| format!("`{shown}` cannot be reached: {error}"))?;
     let real = parent.join(name);
     refuse_by_place(&real, kept, homes)?;
+    let mounts = Mounts::read().map_err(|error| format!("what is mounted cannot be looked at: {error}"))?;
+    refuse_by_mount(&mounts, &real, kept)?;
+    refuse_the_systems_elsewhere(&mounts, &real)?;
     let Some(text) = real.to_str().filter(|text| text.len() <= PATH_BYTES_MAX) else {
         return Err("its path is too long, or is not UTF-8".to_owned());
     };
@@ -84,15 +89,71 @@ pub fn find_directory(path: &Path, kept: &[PathBuf], homes: &[PathBuf]) -> Resul
 
 fn refuse_by_place(real: &Path, kept: &[PathBuf], homes: &[PathBuf]) -> Result<(), String> {
     let shown = real.display();
-    for own in kept {
-        // What is not there yet is compared as it is named.
-        let own = own.canonicalize().unwrap_or_else(|_| own.clone());
+    for own in calts_own(kept) {
         if real.starts_with(&own) || own.starts_with(real) {
             return Err(format!("`{shown}` holds or lies in `{}`, where calt keeps its own files", own.display()));
         }
     }
     refuse_the_systems(real)?;
     refuse_homes(real, homes)
+}
+
+/// What is not there yet is compared as it is named.
+fn calts_own(kept: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    kept.iter().map(|own| own.canonicalize().unwrap_or_else(|_| own.clone()))
+}
+
+/// The same directory may be mounted in two places: then it has two paths and is one. A memory file system or another
+/// that is laid over calt's own is another one, and nothing tells what it shows.
+fn refuse_by_mount(mounts: &Mounts, real: &Path, kept: &[PathBuf]) -> Result<(), String> {
+    let shown = real.display();
+    let locate = |path: &Path| {
+        mounts.locate(path).map_err(|error| format!("where `{}` lies cannot be told: {error}", path.display()))
+    };
+    let here = locate(real)?;
+    for own in calts_own(kept) {
+        let place = locate(&own)?;
+        let is_place = |found: &Location| place.as_ref().is_some_and(|place| place.overlaps(found));
+        if here.as_ref().is_some_and(is_place) || holds(real, &own) || holds(&own, real) {
+            return Err(format!(
+                "`{shown}` is, by another mount, a place that holds or lies in `{}`, where calt keeps its own files",
+                own.display()
+            ));
+        }
+        if let Some((point, _)) = mounts.below(real).find(|(_, found)| is_place(found)) {
+            return Err(format!(
+                "`{shown}` holds the mount `{}`, and that one holds or lies in `{}`, where calt keeps its own files",
+                point.display(),
+                own.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a directory is another one or one above it, by what the file system calls them.
+fn holds(above: &Path, below: &Path) -> bool {
+    let identity = |path: &Path| path.symlink_metadata().ok().map(|found| (found.dev(), found.ino()));
+    let sought = identity(above);
+    sought.is_some() && below.ancestors().any(|one| identity(one) == sought)
+}
+
+/// The same for the system's own places. What is mounted below the directory is not looked at: a root of its own for
+/// other programs has the like of `/proc` there.
+fn refuse_the_systems_elsewhere(mounts: &Mounts, real: &Path) -> Result<(), String> {
+    let Ok(Some(here)) = mounts.locate(real) else { return Ok(()) };
+    for place in SYSTEM_PLACES.iter().filter_map(|place| Path::new(place).canonicalize().ok()) {
+        if let Ok(Some(there)) = mounts.locate(&place)
+            && here.overlaps(&there)
+        {
+            return Err(format!(
+                "`{}` is, by another mount, a place that holds or lies in `{}`, which is the system's own",
+                real.display(),
+                place.display()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A daemon that is root could open any of these.
@@ -164,11 +225,12 @@ fn identify(directory: impl AsFd, path: &str) -> io::Result<DirectoryFact> {
     })
 }
 
-/// Opens a directory if it is the one that was named. Gives what it is now: after a reboot its device may differ.
+/// Opens a directory if it is the one that was named, and no mount made since shows calt's own files in it. Gives what
+/// it is now: after a reboot its device may differ.
 ///
 /// # Errors
 /// [`DirectoryFault`].
-pub fn open_directory(named: &DirectoryFact) -> Result<(Workspace, DirectoryFact), DirectoryFault> {
+pub fn open_directory(named: &DirectoryFact, kept: &[PathBuf]) -> Result<(Workspace, DirectoryFact), DirectoryFault> {
     let path = Path::new(&named.path);
     let moved = |what: &str| DirectoryFault::Moved(format!("at `{}` {what}", named.path));
     let kind = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE);
@@ -189,6 +251,9 @@ pub fn open_directory(named: &DirectoryFact) -> Result<(Workspace, DirectoryFact
     if opened.path().map_err(unusable)? != path {
         return Err(moved("a link leads elsewhere now"));
     }
+    Mounts::read()
+        .map_err(unusable)
+        .and_then(|mounts| refuse_by_mount(&mounts, path, kept).map_err(DirectoryFault::Unusable))?;
     Ok((opened, now))
 }
 
@@ -203,14 +268,14 @@ mod tests {
         let path = root.join("project");
         std::fs::create_dir(&path).unwrap();
         let named = find_directory(&path, &[], &[]).unwrap();
-        assert_eq!(open_directory(&named).unwrap().1, named);
+        assert_eq!(open_directory(&named, &[]).unwrap().1, named);
         std::fs::rename(&path, root.join("elsewhere")).unwrap();
-        assert!(open_directory(&named).unwrap_err().to_string().contains("is nothing now"));
+        assert!(open_directory(&named, &[]).unwrap_err().to_string().contains("is nothing now"));
         std::fs::create_dir(&path).unwrap();
-        assert!(open_directory(&named).unwrap_err().to_string().contains("another directory"));
+        assert!(open_directory(&named, &[]).unwrap_err().to_string().contains("another directory"));
         std::fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink(root.join("elsewhere"), &path).unwrap();
-        assert!(open_directory(&named).unwrap_err().to_string().contains("a link"));
+        assert!(open_directory(&named, &[]).unwrap_err().to_string().contains("a link"));
     }
 
     #[test]

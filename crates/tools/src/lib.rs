@@ -16,6 +16,7 @@ mod fuzz;
 mod git_own;
 mod git_patch;
 mod limits;
+mod mounts;
 mod patch;
 mod recover;
 mod room;

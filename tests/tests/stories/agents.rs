@@ -71,6 +71,92 @@ fn a_wait_that_is_over_too_soon_has_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn a_wait_of_whom_ends_with_what_they_wait_for() {
+    let world = World::start();
+    let agent = world.agent();
+    let session = agent.propose(&plan(1, &[look("a")]));
+    // The agent waits for the decision, and whoever decides for something to decide on.
+    let (code, told) = wait(&world, &agent, &session, &["--timeout", "0"]);
+    assert_eq!((code, &told["hint"]), (75, &json!(null)), "{told}");
+    let asked = ran(&agents_command(&world, &agent, &["wait", &session.id, "--timeout", "0"]).output().unwrap());
+    assert!(asked.stderr.ends_with(&format!("hint: calt wait {} --until decided\n", session.id)), "{asked:?}");
+    let owners = world.calt(&["wait", &session.id, "--timeout", "0"]);
+    assert!(owners.code == 0 && owners.stderr == format!("hint: calt run --session {}\n", session.id), "{owners:?}");
+    assert_eq!(world.calt(&["plan", "approve", &session.id, "1", "--with-steps", "--yes"]).code, 0);
+    let owners = world.calt(&["wait", &session.id, "--timeout", "0"]);
+    let end = format!("error: nothing of session {0} waits for you yet\nhint: calt wait {0}\n", session.id);
+    assert!(owners.code == 75 && owners.stderr == end, "{owners:?}");
+    assert_eq!(wait(&world, &agent, &session, &[]).0, 0);
+    agent.run(&session, "a").expect(200);
+    assert_eq!(world.calt(&["wait", &session.id]).code, 0);
+}
+
+/// An agent on a terminal is told at once that a person decides: it sees no question, and no hint leads it to one.
+#[test]
+fn an_agent_is_asked_nothing_and_led_to_a_wait() {
+    let world = World::start();
+    let agent = world.agent();
+    let (session, pending) = (agent.propose(&plan(1, &[look("a")])), agent.session());
+    std::fs::write(world.home().join("plan.json"), plan(1, &[look("a"), look("b")]).to_string()).unwrap();
+    let id = session.id.as_str();
+    for words in [
+        format!("plan approve {id} 1"),
+        format!("plan approve {id} --with-steps"),
+        format!("plan reject {id} 1"),
+        format!("step approve {id} a"),
+        format!("step approve {id} --all"),
+        format!("step skip {id} a"),
+        format!("step reject {id} a"),
+        format!("run --session {id}"),
+    ] {
+        let line = format!("CALT_DAEMON_TOKEN={} calt {words}", agent.token());
+        let terminal = calt_tests::Terminal::shell(&world, 200, &line);
+        let screen = terminal.waits_for("exit ", 1);
+        let said = "error: agent-1 has role `agent`, which may not approve, reject or skip: a person decides\n";
+        let hint = format!("hint: calt wait {id} --until decided\n");
+        assert!(screen.contains("exit 3") && screen.contains(&format!("{said}{hint}")), "{words}: {screen}");
+        assert!(!screen.contains("[y]es") && !screen.contains("Why not?"), "{words}: {screen}");
+    }
+    let by_agent = |words: &[&str]| ran(&agents_command(&world, &agent, words).output().unwrap());
+    let waits = |session: &str| format!("hint: calt wait {session} --until decided\n");
+    let executed = by_agent(&["step", "execute", id, "a"]);
+    assert!(executed.code == 3 && executed.stderr.ends_with(&waits(id)), "{executed:?}");
+    let imported = by_agent(&["plan", "import", &pending.id, "plan.json"]);
+    assert!(imported.code == 0 && imported.stderr.ends_with(&format!("A person decides now.\n{}", waits(&pending.id))));
+    for (words, place) in [(vec!["explain", id], "next: "), (vec!["inbox"], "  ")] {
+        let shown = by_agent(&words).stdout;
+        assert!(shown.contains(&format!("\n{place}calt wait {id} --until decided\n")), "{shown}");
+        assert!(!shown.contains("calt run") && !shown.contains("approve "), "{shown}");
+    }
+    // A yes given by a flag is refused by the daemon, which counts it in the log.
+    let forced = by_agent(&["plan", "approve", id, "1", "--yes"]);
+    assert!(forced.code == 5 && forced.stderr.ends_with(&waits(id)), "{forced:?}");
+}
+
+/// What an agent does by hand is one command: it hands the plan in, waits, and executes as far as it was approved.
+#[test]
+fn an_agent_runs_a_plan_as_far_as_people_said_yes() {
+    let world = World::start();
+    let agent = world.agent();
+    let document = plan(1, &[look("a"), look("b")]).to_string();
+    std::fs::write(world.home().join("plan.json"), document).unwrap();
+    let by_agent = |words: &[&str]| ran(&agents_command(&world, &agent, words).output().unwrap());
+    let handed_in = by_agent(&["run", "plan.json"]);
+    let id = world.owner().get("/api/v1/sessions").json()["items"][0]["id"].as_str().unwrap().to_owned();
+    assert!(handed_in.code == 3, "{handed_in:?}");
+    assert!(handed_in.stderr.ends_with(&format!("hint: calt wait {id} --until decided\n")), "{handed_in:?}");
+    let going_on = ["run", "--session", id.as_str()];
+    assert_eq!(by_agent(&going_on).code, 3);
+    assert_eq!(world.calt(&["plan", "approve", &id, "1", "--yes"]).code, 0);
+    assert_eq!(world.calt(&["step", "approve", &id, "a", "--yes"]).code, 0);
+    let first = by_agent(&going_on);
+    assert!(first.code == 3 && first.stderr.contains("step 1 of 2: a succeeded"), "{first:?}");
+    assert_eq!(world.calt(&["step", "approve", &id, "b", "--yes"]).code, 0);
+    let rest = by_agent(&going_on);
+    assert!(rest.code == 0 && rest.stdout.ends_with("Done: 2 steps ran; nothing was written\n"), "{rest:?}");
+}
+
+#[test]
 fn a_wait_ends_with_the_decision_and_tells_the_reason_of_a_no() {
     let world = World::start();
     let (agent, ada) = (world.agent(), world.person("ada"));

@@ -23,9 +23,16 @@ fn only_session(world: &World) -> String {
     sessions["items"][0]["id"].as_str().unwrap().to_owned()
 }
 
+/// What the only session is for.
+fn goal(world: &World) -> String {
+    let sessions = world.owner().get("/api/v1/sessions").json();
+    sessions["items"][0]["goal"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn read_only() {
-    succeeds("read_only.yaml");
+    let world = succeeds("read_only.yaml");
+    assert_eq!(goal(&world), "Look at the workspace", "without a goal of its own a plan's title is the session's");
 }
 
 #[test]
@@ -49,6 +56,7 @@ fn two_phase_apply() {
     let world = succeeds("two_phase_apply.yaml");
     let written = world.workspace(&only_session(&world)).join("notes/hello.txt");
     assert!(std::fs::read_to_string(written).unwrap().starts_with("Hello from calt.\n"));
+    assert_eq!(goal(&world), "Write one file, and only what was seen");
 }
 
 #[test]

@@ -5,5 +5,6 @@
 mod clock;
 mod damage;
 mod full;
+mod mounted_twice;
 mod own_mounts;
 mod readonly;

@@ -1,5 +1,8 @@
 //! A run belongs to the engine: a client that goes away changes nothing.
 
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
 use calt_tests::World;
 use serde_json::json;
 
@@ -63,4 +66,43 @@ fn bodies_are_optional_where_the_contract_says_so() {
     ada.post(&format!("{base}/steps/a/approve"), &json!({})).expect(200);
     ada.post_nothing(&format!("{base}/steps/a/execute")).expect(200);
     ada.post_nothing(&format!("{base}/stop")).expect(200);
+}
+
+#[test]
+fn heads_that_never_end_shut_nobody_out() {
+    use std::io::Write as _;
+    /// More than the daemon serves at once.
+    const HALF_HEADS: usize = 1_100;
+    /// A tenth of a second on a quiet machine; 30 seconds is what the heads may last.
+    const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+    let world = World::start();
+    let owner = world.owner();
+    let connect = || std::net::TcpStream::connect(world.address()).unwrap();
+    // Somebody slow is served while there is room.
+    let mut slow = connect();
+    let host = format!("Host: {}\r\n", world.address());
+    for piece in ["GET /healthz HTTP/1.1\r\n", &host, "Connection: close\r\n"] {
+        slow.write_all(piece.as_bytes()).unwrap();
+        slow.set_read_timeout(Some(Duration::from_millis(400))).unwrap();
+        let nothing = slow.read(&mut [0]).unwrap_err();
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "it waits for the rest");
+    }
+    slow.write_all(b"\r\n").unwrap();
+    slow.set_read_timeout(None).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let held: Vec<_> = (0..HALF_HEADS)
+        .map(|_| {
+            let mut stream = connect();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127").unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..3 {
+        let began = Instant::now();
+        owner.get("/api/v1/sessions").expect(200);
+        assert!(began.elapsed() < ANSWER_TIME_MAX, "{:?}", began.elapsed());
+    }
+    drop(held);
 }

@@ -195,6 +195,105 @@ fn commands_and_refusals_are_said_in_japanese() {
     }
 }
 
+/// Three words of English in a row, also in a line that is Japanese otherwise. What stands in marks, and a command
+/// that is to be copied, is nobody's sentence.
+fn english_in(told: &str) -> Vec<String> {
+    let marked = regex::Regex::new("`[^`]*`|calt .*|export .*|YAML").unwrap();
+    let english = regex::Regex::new("[A-Za-z]{2,}(?: [a-z]{2,}){2,}").unwrap();
+    let plain = marked.replace_all(told, "");
+    english.find_iter(&plain).map(|found| found.as_str().to_owned()).collect()
+}
+
+#[test]
+fn what_goes_wrong_in_an_ordinary_week_is_said_in_japanese() {
+    let world = world(LANG);
+    assert_eq!(english_in("設定を読めません: No such file or directory (os error 2)"), ["No such file or directory"]);
+    let step = |command: &str| {
+        format!(
+            "title: x\nsteps:\n  - {{id: a, title: b, tool: run_shell_readonly, inputs: {{command: {command:?}}}}}\n"
+        )
+    };
+    let here = world.home().to_str().unwrap().to_owned();
+    for (name, text) in [
+        ("file", String::new()),
+        ("fails.yaml", step("ls nope")),
+        ("pipe.yaml", step("ls | wc")),
+        ("mine.yaml", step("sleep 1")),
+    ] {
+        std::fs::write(world.home().join(name), text).unwrap();
+    }
+    std::fs::create_dir(world.home().join("empty")).unwrap();
+    let empty = format!("{here}/empty");
+    let reader = world.someone("vera", "viewer").token().to_owned();
+    let session = world.owner().session();
+    world.owner().stop(&session).expect(200);
+    for arguments in [
+        &["run", "nothere.yaml"][..],
+        &["--data-root", "file", "inbox"],
+        &["--token", "wrong", "inbox"],
+        &["--token", &reader, "run", "plan.yaml"],
+        &["plan", "import", &session.id, "plan.yaml"],
+        &["logs", "search", "--since", "gestern"],
+        &["person", "add", "a b"],
+        &["person", "add", "owner"],
+        &["workspace", "add", "web", "nothere", "--kind", "attach"],
+        &["workspace", "add", "web", "file", "--kind", "attach"],
+        &["workspace", "add", "web", "/", "--kind", "attach"],
+        &["workspace", "add", "web", "/etc", "--kind", "attach"],
+        &["workspace", "add", "web", &empty, "--kind", "snapshot"],
+        &["record", "verify", "nothere"],
+        &["record", "backup", "nothere/kept"],
+        &["artifacts", "get", &session.id, "999", "-o", "x"],
+        &["discord", "--config", "nothere.toml"],
+        &["discord"],
+        &["run", "--yes", "fails.yaml"],
+        &["run", "--yes", "pipe.yaml"],
+        &["run", "--yes", "mine.yaml"],
+    ] {
+        let ran = world.calt(arguments);
+        assert_ne!(ran.code, 0, "{arguments:?}\n{}", ran.stdout);
+        // Before it stand the outputs of programs, which speak as they do.
+        let (_, told) = ran.stderr.rsplit_once("エラー: ").unwrap_or_else(|| panic!("{arguments:?}\n{}", ran.stderr));
+        assert_eq!(english_in(told), [""; 0], "{arguments:?}\n{told}");
+    }
+    // A port that somebody has: said to the person at the terminal, while a log stays English.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let asked = ["daemon", "--port", &port, "--data-root", "other"];
+    let screen = Terminal::run(&world, 120, &asked).waits_for("exit 69", 1);
+    assert!(screen.contains("で待ち受けられません: アドレスはすでに使われています"), "{screen}");
+    assert!(screen.contains("ヒント: calt daemon --port 0"), "{screen}");
+    let logged = world.calt(&asked);
+    assert!(logged.stderr.contains("ERROR the daemon did not start: cannot listen on"), "{}", logged.stderr);
+}
+
+/// The record is English, and what is looked for is what was read.
+#[test]
+fn what_the_screen_says_is_found_in_the_record() {
+    let world = world(LANG);
+    let no = world.owner().propose(&crate::plan(1, &[crate::look("a")]));
+    world.owner().reject_plan(&no, 1, "not now").expect(200);
+    assert_eq!(world.calt(&["run", "outside.yaml", "--yes"]).code, 1);
+    assert_eq!(world.calt(&["run", "plan.yaml", "--yes"]).code, 0);
+    for (words, wanted, other) in [
+        ("承認", "ステップ write_apply を承認", "却下"),
+        ("却下", "プラン v1 を却下: not now", "承認"),
+        ("失敗", "ステップ a が失敗", "成功"),
+        ("書き込み", "ステップ write_apply を実行: a に書き込み", "write_preview"),
+        ("プラン 承認", "プラン v1 を承認", "ステップ"),
+    ] {
+        let found = world.calt(&["logs", "search", words]);
+        speaks_japanese(&found, 0);
+        assert!(found.stdout.contains(wanted), "{words}: {}", found.stdout);
+        // Events whose text holds the very words are found with them, here the plan.
+        let lines: Vec<_> = found.stdout.lines().filter(|line| !line.contains("plan_imported")).collect();
+        assert!(lines.iter().all(|line| !line.contains(other)), "{words}: {lines:#?}");
+    }
+    // The words of the record itself find what they did.
+    let english = world.calt(&["logs", "search", "rejected"]).stdout;
+    assert!(english.lines().count() == 1 && english.contains("plan v1 rejected"), "{english}");
+}
+
 #[test]
 fn the_record_is_verified_kept_and_restored_in_japanese() {
     let world = world(LANG);

@@ -467,10 +467,12 @@ fn an_undo_that_was_only_looked_at_keeps_nothing_from_landing() {
     assert_eq!(work.world.calt(&["undo", session]).code, 0);
     let ran = work.world.calt(&["run", "--session", session, "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(work.land(&["--branch", "undone"]).stderr.contains("wrote nothing"));
+    let undone = work.land(&["--branch", "undone"]);
+    let said = format!("error: what session {session} wrote has been taken back; nothing is left to land\n");
+    assert!(undone.code == 3 && undone.stderr.starts_with(&said), "{}", undone.stderr);
     work.world.owner().import(&work.session, &plan(4, &[crate::look("again")])).expect(200);
     let ran = work.land(&["--branch", "later"]);
-    assert!(ran.code == 3 && ran.stderr.contains("wrote nothing"), "{}", ran.stderr);
+    assert!(ran.code == 3 && ran.stderr.contains("has been taken back"), "{}", ran.stderr);
 }
 
 #[test]

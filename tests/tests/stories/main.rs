@@ -43,6 +43,7 @@ mod tidy;
 mod two_looks;
 mod undo;
 mod useful_work;
+mod ways;
 mod webhook;
 mod workspaces;
 

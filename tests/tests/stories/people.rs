@@ -195,6 +195,17 @@ fn doctor_says_which_programs_could_approve() {
     };
     let line = said().unwrap();
     assert!(line["verdict"] == "WARN" && line["what"].as_str().unwrap().contains("/owner.token"), "{line}");
+    // A token of the data root here says nothing to a daemon that lives elsewhere.
+    let elsewhere = World::start();
+    let told = world.calt(&[
+        "--base-url",
+        &format!("http://{}", elsewhere.address()),
+        "--token",
+        elsewhere.owner().token(),
+        "doctor",
+        "--json",
+    ]);
+    assert!(told.stdout.contains("has no PIN") && !told.stdout.contains("could approve now"), "{}", told.stdout);
     std::fs::rename(world.data_root().join("owner.token"), world.home().join("elsewhere")).unwrap();
     assert_eq!(said(), None);
 }

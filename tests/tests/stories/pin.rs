@@ -287,18 +287,19 @@ fn a_pin_is_typed_on_a_terminal_with_the_daemon_stopped_and_stands_nowhere() {
     let terminal = Terminal::shell(&world, 100, &format!("echo {PIN} | calt pin set"));
     assert!(terminal.waits_for("exit ", 1).contains("a PIN is typed on a terminal"));
     drop(terminal);
-    // Too short, then two that differ.
+    // Too short, then two that differ: it is asked for again, three times at most.
     let terminal = Terminal::run(&world, 100, &["pin", "set"]);
-    terminal.waits_for("6 to 128 characters", 1);
+    terminal.waits_for("The new PIN of owner, 6 to 128 characters", 1);
     terminal.types("12345");
-    assert!(terminal.waits_for("exit 2", 1).contains("this one has 5"));
-    drop(terminal);
-    let terminal = Terminal::run(&world, 100, &["pin", "set"]);
-    terminal.waits_for("The new PIN", 1);
+    let again = terminal.waits_for("The new PIN of owner", 2);
+    assert!(again.contains("a PIN has 6 to 128 characters; this one has 5\nThe new PIN of owner"), "{again}");
     terminal.types(PIN);
     terminal.waits_for("once more", 1);
     terminal.types(WRONG);
-    assert!(terminal.waits_for("exit 2", 1).contains("the two are not the same"));
+    assert!(terminal.waits_for("The new PIN of owner", 3).contains("the two are not the same\nThe new PIN"));
+    terminal.types("12345");
+    let end = terminal.waits_for("exit 2", 1);
+    assert!(end.contains("error: nothing was changed: what was typed cannot be a PIN\nhint: calt pin set\n"), "{end}");
     drop(terminal);
     let terminal = Terminal::run(&world, 100, &["pin", "set"]);
     terminal.waits_for("The new PIN", 1);
@@ -364,6 +365,7 @@ fn a_pin_is_changed_and_removed_only_with_itself_or_by_the_owner_where_it_is_for
     let wrong = ("as the owner:", WRONG);
     let screen = says(&["pin", "set", "--for", "ann"], &[wrong, wrong, wrong]);
     assert!(screen.contains("exit 3") && screen.contains("2 wrong ones are left"), "{screen}");
+    assert!(screen.contains("hint: calt pin set --for ann\n"), "{screen}");
     let right = ("as the owner:", PIN);
     let twice = |pin| [("The new PIN of ann", pin), ("once more", pin)];
     let screen = says(&["pin", "set", "--for", "ann"], &[&[right][..], &twice(of_ann)].concat());
@@ -472,6 +474,38 @@ fn on_a_terminal_a_run_asks_once_and_without_one_it_says_what_to_do() {
     terminal.waits_for("Your PIN, for this act of administration", 1);
     terminal.types(PIN);
     terminal.waits_for("exit 0", 1);
+}
+
+#[test]
+fn a_pin_that_was_wrong_too_often_leads_back_to_what_asked_and_says_until_when_it_is_locked() {
+    let world = guarded(&[]);
+    let session = world.owner().propose(&plan(1, &[look("a")]));
+    let words = ["run", "--session", session.id.as_str()];
+    let asks = |wrong: usize| {
+        let terminal = Terminal::run(&world, 120, &words);
+        terminal.waits_for("[y]es, [n]o", 1);
+        terminal.types("y");
+        for typing in 1..=wrong {
+            terminal.waits_for("Your PIN, to decide on plan v1", typing);
+            terminal.types(WRONG);
+        }
+        terminal.waits_for("exit 3", 1)
+    };
+    let hint = format!("hint: calt run --session {}\n", session.id);
+    let end = asks(3);
+    assert!(end.contains(&format!("2 wrong ones are left before it is locked for a while\n{hint}")), "{end}");
+    let end = asks(2);
+    let locked = end.lines().find_map(|line| line.strip_prefix("error: too many wrong PINs: locked until "));
+    let is_time = |text: &str| text.len() == 8 && text.split(':').all(|part| part.parse::<u8>().is_ok());
+    assert!(locked.is_some_and(is_time) && end.contains(&hint), "{end}");
+    let terminal = Terminal::run(&world, 120, &["token", "create", "--name", "a-1", "--role", "agent"]);
+    terminal.waits_for("Your PIN, for this act of administration", 1);
+    terminal.types(PIN);
+    let end = terminal.waits_for("exit 3", 1);
+    assert!(
+        end.contains("locked until ") && end.contains("hint: calt token create --name a-1 --role agent\n"),
+        "{end}"
+    );
 }
 
 #[test]

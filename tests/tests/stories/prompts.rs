@@ -257,7 +257,7 @@ fn what_an_agent_may_not_decide_is_left_to_somebody_who_may() {
     let ran = world.calt(&["run", "plan.yaml", "--yes", "--token", made.stdout.trim()]);
     let id = session(&world)["id"].as_str().unwrap().to_owned();
     assert_eq!(ran.code, 5, "{}", ran.stderr);
-    let end = format!("error: role `agent` may not approve, reject or skip\nhint: calt run --session {id}\n");
+    let end = format!("error: role `agent` may not approve, reject or skip\nhint: calt wait {id} --until decided\n");
     assert!(ran.stderr.ends_with(&end), "{}", ran.stderr);
     assert_eq!(world.calt(&["run", "--session", &id, "--yes"]).code, 0);
 }

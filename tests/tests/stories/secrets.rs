@@ -150,3 +150,20 @@ fn a_secret_whose_beginning_a_diff_does_not_show_is_masked_in_it_all_the_same() 
     assert!(!events.contains("ggSjAgEAAoIBAQ"), "{events}");
     assert_eq!(std::fs::read_to_string(world.workspace(&session.id).join("key.pem")).unwrap(), changed);
 }
+
+#[test]
+fn a_private_key_is_masked_in_what_every_search_gives() {
+    let world = World::start();
+    let ada = world.person("ada");
+    let words = ["cat key.pem", "rg . key.pem", "rg --json . key.pem", "rg --json -A 5 BEGIN"];
+    let steps: Vec<_> = words.iter().enumerate().map(|(place, words)| command(&format!("c{place}"), words)).collect();
+    let session = ada.propose(&plan(1, &steps));
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{line}\n{line}\n{line}\n-----END PRIVATE KEY-----\n");
+    std::fs::write(world.workspace(&session.id).join("key.pem"), key).unwrap();
+    ada.approve_plan(&session, 1).expect(200);
+    for (place, words) in words.iter().enumerate() {
+        let said = ada.carry_out(&session, &format!("c{place}")).to_string();
+        assert!(said.contains("***REDACTED***") && !said.contains("MIIEvQIBADANBgkqhki"), "{words}: {said}");
+    }
+}

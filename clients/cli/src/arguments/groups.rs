@@ -53,12 +53,12 @@ pub(crate) enum SessionCommand {
     },
     /// Show one session
     Show {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
     },
     /// Print what a session wrote as one patch, as `git apply` takes it
     Diff {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// With nothing masked; that is recorded
         #[arg(long)]
@@ -66,7 +66,7 @@ pub(crate) enum SessionCommand {
     },
     /// Stop a session for good
     Stop {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
     },
 }
@@ -89,21 +89,21 @@ pub(crate) enum PlanCommand {
     },
     /// Hand a plan to a session
     Import {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// The plan, YAML or JSON; `-` reads standard input
         plan: PathBuf,
     },
     /// Show a plan version
     Show {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// The version [default: the newest]
         version: Option<u32>,
     },
     /// See a plan version and say yes to it
     Approve {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// The version; without it the newest
         version: Option<u32>,
@@ -116,9 +116,9 @@ pub(crate) enum PlanCommand {
     },
     /// Say no to a plan version
     Reject {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
-        /// The version
+        /// The plan's version, a number
         version: u32,
         /// Why not; without it you are asked
         #[arg(long)]
@@ -130,14 +130,14 @@ pub(crate) enum PlanCommand {
 pub(crate) enum StepCommand {
     /// Show a step as it would run now
     Show {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
-        /// The step
+        /// The step's id in the plan
         step: String,
     },
     /// See steps as they are now and say yes to them, to all or to none
     Approve {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// The step, or several; one of high risk stands alone
         #[arg(required_unless_present = "all", value_name = "STEP")]
@@ -154,9 +154,9 @@ pub(crate) enum StepCommand {
     },
     /// Say no to a step
     Reject {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
-        /// The step
+        /// The step's id in the plan
         step: String,
         /// Why not; without it you are asked
         #[arg(long)]
@@ -164,9 +164,9 @@ pub(crate) enum StepCommand {
     },
     /// See a step and leave it out
     Skip {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
-        /// The step
+        /// The step's id in the plan
         step: String,
         /// Why
         #[arg(long)]
@@ -177,9 +177,9 @@ pub(crate) enum StepCommand {
     },
     /// Execute an approved step
     Execute {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
-        /// The step
+        /// The step's id in the plan
         step: String,
         /// Confirm high risk
         #[arg(long)]
@@ -233,14 +233,14 @@ pub(crate) struct Narrow {
 pub(crate) enum ArtifactsCommand {
     /// List a session's artifacts
     List {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         #[command(flatten)]
         page: Page,
     },
     /// Write an artifact's bytes to standard output or a file
     Get {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// The artifact's number
         artifact: u64,
@@ -256,7 +256,7 @@ pub(crate) enum ToolsCommand {
     List,
     /// Show what a tool may touch and what it takes
     Permissions {
-        /// The tool
+        /// The tool's name, as `calt tools list` shows it
         tool: String,
     },
 }
@@ -271,11 +271,11 @@ pub(crate) enum TokenCommand {
         /// The person whom it proves, who is there already
         #[arg(long = "for", value_name = "PERSON")]
         person: Option<String>,
-        /// What it may do
+        /// What it may do: viewer reads, agent also proposes and executes, approver decides, relay is for a chat, owner all
         #[arg(long, required_unless_present = "person",
             value_parser = ["viewer", "agent", "approver", "relay", "owner"])]
         role: Option<String>,
-        /// When it ends, RFC 3339
+        /// When it ends, such as 2026-12-31T18:00:00+09:00
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
     },
@@ -294,7 +294,7 @@ pub(crate) enum TokenCommand {
 pub(crate) enum PersonCommand {
     /// Add a person
     Add {
-        /// The name
+        /// Their name: letters, digits and `_-.@`
         name: String,
         /// What they may do
         #[arg(long, default_value = "approver", value_parser = ["approver", "viewer", "owner"])]
@@ -310,7 +310,7 @@ pub(crate) enum PersonCommand {
     List,
     /// Remove a person; their tokens end with it
     Remove {
-        /// The name
+        /// Their name, as `calt person list` shows it
         name: String,
     },
 }
@@ -330,7 +330,7 @@ pub(crate) struct WorkspaceOption {
 pub(crate) enum WorkspaceCommand {
     /// Give a workspace a name
     Add {
-        /// The name
+        /// Its name, for `--workspace NAME`
         name: String,
         /// The directory; none for --kind own
         directory: Option<PathBuf>,
@@ -345,7 +345,7 @@ pub(crate) enum WorkspaceCommand {
     List,
     /// Take a workspace's name away; its directory stays as it is
     Remove {
-        /// The name
+        /// Its name, as `calt workspace list` shows it
         name: String,
     },
 }

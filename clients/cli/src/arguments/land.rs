@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 /// What lands, as what, and where.
 #[derive(Args, Debug)]
 pub(crate) struct LandArguments {
-    /// The session
+    /// The session's id, `session_…`
     pub(crate) session: String,
     /// As what: a new branch, a commit under refs/calt, or a patch for `git am`
     #[arg(long = "as", value_enum, default_value = "branch", value_name = "KIND")]

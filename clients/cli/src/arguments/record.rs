@@ -48,7 +48,7 @@ pub(crate) enum RecordCommand {
 pub(crate) enum AskedCommand {
     /// Write a session's record to a file that proves itself; `calt record verify FILE` checks it anywhere
     Export {
-        /// The session
+        /// The session's id, `session_…`
         session: String,
         /// The file; `-` is standard output [default: <session>.calt-record]
         #[arg(long, short, value_name = "FILE")]

@@ -1,7 +1,7 @@
 //! How one decision on the command line is made: by a person who saw it and was asked, or by a flag.
 
 use crate::ask::{StandardInput, Terminal, Yes};
-use crate::context::How;
+use crate::context::{Context, How};
 use crate::fault::Fault;
 use crate::words::t;
 
@@ -17,16 +17,29 @@ pub(super) struct Asking<'a> {
 }
 
 /// A yes to what is shown: asked for on a terminal, or given by `--yes` and recorded as that.
-pub(super) async fn consent(shown: &str, question: &str, yes: bool, again: &str) -> Result<How, Fault> {
+pub(super) async fn consent(
+    of: (&Context, &str),
+    shown: &str,
+    question: &str,
+    yes: bool,
+    again: &str,
+) -> Result<How, Fault> {
     let reject = again.replacen(" approve ", " reject ", 1).replacen(" skip ", " reject ", 1);
-    consent_to(Asking { question, files: 0, again, instead: format!("{reject} --reason WHY") }, shown, yes).await
+    consent_to(of, Asking { question, files: 0, again, instead: format!("{reject} --reason WHY") }, shown, yes).await
 }
 
-/// The same, with what else could be done.
-pub(super) async fn consent_to(asking: Asking<'_>, shown: &str, yes: bool) -> Result<How, Fault> {
+/// The same, with what else could be done. What a flag says goes to the daemon whoever says it: the log counts whom it
+/// refuses.
+pub(super) async fn consent_to(
+    (context, session): (&Context, &str),
+    asking: Asking<'_>,
+    shown: &str,
+    yes: bool,
+) -> Result<How, Fault> {
     if yes {
         return Ok(How::Flag);
     }
+    context.only_who_decides(session)?;
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Gate {
             message: t!(
@@ -46,10 +59,16 @@ pub(super) async fn consent_to(asking: Asking<'_>, shown: &str, yes: bool) -> Re
 }
 
 /// Why not: as given, or asked for on a terminal.
-pub(super) async fn reason(shown: &str, reason: Option<String>, again: &str) -> Result<(How, String), Fault> {
+pub(super) async fn reason(
+    (context, session): (&Context, &str),
+    shown: &str,
+    reason: Option<String>,
+    again: &str,
+) -> Result<(How, String), Fault> {
     if let Some(reason) = reason {
         return Ok((How::Flag, reason));
     }
+    context.only_who_decides(session)?;
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Usage {
             message: t!("a no needs its reason, and there is no terminal to ask on"),

@@ -37,9 +37,11 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         Err(fault) => report.fail(Area::Configuration, first_line(&fault), "export CALT_DATA_ROOT=DIR"),
     }
     about_options(&mut report, context);
-    match context.client().await {
+    match context.client_alone().await {
         Ok(client) => {
             about_daemon(&mut report, context, &client).await?;
+            // A token that opens nothing was told of there; whose it is stays unknown then.
+            let _ = context.look_who_speaks(&client).await;
             about_decisions(&mut report, context, &client).await;
         }
         Err(fault) => report.fail(Area::Daemon, first_line(&fault), hint_of(&fault)),
@@ -58,7 +60,10 @@ fn about_discord(report: &mut Report, context: &Context) {
         let (what, fix) = (language().told(&what), fix.map(|fix| language().told(&fix)));
         match verdict {
             "PASS" => report.pass(Area::Discord, what),
-            "SKIP" if !is_set_up => report.skip(Area::Discord, t!("not configured"), None),
+            "SKIP" if !is_set_up => {
+                let way = t!("for a bot, see docs/discord.md (a package has it in /usr/share/doc/calt)");
+                report.skip(Area::Discord, t!("not configured"), Some(way));
+            }
             "SKIP" => report.skip(Area::Discord, what, fix),
             _ => report.fail(Area::Discord, what, fix.unwrap_or_default()),
         }
@@ -146,7 +151,9 @@ async fn about_decisions(report: &mut Report, context: &Context, client: &Client
 
 /// Which programs of this user could say yes in the owner's name.
 fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bool) {
-    let token = context.data_root().ok().map(|root| root.value.join(OWNER_TOKEN_FILE));
+    // The token of the data root here opens nothing of a daemon that lives elsewhere.
+    let is_of_here = context.base_url().is_none_or(|base| context.stored_token_for(&base.value).is_some());
+    let token = context.data_root().ok().filter(|_| is_of_here).map(|root| root.value.join(OWNER_TOKEN_FILE));
     if let Some(token) = token.filter(|token| owner_has_none && std::fs::File::open(token).is_ok()) {
         report.warn(
             Area::Decisions,
@@ -157,7 +164,17 @@ fn about_own_programs(report: &mut Report, context: &Context, owner_has_none: bo
             t!("{command}; or run agents as another user, with a token of role agent", command = SET_PIN),
         );
     }
-    if owner_has_none && context.token().is_some_and(|token| token.from == "environment") {
+    let from_environment = context.token().is_some_and(|token| token.from == "environment");
+    if let Some(caller) = context.caller().filter(|caller| from_environment && !caller.may_decide) {
+        report.pass(
+            Area::Decisions,
+            t!(
+                "the token in CALT_DAEMON_TOKEN is {name}'s, of role {role}: nothing is approved with it",
+                name = visible_line(&caller.name),
+                role = caller.role
+            ),
+        );
+    } else if owner_has_none && from_environment {
         report.warn(
             Area::Decisions,
             t!("every program with this environment could speak as the token in CALT_DAEMON_TOKEN"),

@@ -8,6 +8,7 @@ use calt_api::{Next, endpoint};
 use serde_json::{Value, json};
 
 use super::inbox;
+use super::standing::{self, Ways};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
@@ -36,6 +37,8 @@ struct Found {
     ends: Vec<Value>,
     /// The run that failed last, or null.
     failed_run: Value,
+    /// From a success on a copy to where somebody works.
+    ways: Option<Ways>,
 }
 
 pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
@@ -47,7 +50,8 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
     let (on_disk, missing) = (found.on_disk(), found.not_on_disk());
     let last_lines = found.last_lines();
     let answer = json!({
-        "session": found.session, "why": why, "next_command": next, "undo_command": undo, "waits": found.waits,
+        "session": found.session, "why": why, "next_command": next, "undo_command": undo,
+        "land_command": found.ways.as_ref().and_then(|ways| ways.land.as_ref()), "waits": found.waits,
         "last_lines": last_lines, "on_disk": on_disk, "not_on_disk": missing,
     });
     context.show(&answer, |_| {
@@ -62,7 +66,7 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
         }
         let row = |step: &Value| {
             vec![
-                format!("  {}", daemon::step_status(&step["status"])),
+                format!("  {}", daemon::step_status_in(&found.session, step)),
                 id(step).to_owned(),
                 render::word(&step["title"]),
             ]
@@ -102,7 +106,8 @@ async fn look(context: &Context, client: &Client, session: &str) -> Result<Found
         None => Value::Null,
     };
     let waits = render::items(&inbox["items"]).first().cloned().unwrap_or_default();
-    Ok(Found { session: shown, plan, waits, newest, ends, failed_run })
+    let ways = standing::ways(context, client, &shown).await;
+    Ok(Found { session: shown, plan, waits, newest, ends, failed_run, ways })
 }
 
 impl Found {
@@ -193,6 +198,9 @@ impl Found {
     }
 
     fn next(&self, session: &str) -> Option<String> {
+        if let Some(ways) = &self.ways {
+            return Some(ways.look.clone());
+        }
         let of = |next: &Value| serde_json::from_value(next.clone()).ok();
         let next: Next = of(&self.waits["next"]).or_else(|| of(&self.session["next"]))?;
         hint::command(&next, Some(session))
@@ -267,12 +275,16 @@ impl Found {
             Some(next) => sheet.say_command(&t!("next: {command}", command = next), next),
             None => sheet.say(t!("next: nothing; a stopped session stays stopped")),
         }
-        let run = hint::here(&format!("calt run --session {session}"));
+        if let Some(land) = self.ways.as_ref().and_then(|ways| ways.land.as_ref()) {
+            sheet.say_command(&t!("to land it: {command}", command = land), land);
+        }
+        let run = hint::here(&hint::go_on(session));
         let stop = hint::here(&format!("calt session stop {session}"));
         match self.status() {
             "cancelled" => sheet.say(t!("a new session: {command}", command = hint::here("calt run PLAN"))),
             // The one step and the whole way: who came to decide wants to see it through.
-            status if status.starts_with("awaiting_") => {
+            // Who may not decide has the one way.
+            status if status.starts_with("awaiting_") && next != Some(run.as_str()) => {
                 sheet.say_command(&t!("all of it: {command}", command = run), &run);
             }
             "running" => sheet.say_command(&t!("to end it: {command}", command = stop), &stop),

@@ -25,7 +25,7 @@ calt: plan -> approve -> execute -> record
 
 First
   calt quickstart              a small plan, with one refusal, in a minute
-  calt wizard run              asked question by question; Enter is harmless
+  calt wizard run              asked question by question; Enter writes nothing
   calt doctor                  what is set up, what is missing, and the fix
 Then
   calt run PLAN.yaml           see it, say yes, let it run, read the record
@@ -35,8 +35,8 @@ Then
   calt logs search WORD        what happened, in English and Japanese
   calt undo SESSION            take back what was written
 
-More: calt help COMMAND; --json gives data. An agent gets a token of its own,
-which can never approve: calt token create --role agent
+More: calt help COMMAND. Discord: docs/discord.md, or in /usr/share/doc/calt.
+An agent gets a token that can never approve: calt token create --role agent
 ";
 
 const JAPANESE: &str = "\
@@ -49,7 +49,7 @@ calt: プラン -> 承認 -> 実行 -> 記録
 
 はじめに
   calt quickstart              小さなプランと、拒否される例。一分で終わります
-  calt wizard run              質問に答えて進めます。Enter だけなら無害です
+  calt wizard run              質問に答えて進めます。Enter なら何も書きません
   calt doctor                  整っているもの、足りないもの、その直し方
 それから
   calt run PLAN.yaml           見て、承認し、実行し、記録を読みます
@@ -59,8 +59,8 @@ calt: プラン -> 承認 -> 実行 -> 記録
   calt logs search WORD        何が起きたか。英語でも日本語でも検索できます
   calt undo SESSION            書き込んだものを元へ戻します
 
-ほかには calt help COMMAND。--json を付けるとデータになります。エージェントには
-承認のできない専用のトークンを: calt token create --role agent
+ほかは calt help COMMAND。Discord: docs/discord.md（か /usr/share/doc/calt）
+エージェントには承認のできないトークンを: calt token create --role agent
 ";
 
 pub(crate) fn run(context: &Context) -> Result<(), Fault> {

@@ -120,6 +120,9 @@ fn shown(item: &Value) -> String {
     let mut sheet = Sheet::default();
     sheet.line(format_args!("{}  {}", render::time(&item["since"]), render::word(&item["session_id"])));
     sheet.line(format_args!("  {}", clip(&what(item), LINE_COLUMNS - 2)));
+    if let Some(ended) = ended(&item["ended"]) {
+        sheet.line(format_args!("  {}", clip(&ended, LINE_COLUMNS - 2)));
+    }
     sheet.say(t!("  for {roles}", roles = roles.join(", ")));
     sheet.line(format_args!("  {}", clip(&proposed(item), LINE_COLUMNS - 2)));
     if let Some(title) = title(item) {
@@ -151,6 +154,17 @@ pub(crate) fn what(item: &Value) -> String {
         "new_plan" => t!("plan v{version} cannot go on; a new version is needed", version = version),
         other => other.to_owned(),
     }
+}
+
+/// Why a plan does not go on; `None` where it does.
+pub(crate) fn ended(end: &Value) -> Option<String> {
+    let (by, why) = (render::word(&end["by"]), daemon::reason(&end["event_type"], &end["reason"]));
+    let step = end["step_id"].as_str().map(calt_api::visible::visible_line).unwrap_or_default();
+    Some(match end["event_type"].as_str()? {
+        "plan_rejected" => t!("rejected by {by}: {why}", by = by, why = why),
+        "step_rejected" => t!("step {step} rejected by {by}: {why}", step = step, by = by, why = why),
+        _ => t!("step {step} failed: {why}", step = step, why = why),
+    })
 }
 
 /// What waited, in two words.
@@ -189,7 +203,7 @@ pub(crate) fn command(item: &Value) -> Option<String> {
     let session = item["session_id"].as_str()?;
     let next = serde_json::from_value(item["next"].clone()).ok()?;
     if matches!(next, Next::ApprovePlan { .. } | Next::ApproveStep { .. } | Next::ConfirmHighRisk { .. }) {
-        return Some(hint::here(&format!("calt run --session {session}")));
+        return Some(hint::here(&hint::go_on(session)));
     }
     hint::command(&next, Some(session))
 }

@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     let version = landed_version(context, &session, &events, arguments)?;
     // Looked at masked first: what is refused anyway is not given out.
     let masked: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &[]).await?;
-    whole(&masked, arguments)?;
+    whole(&masked, &events, arguments)?;
     let repository = Repository::open(&arguments.repo, &format!("calt land {} --repo DIR", arguments.session))?;
     if let Some(link) = repository.link_among_objects()? {
         return Err(through(&link));
@@ -141,7 +141,7 @@ fn still_standing(events: &[Value]) -> Option<u64> {
 }
 
 /// What somebody else changed is nobody's to land.
-fn whole(diff: &Value, arguments: &LandArguments) -> Result<(), Fault> {
+fn whole(diff: &Value, events: &[Value], arguments: &LandArguments) -> Result<(), Fault> {
     let hint = format!("calt session diff {}", arguments.session);
     if let [first, rest @ ..] = render::items(&diff["changed_since"])
         && !arguments.unfinished
@@ -156,7 +156,13 @@ fn whole(diff: &Value, arguments: &LandArguments) -> Result<(), Fault> {
         return Err(Fault::Gate { message, hint });
     }
     if render::items(&diff["files"]).is_empty() {
-        return Err(Fault::Gate { message: t!("session {session} wrote nothing", session = arguments.session), hint });
+        let session = &arguments.session;
+        if events.iter().any(|event| !render::written(event).is_empty()) {
+            let message =
+                t!("what session {session} wrote has been taken back; nothing is left to land", session = session);
+            return Err(Fault::Gate { message, hint: format!("calt explain {session}") });
+        }
+        return Err(Fault::Gate { message: t!("session {session} wrote nothing", session = session), hint });
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(context: &Context, command: LogsCommand) -> Result<(), F
                 context.talk(&t!("Nothing found.\n"));
             }
             if let Some(notice) = found["notice"].as_str() {
-                context.talk(&format!("{}\n", calt_api::visible::visible_line(notice)));
+                context.talk(&format!("{}\n", calt_api::visible::visible_line(&crate::words::language().told(notice))));
             }
             more(context, &found);
             Ok(())

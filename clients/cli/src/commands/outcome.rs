@@ -6,10 +6,20 @@ use calt_api::endpoint;
 use serde_json::{Value, json};
 
 use super::run::show_session;
+use super::standing::{self, Standing};
 use crate::fault::Fault;
 use crate::look::{Run, id, steps};
 use crate::render::{self, Sheet};
 use crate::words::{counted, daemon, t};
+
+/// What a run that reached its end found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Something was decided or executed.
+    Now,
+    /// Every step was done or left out already.
+    DoneBefore,
+}
 
 /// Most files that a line names; the others are counted.
 const FILES_NAMED_MAX: usize = 5;
@@ -19,7 +29,8 @@ const STEPS_SHOWN_MAX: usize = 12;
 const ENDS: [&str; 5] = ["step_executed", "step_failed", "step_interrupted", "step_skipped", "step_rejected"];
 
 /// Prints it; as JSON the record is whole, with every event and artifact.
-pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(), Fault> {
+pub(super) async fn print(run: &Run<'_>, seen: &Result<Seen, Fault>) -> Result<(), Fault> {
+    let stopped_by = seen.as_ref().err();
     let (context, session) = (run.context, run.session.as_str());
     let shown = show_session(context, &run.client, session).await?;
     let events = events(run).await?;
@@ -43,12 +54,20 @@ pub(super) async fn print(run: &Run<'_>, stopped_by: Option<&Fault>) -> Result<(
         // What stopped it comes last, with its way on.
         return Ok(());
     }
-    if shown["workspace"]["kind"] == "snapshot" && events.iter().any(|event| !render::written(event).is_empty()) {
+    let has_written = events.iter().any(|event| !render::written(event).is_empty());
+    let left = if has_written { standing::of(context, &run.client, session).await } else { Standing::Nothing };
+    if shown["workspace"]["kind"] == "snapshot" && left != Standing::Nothing && context.may_decide() {
         // The copy is not where anybody works: what was written still has to get there.
-        let command = command(format!("calt land {session} --repo DIR"));
+        let command = command(standing::land(session));
         context.talk_command(&t!("Land: {command}\n", command = command), &command);
     }
-    render::out(&done(&plan, &events))
+    if has_written && left == Standing::Nothing {
+        context.talk(&t!("All that this session wrote has been taken back; there is nothing to land.\n"));
+    }
+    render::out(&match seen {
+        Ok(Seen::DoneBefore) => t!("\nNothing was left to run: all of it was done before.\n"),
+        Ok(Seen::Now) | Err(_) => done(&plan, &events),
+    })
 }
 
 async fn events(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
@@ -80,11 +99,17 @@ async fn artifacts(run: &Run<'_>) -> Result<Vec<Value>, Fault> {
 /// One line a step of the newest plan, and who said yes.
 fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> String {
     let mut sheet = Sheet::default();
-    let status = daemon::session_status(&shown["status"]);
-    sheet.say(t!("\nThe record of {session} ({status}), in short", session = session, status = status));
+    // A no is no failure of the work: what was said stands where it is read first.
+    let no = events.iter().rfind(|event| said_no(plan, event)).filter(|_| shown["status"] == "failed");
+    let status = match no.and_then(render::what_came_of) {
+        Some(why) => t!("rejected: {why}", why = why),
+        None => daemon::session_status(&shown["status"]),
+    };
+    sheet.line("");
+    sheet.prose("", 2, &t!("The record of {session} ({status}), in short", session = session, status = status));
     let row = |step: &Value| {
         let came = end_of(plan, step, events).map(came_of).unwrap_or_default();
-        vec![format!("  {}", id(step)), daemon::step_status(&step["status"]), came]
+        vec![format!("  {}", id(step)), daemon::step_status_in(shown, step), came]
     };
     let is_long = steps(plan).count() > STEPS_SHOWN_MAX;
     let says_little = |step: &&Value| is_long && step["status"] == "succeeded" && !does_something(step);
@@ -113,6 +138,12 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
     };
     sheet.prose("", 2, &said);
     sheet.done()
+}
+
+/// Whether an event is a no to this plan or one of its steps.
+fn said_no(plan: &Value, event: &Value) -> bool {
+    let is_no = event["event_type"] == "plan_rejected" || event["event_type"] == "step_rejected";
+    is_no && event["facts"]["version"] == plan["version"]
 }
 
 /// Whether a step writes or runs a command: what it left is worth a line.

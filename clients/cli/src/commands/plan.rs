@@ -14,6 +14,7 @@ use crate::applies;
 use crate::arguments::PlanCommand;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::look::{self, Said};
 use crate::render::{self, Sheet};
 use crate::words::{daemon, t};
@@ -49,7 +50,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> Result<(), F
             let imported = import(context, &client, &session, &text).await?;
             context.show(&imported, render::plan)?;
             context.talk("\n");
-            context.hint(&format!("calt run --session {session}"));
+            context.hint_to_go_on(&session);
             Ok(())
         }
         PlanCommand::Show { session, version } => {
@@ -94,7 +95,7 @@ async fn approve_with_steps(context: &Context, session: &str, version: Option<u3
     let again = format!("calt plan approve {session} {version} --with-steps");
     let instead = format!("calt plan reject {session} {version} --reason WHY");
     let asking = Asking { question: &question, files: 0, again: &again, instead };
-    let how = decision::consent_to(asking, &shown, yes).await?;
+    let how = decision::consent_to((context, session), asking, &shown, yes).await?;
     let mut items = vec![look::item(version, None, &plan)];
     items.extend(covered.iter().map(|detail| look::item(version, Some(detail), detail)));
     let said = Said { decision: "approve", items, how, shown: &shown, reason: None };
@@ -106,7 +107,7 @@ async fn approve_with_steps(context: &Context, session: &str, version: Option<u3
         }
         text
     })?;
-    context.hint(&format!("calt run --session {session}"));
+    context.hint(&hint::go_on(session));
     Ok(())
 }
 
@@ -121,12 +122,12 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
     let shown = render::plan_of(&plan, &about::of(context, &client, &plan).await?);
     let again = format!("calt plan approve {session} {version}");
     let question = t!("Approve plan v{version}?", version = version);
-    let how = decision::consent(&shown, &question, yes, &again).await?;
+    let how = decision::consent((context, session), &shown, &question, yes, &again).await?;
     let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     let decided =
         context.decide(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &json!(body)).await?;
     context.show(&decided, |_| t!("plan v{version} of {session} approved\n", version = version, session = session))?;
-    context.hint(&format!("calt run --session {session}"));
+    context.hint(&hint::go_on(session));
     Ok(())
 }
 
@@ -135,7 +136,7 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     let plan = show(context, &client, session, Some(version)).await?;
     let shown = render::plan_of(&plan, &about::of(context, &client, &plan).await?);
     let again = format!("calt plan reject {session} {version}");
-    let (how, reason) = decision::reason(&shown, reason, &again).await?;
+    let (how, reason) = decision::reason((context, session), &shown, reason, &again).await?;
     let mut body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     body.reason = Some(reason);
     let decided =
@@ -192,6 +193,12 @@ pub(crate) async fn check_text(
     }
     render::data(&checked)?;
     Err(Fault::Printed(Box::new(fault)))
+}
+
+/// What a session that is made for a checked plan is for: as the plan puts it, else what it is called.
+pub(super) fn goal(checked: &Value) -> &Value {
+    let said = &checked["session_goal"];
+    if said.as_str().is_some_and(|said| !said.trim().is_empty()) { said } else { &checked["title"] }
 }
 
 /// Hands a plan to a session.

@@ -98,7 +98,7 @@ fn what(step: &Value) -> String {
 /// Executes a step nobody has approved, and shows what calt says.
 async fn refused(context: &Context, client: &Client, session: &str, step: &str) -> Result<(), Fault> {
     context.talk(&t!("3. A refusal. Nobody has approved the plan, and its first step is executed:\n\n"));
-    context.talk(&format!("$ {}\n", hint::here(&format!("calt step execute {session} {step}"))));
+    context.talk_as_it_is(&format!("$ {}\n", hint::here(&format!("calt step execute {session} {step}"))));
     match client.send::<Value>(&endpoint::EXECUTE_STEP, &[session, step], &json!({})).await {
         Err(CallError::Problem(problem)) => context.talk_as_it_is(&Fault::Problem(problem).render()),
         Err(error @ CallError::Unexpected(_)) => return Err(error.into()),

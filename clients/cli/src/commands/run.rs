@@ -9,7 +9,8 @@ use calt_api::{Code, Language, Next, endpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{PlanText, outcome, plan, read_plan, workspace};
+use super::outcome::{self, Seen};
+use super::{PlanText, plan, read_plan, workspace};
 use crate::arguments::{Profile, RunArguments, WorkspaceOption};
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
@@ -76,7 +77,7 @@ pub(crate) async fn run_plan(context: &Context, text: &PlanText, into: Into, con
     let (session, applies_nothing) = match into {
         Into::New(new) => {
             let applies_nothing = new.applies_nothing;
-            (create(context, &client, new, &checked["title"]).await?, applies_nothing)
+            (create(context, &client, new, plan::goal(&checked)).await?, applies_nothing)
         }
         Into::Session(session) => {
             let shown = show_session(context, &client, &session).await?;
@@ -120,9 +121,9 @@ pub(crate) async fn go_on(context: &Context, session: String, consent: Consent) 
     begin(Run { context, client, session, version, consent, applies_nothing, executing: RefCell::new(None) }).await
 }
 
-async fn create(context: &Context, client: &Client, new: NewSession, title: &Value) -> Result<String, Fault> {
+async fn create(context: &Context, client: &Client, new: NewSession, goal: &Value) -> Result<String, Fault> {
     let body = json!({
-        "goal": title,
+        "goal": goal,
         "mode": if new.applies_nothing { "dry_run" } else { "normal" },
         "safety_profile": new.profile.word(),
         "source": context.source(),
@@ -140,7 +141,10 @@ fn number(version: &Value) -> u32 {
 }
 
 /// Sees a run through, prints its record, and says what stopped it.
-async fn begin(run: Run<'_>) -> Result<(), Fault> {
+async fn begin(mut run: Run<'_>) -> Result<(), Fault> {
+    if matches!(run.consent, Consent::Person(_) | Consent::Nobody) && !run.context.may_decide() {
+        run.consent = Consent::SomebodyElse;
+    }
     run.context.talk(&t!("session {session}\n\n", session = run.session));
     let done = tokio::select! {
         biased;
@@ -148,20 +152,21 @@ async fn begin(run: Run<'_>) -> Result<(), Fault> {
         () = interrupted() => return Err(given_up(&run)),
     };
     let done = done.map_err(|fault| and_back(&run, fault));
-    let printed = outcome::print(&run, done.as_ref().err()).await;
+    let printed = outcome::print(&run, &done).await;
     match (done, printed) {
-        (Ok(()), printed) => printed,
+        (Ok(_), printed) => printed,
         (Err(fault), Ok(())) if run.context.json() => Err(Fault::Printed(Box::new(fault))),
         (Err(fault), Ok(()) | Err(_)) => Err(fault),
     }
 }
 
 /// A daemon that went away is started again by going on, unless its address was named. What this token may
-/// not do, somebody who may does by going on.
+/// not do, somebody who may does by going on; and so does who knows the PIN, once it is compared again.
 fn and_back(run: &Run<'_>, fault: Fault) -> Fault {
     let fault = run.context.with_the_way_there(fault);
     if let Fault::Problem(mut problem) = fault {
-        if problem.code == Code::NotAllowed.as_str() {
+        let of_who_asks = [Code::NotAllowed, Code::PinWrong, Code::PinLocked].map(Code::as_str);
+        if of_who_asks.contains(&problem.code.as_str()) {
             problem.args["session"] = json!(run.session);
         }
         return Fault::Problem(problem);
@@ -197,8 +202,10 @@ fn given_up(run: &Run<'_>) -> Fault {
 }
 
 /// Asks and executes until every step is done or something says no.
-async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
+async fn see_through(run: &Run<'_>) -> Result<Seen, Fault> {
     let plan = run.plan().await?;
+    let is_done = |step: &Value| step["status"] == "succeeded" || step["status"] == "skipped";
+    let seen = if steps(&plan).all(is_done) { Seen::DoneBefore } else { Seen::Now };
     if plan["approved"] != Value::Bool(true) {
         run.first_look(&plan).await?;
     }
@@ -229,7 +236,7 @@ async fn see_through(run: &Run<'_>) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// Shows a step while it runs, and what came of it.

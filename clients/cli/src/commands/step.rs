@@ -10,6 +10,7 @@ use crate::applies;
 use crate::arguments::StepCommand;
 use crate::context::{Context, How};
 use crate::fault::Fault;
+use crate::hint;
 use crate::look;
 use crate::render::{self, Place, Sheet};
 use crate::words::{daemon, t};
@@ -30,7 +31,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let text = shown(&detail, Place::Talk);
             let again = format!("calt step approve {session} {step}");
             let is_high = detail["risk"] == "high";
-            if is_high && yes && !confirm_high_risk {
+            if is_high && yes && !confirm_high_risk && context.may_decide() {
                 return Err(Fault::Gate {
                     message: t!("step {step} is of high risk, and `--yes` alone does not answer for it", step = step),
                     hint: format!("{again} --yes --confirm-high-risk"),
@@ -41,7 +42,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             } else {
                 t!("Approve step {step}?", step = step)
             };
-            let how = decision::consent(&text, &question, yes, &again).await?;
+            let how = decision::consent((context, &session), &text, &question, yes, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: None };
             decide(context, &client, &endpoint::APPROVE_STEP, said, Done::Approved).await?;
             context.hint(&format!("calt step execute {session} {step}"));
@@ -51,7 +52,7 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let detail = detail(context, &client, &session, &step).await?;
             let text = shown(&detail, Place::Talk);
             let again = format!("calt step reject {session} {step}");
-            let (how, reason) = decision::reason(&text, reason, &again).await?;
+            let (how, reason) = decision::reason((context, &session), &text, reason, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason: Some(reason) };
             decide(context, &client, &endpoint::REJECT_STEP, said, Done::Rejected).await?;
             context.hint(&format!("calt run PLAN --session {session}"));
@@ -61,7 +62,8 @@ pub(crate) async fn run(context: &Context, command: StepCommand) -> Result<(), F
             let detail = detail(context, &client, &session, &step).await?;
             let text = shown(&detail, Place::Talk);
             let again = format!("calt step skip {session} {step}");
-            let how = decision::consent(&text, &t!("Leave out step {step}?", step = step), yes, &again).await?;
+            let question = t!("Leave out step {step}?", step = step);
+            let how = decision::consent((context, &session), &text, &question, yes, &again).await?;
             let said = Said { detail: &detail, text: &text, how, reason };
             decide(context, &client, &endpoint::SKIP_STEP, said, Done::LeftOut).await
         }
@@ -119,7 +121,7 @@ async fn approve_many(
     let files = applies::files_written(&details);
     let instead = format!("calt step reject {session} STEP --reason WHY");
     let asking = Asking { question: &question, files, again: &again, instead };
-    let how = decision::consent_to(asking, &text, yes).await?;
+    let how = decision::consent_to((context, session), asking, &text, yes).await?;
     let version = |detail: &Value| detail["plan_version"].as_u64().and_then(|version| u32::try_from(version).ok());
     let item = |detail: &Value| look::item(version(detail).unwrap_or_default(), Some(detail), detail);
     let items = details.iter().map(item).collect();
@@ -127,7 +129,7 @@ async fn approve_many(
     let decided = said.send(context, client, session, None).await?;
     let line = |detail: &Value| t!("step {step} of {session} approved\n", step = look::id(detail), session = session);
     context.show(&decided, |_| details.iter().map(line).collect())?;
-    context.hint(&format!("calt run --session {session}"));
+    context.hint(&hint::go_on(session));
     Ok(())
 }
 
@@ -176,7 +178,7 @@ async fn execute(
     let shown: Value = context.fetch(client, &endpoint::SHOW_SESSION, &[session], &[]).await?;
     let next = serde_json::from_value(shown["next"].clone()).ok();
     if state == "succeeded" {
-        if let Some(hint) = next.as_ref().and_then(|next| crate::hint::command(next, None)) {
+        if let Some(hint) = next.as_ref().and_then(|next| hint::command(next, None)) {
             context.hint(&hint);
         }
         return Ok(());

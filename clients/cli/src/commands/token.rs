@@ -9,6 +9,9 @@ use crate::fault::Fault;
 use crate::render;
 use crate::words::{label, t};
 
+/// The roles whose token a person may set for all that they type; every other is for one program.
+const ROLES_OF_PERSONS: [&str; 2] = ["owner", "approver"];
+
 pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), Fault> {
     let client = context.client().await?;
     match command {
@@ -17,7 +20,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             let made = context.decide(&client, &endpoint::CREATE_TOKEN, &[], &body).await?;
             context.talk(&t!("This is the only time the token is shown:\n"));
             context.show(&made, |made| format!("{}\n", render::word(&made["token"])))?;
-            context.hint("export CALT_DAEMON_TOKEN=TOKEN");
+            hint(context, &made);
             Ok(())
         }
         TokenCommand::List => {
@@ -40,4 +43,18 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
             context.show(&json!({"id": token, "revoked": true}), |_| t!("token {token} revoked\n", token = token))
         }
     }
+}
+
+/// Where the token belongs. In the owner's shell another one would speak for its principal, and the owner decide nothing.
+fn hint(context: &Context, made: &Value) {
+    let role = made["role"].as_str().unwrap_or_default();
+    if ROLES_OF_PERSONS.contains(&role) {
+        context.hint("export CALT_DAEMON_TOKEN=TOKEN");
+        return;
+    }
+    context.talk(&t!(
+        "It belongs to the one program that it is for. Set it in no shell of yours: what is typed there would speak as {name}, which approves nothing.\n",
+        name = render::word(&made["principal"])
+    ));
+    context.hint("CALT_DAEMON_TOKEN=TOKEN PROGRAM");
 }

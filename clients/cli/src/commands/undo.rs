@@ -19,15 +19,21 @@ pub(crate) async fn run(context: &Context, session: &str, run: Option<i64>) -> R
         client.send(&endpoint::UNDO_SESSION, &[session], &body).await.map_err(|error| led_back(error, session))?;
     context.show(&made, shown)?;
     let into = render::word(&made["session_id"]);
-    if let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json())
+    if let Some(terminal) = Terminal::find(StandardInput::Free).filter(|_| !context.json() && context.may_decide())
         && terminal.yes(&t!("Look at this plan now?")).await? == Some(true)
     {
         let consent = run::consent(false, false, StandardInput::Free);
         return run::go_on(context, into, consent).await;
     }
+    if !context.may_decide() {
+        context.talk(&t!("Nothing has changed.\n"));
+        context.hint_to_go_on(&into);
+        return Ok(());
+    }
     let drop = format!("calt plan reject {into} {}", render::word(&made["version"]));
-    context.talk(&t!("Nothing has changed. To drop this plan:\n  {command}\n", command = hint::here(&drop)));
-    context.hint(&format!("calt run --session {into}"));
+    let drop = hint::here(&drop);
+    context.talk_command(&t!("Nothing has changed. To drop this plan:\n  {command}\n", command = drop), &drop);
+    context.hint(&hint::go_on(&into));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use calt_api::client::Client;
 use calt_api::endpoint;
 use serde_json::{Value, json};
 
-use super::inbox;
+use super::{inbox, standing};
 use crate::about;
 use crate::arguments::Until;
 use crate::context::Context;
@@ -16,8 +16,26 @@ use crate::hint;
 use crate::render::{self, Sheet};
 use crate::words::{daemon, t};
 
-pub(crate) async fn run(context: &Context, session: &str, until: Until, seconds: u64) -> Result<(), Fault> {
+/// The role of the owner, whose token is taken where none is named.
+const OWNER: &str = "owner";
+
+/// What ends the wait.
+#[derive(Clone, Debug)]
+enum End {
+    /// What was asked for.
+    Asked(Until),
+    /// It waits for somebody of this role, or has ended.
+    Turn(String),
+}
+
+pub(crate) async fn run(context: &Context, session: &str, until: Option<Until>, seconds: u64) -> Result<(), Fault> {
     let client = context.client().await?;
+    let end = match until {
+        Some(until) => End::Asked(until),
+        // Who decides waits for something to decide on; everybody else, for the decision.
+        None if context.may_decide() => End::Turn(context.caller().map_or(OWNER, |caller| &caller.role).to_owned()),
+        None => End::Asked(Until::Decided),
+    };
     // What happens after this number wakes us; what happened before it shows in the first look.
     let query = [("q", ""), ("limit", "1")];
     let newest: Value = context.fetch(&client, &endpoint::SEARCH_SESSION_EVENTS, &[session], &query).await?;
@@ -26,7 +44,7 @@ pub(crate) async fn run(context: &Context, session: &str, until: Until, seconds:
     let settled = async {
         loop {
             let standing = look(context, &client, session).await?;
-            if is_settled(&standing, until)? || stream.next().await?.is_none() {
+            if is_settled(&standing, &end)? || stream.next().await?.is_none() {
                 return Ok::<_, Fault>(standing);
             }
         }
@@ -36,7 +54,7 @@ pub(crate) async fn run(context: &Context, session: &str, until: Until, seconds:
         Ok(standing) => standing?,
         Err(_) => look(context, &client, session).await?,
     };
-    answer(context, session, &standing, until)
+    answer(context, session, &standing, &end)
 }
 
 /// Where the session stands, what waits, why somebody said no or a step failed, and what leads on.
@@ -49,7 +67,9 @@ async fn look(context: &Context, client: &Client, session: &str) -> Result<Value
         reasons = about::reasons(context, client, session, |version| Some(version) == newest).await?;
     }
     let waits = render::items(&inbox["items"]).first().cloned().unwrap_or_default();
+    let ways = standing::ways(context, client, &shown).await;
     let next_command = match serde_json::from_value(shown["next"].clone()).ok() {
+        _ if ways.is_some() => ways.as_ref().map(|ways| ways.look.clone()),
         // Who waits hands in, and does not decide.
         Some(Next::ImportPlan { .. }) => Some(format!("calt plan import {session} PLAN")),
         next => next.and_then(|next| hint::command(&next, Some(session))),
@@ -57,25 +77,28 @@ async fn look(context: &Context, client: &Client, session: &str) -> Result<Value
     Ok(json!({
         "session_id": session, "status": shown["status"], "plan_version": shown["plan_version"],
         "waits": waits, "reasons": reasons, "next": shown["next"], "next_command": next_command,
+        "land_command": ways.and_then(|ways| ways.land),
     }))
 }
 
 /// Whether there is nothing left to wait for.
-fn is_settled(standing: &Value, until: Until) -> Result<bool, Fault> {
+fn is_settled(standing: &Value, end: &End) -> Result<bool, Fault> {
     let status = standing["status"].as_str().unwrap_or_default();
-    if status == "pending" {
+    let is_done = ["succeeded", "failed", "cancelled"].contains(&status);
+    if status == "pending" && matches!(end, End::Asked(_)) {
         let session = render::word(&standing["session_id"]);
         let hint = Some(format!("calt plan import {session} PLAN"));
         return Err(Fault::Usage { message: t!("session {session} has no plan to wait for", session = session), hint });
     }
-    Ok(match until {
-        Until::Decided => standing["waits"].is_null() || standing["waits"]["waits_for"] == "new_plan",
-        Until::Done => ["succeeded", "failed", "cancelled"].contains(&status),
+    Ok(match end {
+        End::Asked(Until::Decided) => standing["waits"].is_null() || standing["waits"]["waits_for"] == "new_plan",
+        End::Asked(Until::Done) => is_done,
+        End::Turn(role) => is_done || render::items(&standing["waits"]["roles"]).iter().any(|waited| waited == role),
     })
 }
 
-fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> Result<(), Fault> {
-    let is_settled = is_settled(standing, until)?;
+fn answer(context: &Context, session: &str, standing: &Value, end: &End) -> Result<(), Fault> {
+    let is_settled = is_settled(standing, end)?;
     let status = standing["status"].as_str().unwrap_or_default();
     let shown = daemon::session_status(&standing["status"]);
     let said_no = ["failed", "cancelled"].contains(&status);
@@ -98,18 +121,30 @@ fn answer(context: &Context, session: &str, standing: &Value, until: Until) -> R
     })?;
     let next = standing["next"].clone();
     let fault = if !is_settled {
-        let (word, message) = match until {
-            Until::Done => ("done", t!("session {session} is not done yet", session = session)),
-            Until::Decided => ("decided", t!("session {session} is not decided yet", session = session)),
+        let (option, message) = match end {
+            End::Asked(Until::Done) => (" --until done", t!("session {session} is not done yet", session = session)),
+            End::Asked(Until::Decided) => {
+                (" --until decided", t!("session {session} is not decided yet", session = session))
+            }
+            End::Turn(_) => ("", t!("nothing of session {session} waits for you yet", session = session)),
         };
-        let hint = format!("calt wait {session} --until {word}");
-        Fault::StillWaiting { message, hint }
+        Fault::StillWaiting { message, hint: format!("calt wait {session}{option}") }
     } else if said_no {
         let next = serde_json::from_value(next).ok();
+        let newest = &standing["reasons"][0];
+        let is_no = ["plan_rejected", "step_rejected"].iter().any(|no| newest["event_type"] == **no);
+        let shown = match daemon::reason(&newest["event_type"], &newest["reason"]) {
+            why if is_no => t!("rejected: {why}", why = why),
+            _ => shown,
+        };
         Fault::Work { message: t!("session {session} is {status}", session = session, status = shown), next }
     } else {
-        if let Some(next) = standing["next_command"].as_str() {
+        let to_decide = inbox::command(&standing["waits"]).filter(|_| matches!(end, End::Turn(_)));
+        if let Some(next) = to_decide.as_deref().or_else(|| standing["next_command"].as_str()) {
             context.hint(next);
+        }
+        if let Some(land) = standing["land_command"].as_str() {
+            context.talk(&t!("Land: {command}\n", command = land));
         }
         return Ok(());
     };

@@ -1,6 +1,6 @@
 //! `calt wizard run`: question by question, each with a sensible default.
 //!
-//! Enter at every question ends in something harmless. Nothing is made before the last of them is answered, and a
+//! Enter at every question writes nothing. Nothing is made before the last of them is answered, and a
 //! session in which nothing was decided is stopped again.
 
 use std::io::Write as _;
@@ -20,6 +20,7 @@ use crate::arguments::Profile;
 use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::hint;
 use crate::look::Consent;
 use crate::render;
 use crate::words::{daemon, label, said, t};
@@ -29,8 +30,8 @@ const WRITE: &str = label!("write a file; you see it first");
 const COMMAND: &str = label!("run a command that only reads");
 const FILE: &str = label!("run a plan I have in a file");
 
-const STRICT: &str = label!("strict: approvals cover exactly what runs");
-const DEV: &str = label!("dev: early approvals cover the plan as written");
+const STRICT: &str = label!("strict: approvals cover exactly what runs; take this if unsure");
+const DEV: &str = label!("dev: early approvals cover the plan as written; for plans you wrote");
 
 /// The plan file that is offered, if it is there.
 const PLAN_FILE: &str = "plan.yaml";
@@ -44,6 +45,8 @@ const CHOICE_COLUMNS: usize = 74;
 /// All that was answered.
 struct Answers {
     plan: PlanText,
+    /// How a command names the plan.
+    source: Source,
     /// Where the plan is kept, if it is to be kept.
     kept_in: Option<PathBuf>,
     session: Option<String>,
@@ -51,6 +54,32 @@ struct Answers {
     profile: Profile,
     /// Whether Enter may say yes: what the wizard made itself, and what writes nothing.
     is_harmless: bool,
+}
+
+/// Where a command finds the plan that was answered with.
+enum Source {
+    /// In a file that was named.
+    File(PathBuf),
+    /// In a line of JSON, for one the wizard made.
+    Own(String),
+}
+
+impl Answers {
+    /// The one command that runs the plan as it was answered, and writes.
+    fn for_real(&self) -> String {
+        let profile = match self.profile {
+            Profile::Strict => String::new(),
+            Profile::Dev => format!(" --profile {}", Profile::Dev.word()),
+        };
+        let file = match (&self.source, &self.kept_in) {
+            (Source::File(path), _) | (Source::Own(_), Some(path)) => path,
+            (Source::Own(json), None) => {
+                let run = hint::here(&format!("calt run -{profile}"));
+                return format!("printf %s {} | {run}", hint::quoted(json));
+            }
+        };
+        hint::here(&format!("calt run {}{profile}", hint::quoted(&file.display().to_string())))
+    }
 }
 
 pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
@@ -72,7 +101,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     if let Some(session) = answers.session {
         return run_plan(context, &answers.plan, Into::Session(session), consent).await;
     }
-    let session = create(context, &client, &answers, &checked["title"]).await?;
+    let session = create(context, &client, &answers, plan::goal(&checked)).await?;
     let run = run_plan(context, &answers.plan, Into::Session(session.clone()), consent);
     let ended = tokio::select! {
         biased;
@@ -80,7 +109,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         () = interrupted() => Err(nothing_begun()),
     };
     match ended {
-        Err(fault) if is_undecided(context, &client, &session).await => {
+        Err(fault) if context.may_decide() && is_undecided(context, &client, &session).await => {
             let body = json!({"source": context.source()});
             let _: Value = client.send(&endpoint::STOP_SESSION, &[&session], &body).await?;
             context.talk(&t!("Nothing was decided; {session} was stopped again.\n", session = session));
@@ -94,8 +123,8 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
         }
         ended => {
             if ended.is_ok() && answers.is_dry_run {
-                context.talk(&t!("\nIt was a dry run: nothing was written. To write it, answer n to that question:\n"));
-                context.hint("calt wizard run");
+                context.talk(&t!("\nIt was a dry run: nothing was written. The same for real:\n"));
+                context.talk_as_it_is(&format!("  {}\n", answers.for_real()));
             }
             ended
         }
@@ -105,16 +134,26 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
 /// Asks everything. Nothing is made until the last answer is there.
 async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
     let what = choose(&t!("What shall calt do?"), &[LOOK, WRITE, COMMAND, FILE])?;
-    let (plan, may_write) = match what {
+    let ((plan, source), may_write) = match what {
         WRITE => (writing()?, true),
         COMMAND => (commanding()?, false),
-        FILE => (read_plan(&plan_file()?)?, true),
+        FILE => {
+            let path = plan_file()?;
+            ((read_plan(&path)?, Source::File(path)), true)
+        }
         _ => (made(&t!("Look at the workspace"), &[("look", "list_dir", json!({"path": "."}))]), false),
     };
     let is_own = what != FILE;
     let session = which_session(context, client).await?;
-    let mut answers =
-        Answers { plan, kept_in: None, session, is_dry_run: false, profile: Profile::Strict, is_harmless: false };
+    let mut answers = Answers {
+        plan,
+        source,
+        kept_in: None,
+        session,
+        is_dry_run: false,
+        profile: Profile::Strict,
+        is_harmless: false,
+    };
     if answers.session.is_none() {
         if may_write {
             let question = t!("A dry run, which shows every write and leaves it out?");
@@ -137,7 +176,7 @@ async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
     Ok(answers)
 }
 
-fn writing() -> Result<PlanText, Fault> {
+fn writing() -> Result<(PlanText, Source), Fault> {
     let path = Text::new(&t!("Which file?")).with_default("hello.txt").prompt().map_err(ended)?;
     let content = Text::new(&t!("What is to stand in it?")).with_default("Hello from calt.").prompt().map_err(ended)?;
     let (path, content) = (path.trim(), format!("{content}\n"));
@@ -147,7 +186,7 @@ fn writing() -> Result<PlanText, Fault> {
     Ok(made(&t!("Write {path}", path = path), &steps))
 }
 
-fn commanding() -> Result<PlanText, Fault> {
+fn commanding() -> Result<(PlanText, Source), Fault> {
     let command = Text::new(&t!("Which command?")).with_default("ls -la").prompt().map_err(ended)?;
     let command = command.trim();
     Ok(made(&t!("Run {command}", command = command), &[("run", "run_shell_readonly", json!({"command": command}))]))
@@ -165,13 +204,16 @@ fn plan_file() -> Result<PathBuf, Fault> {
     Ok(PathBuf::from(asked.prompt().map_err(ended)?.trim()))
 }
 
-/// A plan of these steps. JSON is YAML: whatever was typed stays one value.
-fn made(title: &str, steps: &[(&str, &str, Value)]) -> PlanText {
+/// A plan of these steps, to be read and in one line. JSON is YAML: whatever was typed stays one value.
+fn made(title: &str, steps: &[(&str, &str, Value)]) -> (PlanText, Source) {
+    let step =
+        |(id, tool, inputs): &(&str, &str, Value)| json!({"id": id, "title": title, "tool": tool, "inputs": inputs});
+    let line = json!({"title": title, "steps": steps.iter().map(step).collect::<Vec<_>>()}).to_string();
     let mut text = format!("title: {}\nsteps:\n", json!(title));
     for (id, tool, inputs) in steps {
         text.push_str(&format!("  - id: {id}\n    title: {}\n    tool: {tool}\n    inputs: {inputs}\n", json!(title)));
     }
-    PlanText { name: t!("the wizard's plan"), text }
+    (PlanText { name: t!("the wizard's plan"), text }, Source::Own(line))
 }
 
 /// Asks for one of several things.
@@ -234,9 +276,9 @@ fn keep(path: &Path, text: &str) -> Result<(), Fault> {
     })
 }
 
-async fn create(context: &Context, client: &Client, answers: &Answers, title: &Value) -> Result<String, Fault> {
+async fn create(context: &Context, client: &Client, answers: &Answers, goal: &Value) -> Result<String, Fault> {
     let body = json!({
-        "goal": title,
+        "goal": goal,
         "mode": if answers.is_dry_run { "dry_run" } else { "normal" },
         "safety_profile": answers.profile.word(),
         "source": context.source(),
@@ -271,11 +313,32 @@ mod tests {
 
     #[test]
     fn whatever_is_typed_stays_one_value_of_the_plan() {
-        let plan = made("a: \"b\"\n# c", &[("run", "run_shell_readonly", json!({"command": "cat 'x: y' #\n- z"}))]);
+        let (plan, _) =
+            made("a: \"b\"\n# c", &[("run", "run_shell_readonly", json!({"command": "cat 'x: y' #\n- z"}))]);
         let lines: Vec<&str> = plan.text.lines().collect();
         assert_eq!(lines.len(), 6, "{}", plan.text);
         assert_eq!(lines[0], r#"title: "a: \"b\"\n# c""#);
         assert_eq!(lines[5], r#"    inputs: {"command":"cat 'x: y' #\n- z"}"#);
+    }
+
+    #[test]
+    fn the_command_for_real_names_the_plan_wherever_it_is() {
+        let (plan, source) = made("It's", &[("look", "list_dir", json!({"path": "."}))]);
+        let mut answers = Answers {
+            plan,
+            source,
+            kept_in: None,
+            session: None,
+            is_dry_run: true,
+            profile: Profile::Dev,
+            is_harmless: false,
+        };
+        let line = answers.for_real();
+        assert!(line.starts_with("printf %s '{\"") && line.ends_with("}' | calt run - --profile dev"), "{line}");
+        assert!(line.contains(r"It'\''s"), "{line}");
+        answers.kept_in = Some(PathBuf::from("my plan.yaml"));
+        answers.profile = Profile::Strict;
+        assert_eq!(answers.for_real(), "calt run 'my plan.yaml'");
     }
 
     #[test]

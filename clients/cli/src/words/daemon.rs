@@ -31,6 +31,13 @@ pub(crate) fn session_status(status: &Value) -> String {
     status.as_str().and_then(|status| language().session_status(status)).map_or_else(|| word(status), str::to_owned)
 }
 
+/// The status of a step in its session: where nothing goes on, what was open will not run.
+pub(crate) fn step_status_in(session: &Value, step: &Value) -> String {
+    let has_ended = session["status"] == "failed" || session["status"] == "cancelled";
+    let is_open = step["status"] == "pending" || step["status"] == "approved";
+    if has_ended && is_open { t!("not run") } else { step_status(&step["status"]) }
+}
+
 /// How a step or a run stands, or what was decided about it.
 pub(crate) fn step_status(status: &Value) -> String {
     status.as_str().and_then(|status| language().step_status(status)).map_or_else(|| word(status), str::to_owned)
@@ -95,7 +102,7 @@ pub(crate) fn told(sentence: &Value) -> String {
     language().told(&word(sentence))
 }
 
-/// An event's summary. One in which something was found is shown as it was recorded, with the hits where they stand.
+/// An event's summary. Where what was searched for stands in it, it is shown as it was recorded, with the hits.
 pub(crate) fn summary(event: &Value) -> String {
     let is_found = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");
     let said = event["summary"].as_str().filter(|_| !is_found).and_then(|summary| language().event_summary(summary));

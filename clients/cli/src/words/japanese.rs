@@ -2,11 +2,12 @@
 
 mod first;
 mod help;
+mod ways;
 mod work;
 
 /// Every sentence: English, Japanese.
 pub(super) fn sentences() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES)
+    AROUND.iter().chain(work::SENTENCES).chain(first::SENTENCES).chain(ways::SENTENCES)
 }
 
 /// Every sentence of the help: English, Japanese.
@@ -178,6 +179,10 @@ const AROUND: &[(&str, &str)] = &[
     ("the patch does not fit commit {base}: {why}", "パッチはコミット {base} に合いません: {why}"),
     ("git names something that is not UTF-8", "git が UTF-8 でない名前を返しました"),
     ("git is not installed", "git が入っていません"),
+    (
+        "git gave no answer in {seconds} s: does `include.path` name a pipe?",
+        "git が {seconds} 秒以内に応答しません。`include.path` がパイプを指していませんか",
+    ),
     ("git cannot be started: {error}", "git を起動できません: {error}"),
     ("git {word}: {said}", "git {word}: {said}"),
     (

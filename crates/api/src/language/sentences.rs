@@ -3,7 +3,10 @@
 //!
 //! They are recognized by their English, value by value. What is not recognized stays as it came.
 
+mod bot;
 mod plans;
+mod refused;
+mod system;
 mod work;
 
 use serde_json::Value;
@@ -20,6 +23,15 @@ impl Language {
                 retold(template, japanese, english, &|value| japanese_part(value).unwrap_or_else(|| value.to_owned()))
             }),
         }
+    }
+
+    /// What the operating system says went wrong; `None` where it is not known or needs no translation.
+    pub fn system_error(self, english: &str) -> Option<String> {
+        let table = match self {
+            Self::Japanese if english.ends_with(')') => system::ERRORS,
+            Self::English | Self::Japanese => return None,
+        };
+        table.iter().find_map(|(template, japanese)| retold(template, japanese, english, &str::to_owned))
     }
 
     /// The same, where nothing has to be known: the sentence in this language, or as it came.
@@ -39,7 +51,10 @@ pub(super) fn arguments_in_japanese(args: &Value) -> Value {
     if let Some((_, act)) = ACTS.iter().find(|(act, _)| args["act"] == **act) {
         args["act"] = Value::from(*act);
     }
-    for name in ["what", "reason"] {
+    if let Some(status) = args["status"].as_str().and_then(|status| Language::Japanese.session_status(status)) {
+        args["status"] = Value::from(status);
+    }
+    for name in ["what", "reason", "unit"] {
         if let Some(text) = args[name].as_str() {
             let told = Language::Japanese.sentence(text).or_else(|| japanese_part(text));
             if let Some(told) = told {
@@ -72,7 +87,8 @@ const ACTS: &[(&str, &str)] = &[
 /// Parts of sentences: types, and what something is in.
 fn japanese_part(part: &str) -> Option<String> {
     let unchanged = |value: &str| japanese_part(value).unwrap_or_else(|| value.to_owned());
-    PARTS.iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
+    let parts = PARTS.iter().chain(refused::PARTS).chain(system::ERRORS);
+    parts.into_iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
 }
 
 const PARTS: &[(&str, &str)] = &[
@@ -125,11 +141,16 @@ const SENTENCES: &[&[(&str, &str)]] = &[
     plans::PLANS,
     plans::FIXES_OF_PLANS,
     ISOLATION,
-    BOT,
+    bot::SET_UP,
     RECORD,
     SETTINGS,
     PINS,
     UNDO,
+    refused::VALUES,
+    refused::DIRECTORIES,
+    refused::RUNS,
+    refused::START,
+    refused::ANY,
 ];
 
 /// Layers of isolation.
@@ -176,84 +197,6 @@ const ISOLATION: &[(&str, &str)] = &[
     (
         "in the box `{name}` this works and must not: {what}",
         "サンドボックス `{name}` の中で、できてはならないことができます: {what}",
-    ),
-];
-
-/// How the bot is set up.
-const BOT: &[(&str, &str)] = &[
-    ("not configured (docs/discord.md)", "設定されていません（docs/discord.md）"),
-    ("Discord could not be looked at: {error}", "Discord を調べられませんでした: {error}"),
-    ("Discord could not be looked at", "Discord を調べられませんでした"),
-    ("try again", "もう一度試してください"),
-    ("{count} accounts may use the bot", "{count} 個のアカウントがボットを使えます"),
-    (
-        "the bot token is accepted (application {application})",
-        "ボットのトークンは有効です（アプリケーション {application}）",
-    ),
-    ("no token for the daemon is set", "デーモンのトークンが設定されていません"),
-    (
-        "calt token create --role relay --name discord, and give it to the bot as CALT_DAEMON_TOKEN or discord.relay_token_file",
-        "calt token create --role relay --name discord で作り、CALT_DAEMON_TOKEN か discord.relay_token_file でボットに渡してください",
-    ),
-    ("the daemon takes the bot's token, which is a relay's", "デーモンは、ボットの relay のトークンを受け付けます"),
-    ("the daemon does not take the bot's token: {fault}", "デーモンがボットのトークンを受け付けません: {fault}"),
-    ("Discord does not accept the bot token", "Discord がボットのトークンを受け付けません"),
-    ("make a new one in the developer portal, page \"Bot\"", "Developer Portal の「Bot」のページで作り直してください"),
-    ("look at the bot in the developer portal", "Developer Portal でボットを確かめてください"),
-    ("Discord does not answer", "Discord が応答しません"),
-    ("look at the network, and at discord.api_url", "ネットワークと discord.api_url を確かめてください"),
-    ("all {count} commands are registered", "{count} 個のコマンドすべてが登録されています"),
-    ("these commands are not registered: {names}", "登録されていないコマンドがあります: {names}"),
-    ("start the bot: calt discord", "ボットを起動してください: calt discord"),
-    ("the commands cannot be seen: {fault}", "コマンドの登録を確かめられません: {fault}"),
-    (
-        "invite the bot to the guild with the scope applications.commands",
-        "スコープ applications.commands を付けてボットをサーバーに招待してください",
-    ),
-    ("no channel is set; nothing is posted by itself", "チャンネルの設定がありません。自分からは何も投稿しません"),
-    ("channel {channel} can be written", "チャンネル {channel} に書き込めます"),
-    ("channel {channel} cannot be written: {fault}", "チャンネル {channel} に書き込めません: {fault}"),
-    (
-        "give the bot View Channel, Send Messages, Embed Links, Attach Files and Read Message History there",
-        "そこでボットに View Channel、Send Messages、Embed Links、Attach Files、Read Message History を許可してください",
-    ),
-    ("the token for the daemon is not a relay's", "デーモンのトークンが relay のものではありません"),
-    ("what the bot keeps cannot be read: {fault}", "ボットの状態のファイルを読めません: {fault}"),
-    ("mend the file, or move it away to begin anew", "ファイルを直すか、よそへ移して新しく始めてください"),
-    ("the gateway is gone", "ゲートウェイとの接続がなくなりました"),
-    ("the bot is ending", "ボットを終了しています"),
-    ("Discord closed the gateway for good", "Discord がゲートウェイを完全に閉じました"),
-    (
-        "Discord closed the gateway for good (close code {code})",
-        "Discord がゲートウェイを完全に閉じました（コード {code}）",
-    ),
-    ("no bot token is set", "ボットのトークンが設定されていません"),
-    (
-        "export CALT_DISCORD_TOKEN=… or discord.token_file",
-        "export CALT_DISCORD_TOKEN=… か、discord.token_file を設定してください",
-    ),
-    ("the bot token has another form than Discord's", "ボットのトークンの形が Discord のものと違います"),
-    ("copy it again, whole", "もう一度、全体を写してください"),
-    (
-        "nobody may use the bot: the list of allowed users is empty",
-        "ボットを使える人がいません。許可するユーザーの一覧が空です",
-    ),
-    (
-        "set discord.allowed_users or CALT_DISCORD_ALLOWED_USERS to the ids of those who may use the bot",
-        "ボットを使える人の id を discord.allowed_users か CALT_DISCORD_ALLOWED_USERS に設定してください",
-    ),
-    ("`discord.channel` names more than one channel", "`discord.channel` に複数のチャンネルがあります"),
-    ("name one", "一つにしてください"),
-    ("unknown setting `discord.{key}`", "`discord.{key}` という設定はありません"),
-    ("docs/discord.md lists the settings", "設定の一覧は docs/discord.md にあります"),
-    ("`discord.{key}` is not `{word}`", "`discord.{key}` に `{word}` は指定できません"),
-    ("it is one of {known}", "次のどれかです: {known}"),
-    ("it begins with https:// or http://", "https:// か http:// で始まります"),
-    ("it begins with wss:// or ws://", "wss:// か ws:// で始まります"),
-    ("mend it, or name another", "直すか、別のものを指定してください"),
-    (
-        "`{path}` holds the bot token and others may read it",
-        "`{path}` にボットのトークンがあり、ほかのユーザーが読めます",
     ),
 ];
 
@@ -483,7 +426,9 @@ const PINS: &[(&str, &str)] = &[
         "a PIN has {least} to {most} characters; this one has {chars}",
         "PIN は {least} から {most} 文字です。これは {chars} 文字です",
     ),
-    ("the two are not the same; nothing was changed", "二つが一致しません。何も変更していません"),
+    ("the two are not the same", "二つが一致しません"),
+    ("nothing was changed: what was typed cannot be a PIN", "PIN にできるものが入力されず、何も変更していません"),
+    ("too many wrong PINs: locked until {time}", "PIN の間違いが続いたため、{time} までロックされています"),
     ("the input ended without a PIN; nothing was changed", "PIN のないまま入力が終わりました。何も変更していません"),
     ("a PIN is typed on a terminal, and there is none: {error}", "PIN は端末で入力しますが、端末がありません: {error}"),
     ("run it in a terminal, with nothing piped in", "端末で、パイプを使わずに実行してください"),
@@ -506,7 +451,9 @@ mod tests {
 
     #[test]
     fn a_sentence_holds_the_same_values_in_both_languages() {
-        for (english, japanese) in SENTENCES.iter().flat_map(|group| *group).chain(PARTS) {
+        for (english, japanese) in
+            SENTENCES.iter().flat_map(|group| *group).chain(PARTS).chain(refused::PARTS).chain(system::ERRORS)
+        {
             let names = |text: &'static str| -> BTreeSet<&str> {
                 text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
             };

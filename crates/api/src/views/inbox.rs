@@ -40,8 +40,25 @@ pub struct InboxItemView {
     pub risk: Option<String>,
     /// Steps of the newest plan nobody has decided on.
     pub pending_steps: u32,
+    /// Why the plan does not go on, where a new one is waited for.
+    pub ended: Option<PlanEndView>,
     /// What would lead on.
     pub next: Option<Next>,
+}
+
+/// What ended a plan before its last step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct PlanEndView {
+    /// `plan_rejected`, `step_rejected`, `step_failed`, `step_interrupted`.
+    pub event_type: String,
+    /// Who caused the event: a person who said no, or who executed the step.
+    pub by: String,
+    /// The step; `null` where the plan itself was rejected.
+    pub step_id: Option<String>,
+    /// The reason of the no, or the error of the run; `null` where its text was let go.
+    pub reason: Option<String>,
 }
 
 /// A page of what waits.

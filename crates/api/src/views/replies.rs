@@ -338,6 +338,8 @@ reply! {
         version: Option<u32>,
         /// The title.
         title: Option<String>,
+        /// The goal it gives a session that is made for it.
+        session_goal: Option<String>,
         /// The digest it would have.
         digest: Option<String>,
         /// Every problem.

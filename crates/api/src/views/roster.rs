@@ -27,6 +27,20 @@ reply! {
 }
 
 reply! {
+    /// Whom a token proves.
+    CallerView {
+        /// The name.
+        name: String,
+        /// `person`, `agent`, `surface` or `daemon`.
+        kind: String,
+        /// What they may do.
+        role: String,
+        /// Whether they approve, reject and skip: a surface does it only for somebody.
+        may_decide: bool,
+    }
+}
+
+reply! {
     /// What a PIN opened. The key is shown this once.
     UnlockReply {
         /// The key: sent as `unlock` with each decision on the plan version, or with one act of administration.

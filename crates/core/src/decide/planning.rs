@@ -9,11 +9,12 @@ use crate::event::{Fact, PAYLOAD_BYTES_MAX, StepFact, WorkspaceIdentity};
 use crate::id::{SessionId, StepId};
 use crate::isolation::BoxSpec;
 use crate::plan::PlannedStep;
+use crate::policy::{self, Act};
 use crate::principal::Caller;
 use crate::quota;
 use crate::reference::PREVIEW_INPUT;
 use crate::refusal::Refusal;
-use crate::session::{Session, Stage, inputs_digest};
+use crate::session::{PROBE_ORIGIN, Session, Stage, inputs_digest};
 use crate::toolbox::Effect;
 
 /// Longest goal, in characters.
@@ -39,6 +40,11 @@ pub(super) fn create_session(
     bounded("the goal", create.goal.as_deref(), GOAL_CHARS_MAX)?;
     bounded("the ref", create.ticket.as_deref(), LABEL_CHARS_MAX)?;
     bounded("the origin", create.origin.as_deref(), LABEL_CHARS_MAX)?;
+    // Nobody looks at what is left out of lists, so it is no proposer's to say.
+    if create.origin.as_deref() == Some(PROBE_ORIGIN) && !policy::allows(caller.role, Act::Decide) {
+        let reason = format!("`{PROBE_ORIGIN}` marks a probe, which lists leave out; only who may decide marks one");
+        return Err(Refusal::InputInvalid { what: "the origin".to_owned(), reason });
+    }
     let fact = Fact::SessionCreated { mode: create.mode, profile: create.profile, workspace: create.workspace.clone() };
     let mut payload = json!({
         "goal": create.goal,
@@ -90,7 +96,11 @@ fn bounded(what: &str, text: Option<&str>, limit: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn import_plan(session: &Session, import: &ImportPlan) -> Result<Decision, Refusal> {
+pub(super) fn import_plan(
+    session: &Session,
+    (caller, import): (&Caller, &ImportPlan),
+    facts: &Facts,
+) -> Result<Decision, Refusal> {
     let plan = &import.plan;
     let (version, digest) = (plan.version(), plan.digest());
     match session.stage() {
@@ -112,6 +122,7 @@ pub(super) fn import_plan(session: &Session, import: &ImportPlan) -> Result<Deci
             return Err(Refusal::PlanVersionExists { session: session.id().clone(), version, newest });
         }
     }
+    quota::version_for(caller, session.plan_versions(), facts.holdings.quota)?;
     if let Some((run, step)) = session.running() {
         return Err(Refusal::RunInProgress { session: session.id().clone(), step: step.clone(), run });
     }

@@ -31,7 +31,7 @@ pub fn json_schema(toolbox: &dyn Toolbox) -> Value {
             "version": {"type": "integer", "minimum": 1, "maximum": VERSION_MAX, "description": "Must exceed the session's newest; left out: the next number."},
             "title": {"type": "string", "minLength": 1, "description": "What a person reads first."},
             "plan_title": {"type": "string", "minLength": 1, "description": "Read as `title`."},
-            "session_goal": {"type": ["string", "null"], "description": "The goal as the plan puts it; the session keeps the one it was made with."},
+            "session_goal": {"type": ["string", "null"], "description": "What the session is for when it is made for this plan, in place of the title; a session that is there keeps its own goal."},
             "ref": {"type": ["string", "null"], "description": "A ticket."},
             "steps": {"type": "array", "minItems": 1, "maxItems": STEPS_MAX, "items": step(toolbox), "description": "The steps, in order."},
         },

@@ -25,15 +25,20 @@ pub(super) fn verify(node: &Node, effect: Effect, pointer: &str, problems: &mut 
     if entry.value.value().is_null() {
         return None;
     }
-    let mut wrong = |message: String, fix: &str| {
-        problems.add("verify", &pointer, entry.value.place, message, fix);
+    // What is wrong with one of its fields is shown there; what is missing, at the rule.
+    let mut wrong = |field: Option<&str>, message: String, fix: &str| {
+        let below = field.and_then(|name| Some((format!("{pointer}/{name}"), entry.value.get(name)?.value.place)));
+        let (pointer, place) = below.unwrap_or_else(|| (pointer.clone(), entry.value.place));
+        problems.add("verify", &pointer, place, message, fix);
         None
     };
     let NodeKind::Mapping(fields) = &entry.value.kind else {
-        return wrong("`verify` is not a mapping".to_owned(), "write `verify: {type: …, expr: \"…\"}`");
+        return wrong(None, "`verify` is not a mapping".to_owned(), "write `verify: {type: …, expr: \"…\"}`");
     };
     if let Some(unknown) = fields.iter().find(|field| field.key != "type" && field.key != "expr") {
-        return wrong(format!("`{}` is not known in `verify`", shown(&unknown.key)), "keep `type` and `expr`");
+        let message = format!("`{}` is not known in `verify`", shown(&unknown.key));
+        problems.add("verify", &pointer, unknown.key_place, message, "keep `type` and `expr`");
+        return None;
     }
     let text = |name: &str| entry.value.get(name).and_then(|entry| entry.value.value().as_str().map(str::to_owned));
     let kind = match text("type").as_deref() {
@@ -43,29 +48,31 @@ pub(super) fn verify(node: &Node, effect: Effect, pointer: &str, problems: &mut 
         Some("artifact_exists") => VerifyKind::ArtifactExists,
         Some(_) | None => {
             return wrong(
+                Some("type"),
                 "`type` of `verify` is none of its kinds".to_owned(),
                 "use exit_code, regex, jsonpath or artifact_exists",
             );
         }
     };
+    if kind == VerifyKind::ExitCode && effect != Effect::Spawns {
+        let message = "`exit_code` on a tool that starts no command".to_owned();
+        return wrong(Some("type"), message, "use it with run_shell_readonly");
+    }
     let Some(expr) = text("expr").filter(|expr| !expr.trim().is_empty()) else {
-        return wrong("`expr` of `verify` is not a text".to_owned(), "write it in quotes");
+        return wrong(Some("expr"), "`expr` of `verify` is not a text".to_owned(), "write it in quotes");
     };
     if expr.chars().count() > VERIFY_EXPR_CHARS_MAX {
         let message = format!("`expr` of `verify` has {} characters", expr.chars().count());
-        return wrong(message, "at most 4,000 are allowed; check less, or in two steps");
+        return wrong(Some("expr"), message, "at most 4,000 are allowed; check less, or in two steps");
     }
-    match usable(kind, &expr, effect) {
+    match usable(kind, &expr) {
         Ok(()) => Some(Verify { kind, expr }),
-        Err((message, fix)) => wrong(message, fix),
+        Err((message, fix)) => wrong(Some("expr"), message, fix),
     }
 }
 
-fn usable(kind: VerifyKind, expr: &str, effect: Effect) -> Result<(), (String, &'static str)> {
+fn usable(kind: VerifyKind, expr: &str) -> Result<(), (String, &'static str)> {
     match kind {
-        VerifyKind::ExitCode if effect != Effect::Spawns => {
-            Err(("`exit_code` on a tool that starts no command".to_owned(), "use it with run_shell_readonly"))
-        }
         VerifyKind::ExitCode => {
             let fits = |word: &str| word.trim().parse::<u16>().is_ok_and(|code| code <= 255);
             if expr.split(',').all(fits) {

@@ -41,7 +41,7 @@ impl Rule {
 }
 
 /// All formats that begin with their keyword.
-pub(super) static RULES: [Rule; 76] = [
+pub(super) static RULES: [Rule; 77] = [
     // Clouds. After an AWS key id, its secret key often follows: `id,secret`.
     Rule::new(
         &["akia", "asia", "abia", "acca", "a3t"],
@@ -152,6 +152,8 @@ pub(super) static RULES: [Rule; 76] = [
     Rule::new(&["tfp_"], r"tfp_[A-Za-z0-9_-]{40,}"),
     // calt's own tokens.
     Rule::new(&["calt_"], r"calt_[a-f0-9]{32,}"),
+    // The hash of a PIN lets whoever reads it try them all.
+    Rule::new(&["$argon2"], r"\$argon2(?:id|[id])\$[A-Za-z0-9=,]{3,32}\$[A-Za-z0-9=,]{3,64}\$[A-Za-z0-9+/$]{16,}"),
     // A JWT encoded once more, and credentials after their scheme.
     Rule::new(&["zxlk"], r"ZXlK[A-Za-z0-9+/=_-]{40,}"),
     Rule::new(

@@ -10,6 +10,8 @@ use aho_corasick::dfa::DFA;
 use super::MASK;
 use super::assigned::Assigned;
 use super::keys;
+use super::logins;
+use super::records::Records;
 use super::rules::RULES;
 use super::shapes::Shapes;
 
@@ -34,6 +36,8 @@ enum Shape {
     Mailchimp,
     Terraform,
     Sk,
+    Netrc(&'static str),
+    UserOption(&'static str),
 }
 
 const SHAPES: &[(&str, Shape)] = &[
@@ -48,6 +52,11 @@ const SHAPES: &[(&str, Shape)] = &[
     ("-us", Shape::Mailchimp),
     (".atlasv1.", Shape::Terraform),
     ("sk-", Shape::Sk),
+    ("machine", Shape::Netrc("machine")),
+    ("default", Shape::Netrc("default")),
+    ("-u", Shape::UserOption("-u")),
+    ("--user", Shape::UserOption("--user")),
+    ("--proxy-user", Shape::UserOption("--proxy-user")),
 ];
 
 /// All keywords in one automaton, and what each leads to.
@@ -84,8 +93,14 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
 /// The places of all secrets in a text, in any order; they may overlap.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
     let Keywords { automaton, leads } = &*KEYWORDS;
-    let mut scan =
-        Scan { text, assigned: Assigned::new(text), shapes: Shapes::new(text), format_end: 0, found: Vec::new() };
+    let mut scan = Scan {
+        text,
+        assigned: Assigned::new(text),
+        shapes: Shapes::new(text),
+        records: Records::default(),
+        format_end: 0,
+        found: Vec::new(),
+    };
     // The automaton is walked by hand: its own iterator takes twice as long over harmless text.
     let Ok(mut state) = automaton.start_state(Anchored::No) else {
         return Vec::new();
@@ -109,6 +124,7 @@ struct Scan<'t> {
     text: &'t str,
     assigned: Assigned<'t>,
     shapes: Shapes<'t>,
+    records: Records,
     /// Where the last format ends: keywords inside it were read with it.
     format_end: usize,
     found: Vec<Range<usize>>,
@@ -132,8 +148,16 @@ impl Scan<'_> {
     fn shape(&mut self, shape: Shape, at: usize) -> Option<Range<usize>> {
         let shapes = &mut self.shapes;
         match shape {
-            Shape::PrivateKey => shapes.private_key(at),
-            Shape::PrivateKeyEnd => shapes.private_key_end(at),
+            Shape::PrivateKey => {
+                let key = shapes.private_key(at)?;
+                self.found.append(&mut self.records.after(self.text, at));
+                Some(key)
+            }
+            Shape::PrivateKeyEnd => {
+                let key = shapes.private_key_end(at)?;
+                self.found.append(&mut self.records.before(self.text, at));
+                Some(key)
+            }
             Shape::PuttyKey => Some(shapes.putty_key(at)),
             Shape::Jwt => shapes.jwt(at),
             Shape::Address => shapes.address(at),
@@ -143,6 +167,11 @@ impl Scan<'_> {
             Shape::Mailchimp => shapes.mailchimp(at),
             Shape::Terraform => shapes.terraform(at),
             Shape::Sk => shapes.sk(at),
+            Shape::Netrc(word) => {
+                self.found.append(&mut logins::netrc(self.text, at, word));
+                None
+            }
+            Shape::UserOption(option) => logins::user_option(self.text, at, option),
         }
     }
 }

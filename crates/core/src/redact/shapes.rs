@@ -213,15 +213,15 @@ impl<'t> Shapes<'t> {
 }
 
 /// Least length of a line of a key but its last one, in bytes.
-const KEY_LINE_BYTES_MIN: usize = 24;
+pub(super) const KEY_LINE_BYTES_MIN: usize = 24;
 /// Most shorter words in one key: its last line, and in a diff the one before it.
-const SHORT_KEY_WORDS_MAX: usize = 2;
+pub(super) const SHORT_KEY_WORDS_MAX: usize = 2;
 /// Most signs between the beginning of a line and a key's own text on it, in bytes.
 const KEY_SIGNS_BYTES_MAX: usize = 80;
 /// Longest path with a line's number before a key's own text on it, in bytes.
 const KEY_PLACE_BYTES_MAX: usize = 512;
 /// Names of the lines that may stand above a key's own (RFC 1421, RFC 9580).
-const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Hash:", "Charset:"];
+pub(super) const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Hash:", "Charset:"];
 
 /// The bytes of a key's body, and of its END line if it comes to that.
 ///
@@ -321,7 +321,7 @@ fn key_words_before(text: &str) -> usize {
     text.len()
 }
 
-const fn is_key_char(c: char) -> bool {
+pub(super) const fn is_key_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
 }
 

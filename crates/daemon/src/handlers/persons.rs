@@ -1,18 +1,29 @@
 //! People: added and removed by the owner.
 
 use axum::extract::State;
-use calt_api::views::{AddPerson, AdministrationRequest, Page, PersonView};
+use calt_api::views::{AddPerson, AdministrationRequest, CallerView, Page, PersonView};
 use calt_engine::NewPerson;
+use calt_engine::core::policy::{self, Act};
 use calt_engine::core::principal::{PrincipalId, Role};
 use calt_engine::core::roster::{Principal, Roster};
 use calt_engine::core::{Refusal, Timestamp};
 
-use super::{Administrator, At, ListQuery, word};
+use super::{Administrator, At, By, Known, ListQuery, word};
 use crate::app::App;
 use crate::body::{Json, OptionalJson, Params};
 use crate::reply::{Refused, View};
 
 const ROLES: &str = "approver, viewer, owner";
+
+/// `GET /whoami`.
+pub(crate) async fn whoami(Known(By(caller)): Known) -> View<CallerView> {
+    View(CallerView {
+        name: caller.principal.to_string(),
+        kind: super::plans::plain(&caller.kind),
+        role: caller.role.to_string(),
+        may_decide: policy::allows(caller.role, Act::Decide),
+    })
+}
 
 /// `POST /persons`.
 pub(crate) async fn add(

@@ -205,6 +205,7 @@ fn found(report: CheckReport) -> PlanCheckReply {
         ok: true,
         version: Some(report.version),
         title: Some(report.title),
+        session_goal: report.session_goal,
         digest: Some(report.digest.to_string()),
         missing: missing.collect(),
         steps: report.steps.into_iter().map(|checked| shown_draft(checked.step)).collect(),

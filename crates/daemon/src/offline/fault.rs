@@ -36,6 +36,8 @@ pub(super) enum OfflineFault {
     Store(#[from] StoreError),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("{refusal}")]
+    NotOpened { refusal: Box<Refusal>, again: String },
     #[error("{what}")]
     Pin { what: String, hint: String },
     #[error("{what} `{name}` cannot be used: {why}")]
@@ -64,14 +66,22 @@ const FROM_A_BACKUP: &str = "calt record restore BACKUP --data-root NEW_DIRECTOR
 
 impl OfflineFault {
     pub(super) fn exit(&self) -> u8 {
-        if let Self::Refused(refusal) = self {
+        if let Some(refusal) = self.refusal() {
             return Problem::from(refusal).exit();
         }
         self.consequence().exit
     }
 
+    /// The gate's own refusal, where it is one.
+    fn refusal(&self) -> Option<&Refusal> {
+        if let Self::NotOpened { refusal, .. } = self {
+            return Some(refusal);
+        }
+        if let Self::Refused(refusal) = self { Some(refusal) } else { None }
+    }
+
     fn hint(&self) -> String {
-        if let Self::Pin { hint, .. } = self {
+        if let Self::Pin { hint, .. } | Self::NotOpened { again: hint, .. } = self {
             return hint.clone();
         }
         if let Self::Refused(refusal) = self {
@@ -95,7 +105,9 @@ impl OfflineFault {
             Self::Backup(error) => of_backup(error),
             Self::Open(error) => of_open(error),
             Self::Store(error) => of_store(error),
-            Self::Refused(_) | Self::Pin { .. } => Consequence::of(Code::InputInvalid, "calt pin --help"),
+            Self::Refused(_) | Self::NotOpened { .. } | Self::Pin { .. } => {
+                Consequence::of(Code::InputInvalid, "calt pin --help")
+            }
         }
     }
 
@@ -113,10 +125,10 @@ impl OfflineFault {
             Language::English => ("error", "hint"),
             Language::Japanese => ("エラー", "ヒント"),
         };
-        let detail = if let Self::Refused(refusal) = self {
-            Problem::from(refusal).said_in(language)
-        } else {
-            language.told(&self.detail())
+        let detail = match self.refusal() {
+            Some(Refusal::PinLocked { until }) => language.locked_until(&until.to_string()),
+            Some(refusal) => Problem::from(refusal).said_in(language),
+            None => language.told(&self.detail()),
         };
         let said = format!("{error}: {}\n", visible_line(&detail));
         let command = visible_line(&language.told(&self.hint())).into_owned();
@@ -126,7 +138,7 @@ impl OfflineFault {
 
     /// What standard output says of it under `--json`.
     pub(super) fn json(&self) -> Value {
-        let code = if let Self::Refused(refusal) = self { refusal.code() } else { self.consequence().code };
+        let code = self.refusal().map_or_else(|| self.consequence().code, Refusal::code);
         json!({
             "code": code, "args": null, "next": null, "detail": self.detail(), "hint": self.hint(), "exit": self.exit(),
         })

@@ -57,7 +57,7 @@ pub(super) fn run(
     let unavailable = |error: io::Error| StoreError::Unavailable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(unavailable)?;
     let (store, _) = Store::open(&super::store(settings))?;
-    let place = Place { store, runtime, ask, language };
+    let place = Place { store, runtime, ask, language, again: again(task, &person) };
     let done = place.writable().and_then(|()| match task {
         PinTask::Set => place.set(&person),
         PinTask::Change => place.change(&person),
@@ -81,6 +81,8 @@ struct Place {
     runtime: Runtime,
     ask: AskSecret,
     language: Language,
+    /// The command that was typed.
+    again: String,
 }
 
 impl Place {
@@ -151,7 +153,7 @@ impl Place {
             let known = self.roster().pin(person).cloned();
             let known = known.ok_or_else(|| Refusal::PinNotSet { principal: person.clone() })?;
             if let Some(until) = known.locked_until(calt_engine::latest()) {
-                return Err(Refusal::PinLocked { until }.into());
+                return Err(self.not_opened(Refusal::PinLocked { until }));
             }
             let unusable = |_| Refusal::PinUnusable { principal: person.clone() };
             let hash = self.store.files().read_pin_hash(known.hash_file).map_err(unusable)?;
@@ -162,9 +164,10 @@ impl Place {
             typings += 1;
             match tried {
                 Err(OfflineFault::Refused(Refusal::PinWrong { left })) if typings < TYPINGS_MAX => {
-                    // A person who closed the terminal does not listen.
-                    let _ =
-                        writeln!(io::stderr(), "{}", Problem::from(&Refusal::PinWrong { left }).said_in(self.language));
+                    self.say(&Problem::from(&Refusal::PinWrong { left }).said_in(self.language));
+                }
+                Err(OfflineFault::Refused(refusal @ (Refusal::PinWrong { .. } | Refusal::PinLocked { .. }))) => {
+                    return Err(self.not_opened(refusal));
                 }
                 tried => return tried,
             }
@@ -182,16 +185,47 @@ impl Place {
         let decision = decide_roster(&self.roster(), &command(trial), &facts());
         decision.outcome().as_ref().map_err(Clone::clone)?;
         let limits = format!("{PIN_CHARS_MIN} to {PIN_CHARS_MAX} characters");
-        let typed = self.asked(&format!("The new PIN of {person}, {limits}: "))?;
-        let hint = || for_person("calt pin set", person);
-        let fault = |what: String| OfflineFault::Pin { what, hint: hint() };
-        let normal = pin::normal(&typed).map_err(|chars| fault(format!("a PIN has {limits}; this one has {chars}")))?;
-        if self.asked("The same once more: ")? != typed {
-            return Err(fault("the two are not the same; nothing was changed".to_owned()));
-        }
+        let fault = |what: String| OfflineFault::Pin { what, hint: self.again.clone() };
+        let mut typings = 0;
+        let normal = loop {
+            match self.typed_twice(person, &limits)? {
+                Ok(normal) => break normal,
+                Err(why) => self.say(&self.language.told(&why)),
+            }
+            typings += 1;
+            if typings == TYPINGS_MAX {
+                return Err(fault("nothing was changed: what was typed cannot be a PIN".to_owned()));
+            }
+        };
         let hash = pins::hash(&normal).map_err(|why| fault(format!("the PIN could not be hashed: {why}")))?;
         let hash_file = self.store.files().write_pin_hash(&hash).map_err(StoreError::from)?;
         self.submit(RosterAction::SetPin { person: person.clone(), hash_file, shown_by })
+    }
+
+    /// A PIN that was wrong too often, or is locked: the same command leads on, now or once the time is over.
+    fn not_opened(&self, refusal: Refusal) -> OfflineFault {
+        OfflineFault::NotOpened { refusal: Box::new(refusal), again: self.again.clone() }
+    }
+
+    /// A new PIN, or why what was typed is none.
+    fn typed_twice(
+        &self,
+        person: &PrincipalId,
+        limits: &str,
+    ) -> Result<Result<Zeroizing<String>, String>, OfflineFault> {
+        let typed = self.asked(&format!("The new PIN of {person}, {limits}: "))?;
+        let normal = match pin::normal(&typed) {
+            Ok(normal) => normal,
+            Err(chars) => return Ok(Err(format!("a PIN has {limits}; this one has {chars}"))),
+        };
+        let is_same = self.asked("The same once more: ")? == typed;
+        Ok(if is_same { Ok(normal) } else { Err("the two are not the same".to_owned()) })
+    }
+
+    /// Says something between two questions. A person who closed the terminal does not listen.
+    #[allow(clippy::unused_self, reason = "who speaks is the one who asks")]
+    fn say(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
     }
 
     fn asked(&self, question: &str) -> Result<Zeroizing<String>, OfflineFault> {
@@ -214,6 +248,17 @@ impl Place {
 
 fn command(action: RosterAction) -> RosterCommand {
     RosterCommand { caller: Caller::daemon(), claim: Claim::default(), action }
+}
+
+/// The command of a task, as it is typed.
+fn again(task: PinTask, person: &PrincipalId) -> String {
+    let command = match task {
+        PinTask::Set => "calt pin set",
+        PinTask::Change => "calt pin change",
+        PinTask::Remove => "calt pin remove",
+        PinTask::RemoveForgotten => "calt pin remove --forgotten",
+    };
+    for_person(command, person)
 }
 
 fn for_person(command: &str, person: &PrincipalId) -> String {

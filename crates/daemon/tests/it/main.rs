@@ -3,6 +3,7 @@
 
 mod access;
 mod bodies;
+mod called;
 mod documents;
 mod lists;
 mod living;

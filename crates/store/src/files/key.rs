@@ -22,30 +22,36 @@ impl Files {
     /// # Errors
     /// What the file system says; `InvalidData` when the file holds something else.
     pub fn record_key(&self, chance: [u8; SEED_BYTES]) -> io::Result<([u8; SEED_BYTES], bool)> {
-        let path = self.root.join(KEY_FILE);
-        match File::open(&path) {
-            Ok(file) => {
-                let mut text = String::new();
-                file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
-                // A digest has the same form, and knows how to read it.
-                let seed = calt_core::digest::Digest::parse(text.trim_end_matches('\n'));
-                let reason = format!(
-                    "`{}` does not hold 64 hexadecimal digits; move it away and a new key is made",
-                    path.display()
-                );
-                seed.map(|seed| (*seed.as_bytes(), false))
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, reason))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let part = self.root.join(format!(".{KEY_FILE}.new"));
-                let text = format!("{}\n", calt_core::digest::Digest::from_bytes(chance));
-                write(&part, text.as_bytes())?.sync_all()?;
-                fs::rename(&part, &path)?;
-                sync(&self.root)?;
-                Ok((chance, true))
-            }
-            Err(error) => Err(error),
+        if let Some(seed) = self.kept_record_key()? {
+            return Ok((seed, false));
         }
+        let (part, path) = (self.root.join(format!(".{KEY_FILE}.new")), self.root.join(KEY_FILE));
+        let text = format!("{}\n", calt_core::digest::Digest::from_bytes(chance));
+        write(&part, text.as_bytes())?.sync_all()?;
+        fs::rename(&part, &path)?;
+        sync(&self.root)?;
+        Ok((chance, true))
+    }
+
+    /// The seed of the key that signs checkpoints, where there is one.
+    ///
+    /// # Errors
+    /// What the file system says; `InvalidData` when the file holds something else.
+    pub fn kept_record_key(&self) -> io::Result<Option<[u8; SEED_BYTES]>> {
+        let path = self.root.join(KEY_FILE);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut text = String::new();
+        file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
+        // A digest has the same form, and knows how to read it.
+        let seed = calt_core::digest::Digest::parse(text.trim_end_matches('\n'));
+        let reason =
+            format!("`{}` does not hold 64 hexadecimal digits; move it away and a new key is made", path.display());
+        let seed = seed.map(|seed| *seed.as_bytes());
+        seed.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, reason))
     }
 }
 

@@ -34,6 +34,19 @@ pub struct InboxRow {
     /// The event that made it wait: the cursor of a list.
     pub since_event: EventId,
     pub since: Timestamp,
+    /// Why the plan does not go on, where a new one is waited for.
+    pub ended: Option<PlanEnd>,
+}
+
+/// What ended a plan before its last step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the columns, in the words of the contract")]
+pub struct PlanEnd {
+    pub event_type: String,
+    pub by: String,
+    pub step: Option<String>,
+    /// The reason of a no, or the error of a run; none where its text was let go.
+    pub reason: Option<String>,
 }
 
 /// Which part of the inbox is wanted.
@@ -90,7 +103,12 @@ fn statement(is_of_one: bool) -> String {
         "SELECT sessions.id, sessions.goal, sessions.ref, sessions.plan_version, plans.title, sessions.waits_for,
                 sessions.waits_step, steps.title, steps.risk,
                 (SELECT COUNT(*) FROM steps AS open WHERE open.plan_id = plans.id AND open.status = 'pending'),
-                sessions.waits_since, events.created_at, sessions.workspace, plans.created_by
+                sessions.waits_since, events.created_at, sessions.workspace, plans.created_by,
+                CASE sessions.waits_for WHEN 'new_plan' THEN events.event_type END, events.principal,
+                CAST(json_extract(events.facts, '$.step') AS TEXT),
+                CASE WHEN sessions.waits_for = 'new_plan' AND json_valid(events.payload_text) THEN CAST(COALESCE(
+                    json_extract(events.payload_text, '$.reason'), json_extract(events.payload_text, '$.error')
+                ) AS TEXT) END
          FROM sessions
          JOIN events ON events.id = sessions.waits_since
          LEFT JOIN plans ON plans.session_id = sessions.id AND plans.version = sessions.plan_version
@@ -103,7 +121,12 @@ fn statement(is_of_one: bool) -> String {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
     let step: Option<String> = row.get(6)?;
+    let ended = match row.get(14)? {
+        Some(event_type) => Some(PlanEnd { event_type, by: row.get(15)?, step: row.get(16)?, reason: row.get(17)? }),
+        None => None,
+    };
     Ok(InboxRow {
+        ended,
         session_id: parsed(row, 0, SessionId::parse)?,
         goal: row.get(1)?,
         ticket: row.get(2)?,
@@ -129,7 +152,7 @@ mod tests {
     fn every_table_is_reached_by_an_index_and_nothing_is_sorted() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("../../read_model/read_model.sql")).unwrap();
-        connection.execute_batch("CREATE TABLE events (id INTEGER PRIMARY KEY, created_at TEXT) STRICT").unwrap();
+        connection.execute_batch(include_str!("../../migrations/V1__log.sql")).unwrap();
         for (is_of_one, index) in [(false, "sessions_waiting"), (true, "sqlite_autoindex_sessions_1")] {
             let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", statement(is_of_one))).unwrap();
             let lines = explained.query_map(params![0, 10, None::<&str>], |row| row.get("detail")).unwrap();

@@ -6,6 +6,7 @@ use calt_core::id::SessionId;
 use calt_core::principal::PrincipalId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::called;
 use super::query::and;
 use super::spans::Times;
 use super::spoken::heard;
@@ -20,6 +21,8 @@ const SESSION_MARK: char = '\u{E000}';
 const TYPE_MARK: char = '\u{E001}';
 /// Begins the term of a principal.
 const PRINCIPAL_MARK: char = '\u{E002}';
+/// Begins the term of what a run did to files.
+const OUTCOME_MARK: char = '\u{E003}';
 /// Most words a prefix is spelt out into. More, and one walk over all of them is cheaper.
 const PREFIX_WORDS_MAX: usize = 64;
 
@@ -42,8 +45,17 @@ impl Terms {
         Self(format!("{PRINCIPAL_MARK}{}", &digest.to_string()[..16]))
     }
 
+    pub(super) fn outcome(outcome: &str) -> Self {
+        Self(format!("{OUTCOME_MARK}{outcome}"))
+    }
+
     pub(super) fn and(&self, expression: &mut String) {
-        and(expression, &format!("\"{}\"", self.0));
+        and(expression, &self.quoted());
+    }
+
+    /// The term in an expression.
+    pub(super) fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
     }
 }
 
@@ -62,7 +74,8 @@ pub(crate) fn forget(connection: &Connection, event: &Envelope) -> Result<(), St
     connection.execute("DELETE FROM events_fts WHERE rowid = ?1", [event.id.0])?;
     connection.execute("INSERT INTO events_fts (events_fts) VALUES ('optimize')", [])?;
     let mut document = Document::default();
-    document.begin(event.fact.event_type(), &event.principal, event.session.as_ref());
+    let facts = event.fact.facts().to_string();
+    document.begin((event.fact.event_type(), &facts), &event.principal, event.session.as_ref());
     document.take_in(event.fact.event_type());
     connection
         .execute("INSERT INTO events_fts (rowid, tokens) VALUES (?1, ?2)", params![event.id.0, document.finish()])?;
@@ -83,8 +96,8 @@ pub(crate) fn index_some(connection: &Connection, files: &Files, limit: u32) -> 
     while let Some(row) = rows.next()? {
         let event = EventRow::read(row)?;
         times.take_in(event.id.0, event.created_at);
-        document.begin(&event.event_type, &event.principal, event.session.as_ref());
-        each_text(connection, files, &event, |text| document.take_in(text))?;
+        document.begin((&event.event_type, &event.facts), &event.principal, event.session.as_ref());
+        each_written_text(connection, files, &event, |text| document.take_in(text))?;
         insert.execute(params![event.id.0, document.finish()])?;
         last = event.id.0;
     }
@@ -93,8 +106,20 @@ pub(crate) fn index_some(connection: &Connection, files: &Files, limit: u32) -> 
     Ok(last)
 }
 
-/// Visits every text of an event that can be searched for: type, summary, payload, and the whole of a long output.
+/// Visits every text of an event that can be searched for: what it is called, and what is written of it.
 pub(super) fn each_text(
+    connection: &Connection,
+    files: &Files,
+    event: &EventRow,
+    mut visit: impl FnMut(&str),
+) -> Result<(), StoreError> {
+    called::names(&event.event_type, &event.facts).for_each(&mut visit);
+    each_written_text(connection, files, event, visit)
+}
+
+/// The same without what it is called, for which the index has terms: type, summary, payload, and the whole of a long
+/// output.
+fn each_written_text(
     connection: &Connection,
     files: &Files,
     event: &EventRow,
@@ -174,9 +199,12 @@ impl Document {
     }
 
     /// Begins the document of an event, with the terms that are not of its text.
-    fn begin(&mut self, event_type: &str, principal: &PrincipalId, session: Option<&SessionId>) {
+    fn begin(&mut self, (event_type, facts): (&str, &str), principal: &PrincipalId, session: Option<&SessionId>) {
         self.restart();
         self.add_term(&Terms::event_type(event_type));
+        for outcome in called::outcomes(facts) {
+            self.add_term(&Terms::outcome(outcome));
+        }
         self.add_term(&Terms::principal(principal));
         if let Some(session) = session {
             self.add_term(&Terms::session(session));

@@ -1,5 +1,6 @@
 //! What is looked for, as an expression for the index and as a matcher for what the index has not reached.
 
+use super::called;
 use super::token::{Piece, Place, Tokenizer};
 use crate::error::StoreError;
 
@@ -58,7 +59,11 @@ impl Query {
                     Some(words) => format!("(\"{}\")", words.join("\" OR \"")),
                     None => format!("\"{prefix}\"*"),
                 },
-                Needle::Run(run) => format!("\"{}\"", pairs(run)),
+                Needle::Run(run) => {
+                    let mut term = format!("\"{}\"", pairs(run));
+                    called::terms(run).for_each(|called| term.push_str(&format!(" OR {}", called.quoted())));
+                    format!("({term})")
+                }
             };
             and(&mut expression, &term);
         }

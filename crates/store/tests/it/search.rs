@@ -1,11 +1,13 @@
 //! Search: English and Japanese, down to one character, and never a surprise.
 
+use calt_core::decide::{Failure, RunEnd};
+use calt_core::digest::Digest;
 use calt_core::id::EventId;
 use calt_store::{SearchQuery, Store};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::person::{Person, open};
+use crate::person::{Person, failed, open};
 
 fn asked(text: &str) -> SearchQuery {
     SearchQuery { text: Some(text.to_owned()), ..SearchQuery::default() }
@@ -151,4 +153,50 @@ async fn without_an_index_the_log_is_read_appends_go_on_and_a_rebuild_repairs() 
     store.rebuild_index().await.unwrap();
     until_tail(&store, Some(0)).await;
     assert_eq!(found(&store, &asked("承認")), [4, 3, 2]);
+}
+
+/// The record is English; what a person reads of it on a Japanese screen is found as well, by index and by tail.
+#[tokio::test]
+async fn events_are_found_by_what_the_screens_call_them_in_japanese() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    Person::with_session(&store, "s1", "the 承認 of a goal").await;
+    let person = Person::with_approved_plan(&store, "s2", 3).await;
+    person.run(1, json!({"content": "x"})).await;
+    // A run that failed has left one file behind.
+    person.must(Person::approval(2)).await;
+    let run = person.start(2).await;
+    let RunEnd::Failed(failure) = failed("x") else { panic!("it failed") };
+    let file = json!({"path": "a.txt", "from": null, "old_exists": false, "old_sha256": Digest::of_bytes(b""),
+        "old_mode": null, "new_exists": true, "new_sha256": Digest::of_bytes(b"x"), "mode": "0644"});
+    let applied = vec![serde_json::from_value(file).unwrap()];
+    let end = RunEnd::Failed(std::sync::Arc::new(Failure { applied, ..(*failure).clone() }));
+    person.finish(run, end).await.outcome.unwrap();
+    let types = |text: &str| -> Vec<String> {
+        let page = store.search(&asked(text)).unwrap();
+        assert_eq!(page.index_unusable, None);
+        let mut types: Vec<_> = page.items.into_iter().map(|found| found.event.event_type).collect();
+        types.sort();
+        types.dedup();
+        types
+    };
+    for indexed in [false, true] {
+        if indexed {
+            until_tail(&store, Some(0)).await;
+        }
+        assert_eq!(types("承認"), ["plan_approved", "session_created", "step_approved"]);
+        assert_eq!(types("を承認"), ["plan_approved", "step_approved"]);
+        assert_eq!(types("プランを承認"), ["plan_approved"]);
+        assert_eq!(types("ステップ 承認"), ["step_approved"]);
+        assert_eq!(types("承認 approved"), ["plan_approved", "step_approved"]);
+        assert_eq!(types("approved"), ["plan_approved", "step_approved"]);
+        assert_eq!(types("書き込み"), ["step_failed"]);
+        assert_eq!(types("失敗"), ["step_failed"]);
+        assert_eq!(types("失敗 成功"), [""; 0]);
+        assert_eq!(types("却下"), [""; 0]);
+        let narrowed = SearchQuery { event_type: Some("plan_approved".to_owned()), ..asked("承認") };
+        assert_eq!(store.search(&narrowed).unwrap().items.len(), 1);
+        let found = &store.search(&asked("プランを承認")).unwrap().items[0];
+        assert!(found.highlights.is_empty() && found.excerpt.is_none(), "the record itself is English: {found:?}");
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Profile, Tool, Use, output_value};
+use crate::command::git_filters::{self, FiltersOff};
 use crate::command::program::Program;
 use crate::command::schema::{self, Allowed};
 use crate::command::words::{self, COMMAND_BYTES_MAX};
@@ -20,6 +21,8 @@ use crate::toolkit::Programs;
 
 /// Most seconds a command may take, and the default.
 const TIMEOUT_SECONDS_MAX: u32 = 30;
+/// Why git does not run where it says more of filters than is kept, or no text.
+const ODD_FILTERS: &str = "its configuration names its filters in a way that cannot be read";
 
 pub(crate) struct RunShellReadonly;
 
@@ -54,6 +57,9 @@ pub(crate) struct Output {
     lossy: bool,
     /// How long it ran, in milliseconds.
     duration_ms: u64,
+    /// Filters that the repository's configuration names, and that git did not run: what it shows is compared as it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    filters_off: Vec<String>,
 }
 
 impl Tool for RunShellReadonly {
@@ -122,28 +128,50 @@ impl Tool for RunShellReadonly {
         if let Some(refusal) = sandbox.refusal(shape) {
             return Err(ToolFailure::plain(FailureCode::IsolationUnavailable, refusal));
         }
-        let boxed = Boxed { shape, program, arguments: &allowed.arguments, input: None };
-        let spawned = sandbox
-            .run(&boxed, used.workspace, &limits)
-            .map_err(|reason| ToolFailure::plain(FailureCode::BoxFailed, format!("box_failed: {reason}")))?;
-        let ended_by = spawned.ended_by;
-        let output = shown(input.command, &spawned);
-        match ended_by {
-            EndedBy::Itself => Ok(output),
-            EndedBy::Deadline => {
-                let message =
-                    format!("tool_timeout: the command was ended after {:.1} s", spawned.duration.as_secs_f64());
-                Err(ToolFailure::after_the_fact(FailureCode::ToolTimeout, message, output))
+        let runs = |arguments: &[String]| {
+            let boxed = Boxed { shape, program, arguments, input: None };
+            sandbox
+                .run(&boxed, used.workspace, &limits)
+                .map_err(|reason| ToolFailure::plain(FailureCode::BoxFailed, format!("box_failed: {reason}")))
+        };
+        let (mut arguments, mut filters_off) = (allowed.arguments, Vec::new());
+        if allowed.program == Program::Git {
+            let told = runs(&git_filters::question())?;
+            // git that cannot read the configuration, or does not come to its end, says so itself.
+            if told.ended_by != EndedBy::Itself || told.exit_code.is_none_or(|code| code > 1) {
+                return ended(input.command, &told, filters_off);
             }
-            EndedBy::Cancel => {
-                let message = "the session was stopped while the command ran".to_owned();
-                Err(ToolFailure::after_the_fact(FailureCode::Cancelled, message, output))
-            }
+            let off = filters(&told)?;
+            arguments.splice(0..0, off.settings);
+            filters_off = off.names;
+        }
+        ended(input.command, &runs(&arguments)?, filters_off)
+    }
+}
+
+fn filters(told: &Spawned) -> Result<FiltersOff, ToolFailure> {
+    let (answer, is_lossy) = told.stdout.text();
+    let is_whole = !is_lossy && told.stdout.dropped() == 0;
+    let off = if is_whole { git_filters::turned_off(answer.as_bytes()) } else { Err(ODD_FILTERS.to_owned()) };
+    off.map_err(|reason| ToolFailure::plain(FailureCode::CommandRefused, format!("git does not run here: {reason}")))
+}
+
+fn ended(command: String, spawned: &Spawned, filters_off: Vec<String>) -> Result<ToolOutput, ToolFailure> {
+    let output = shown(command, spawned, filters_off);
+    match spawned.ended_by {
+        EndedBy::Itself => Ok(output),
+        EndedBy::Deadline => {
+            let message = format!("tool_timeout: the command was ended after {:.1} s", spawned.duration.as_secs_f64());
+            Err(ToolFailure::after_the_fact(FailureCode::ToolTimeout, message, output))
+        }
+        EndedBy::Cancel => {
+            let message = "the session was stopped while the command ran".to_owned();
+            Err(ToolFailure::after_the_fact(FailureCode::Cancelled, message, output))
         }
     }
 }
 
-fn shown(command: String, spawned: &Spawned) -> ToolOutput {
+fn shown(command: String, spawned: &Spawned, filters_off: Vec<String>) -> ToolOutput {
     let ((stdout, out_lossy), (stderr, err_lossy)) = (spawned.stdout.text(), spawned.stderr.text());
     let mut not_whole = Vec::new();
     for (pointer, lossy, dropped) in
@@ -161,6 +189,7 @@ fn shown(command: String, spawned: &Spawned) -> ToolOutput {
         truncated: spawned.stdout.dropped() + spawned.stderr.dropped() > 0,
         lossy: out_lossy || err_lossy,
         duration_ms: u64::try_from(spawned.duration.as_millis()).unwrap_or(u64::MAX),
+        filters_off,
     };
     ToolOutput {
         output: output_value(&output),

@@ -128,8 +128,8 @@ fn find(words: &[String]) -> Result<Allowed, String> {
 }
 
 /// What comes before every command of git: what of a repository's configuration would run a program is turned off, but
-/// for its filters, which can be named in no general way; the box holds them. An external diff is turned off by its own
-/// option: an empty `diff.external` would make git fail.
+/// for its filters, which are asked for and turned off by name. An external diff is turned off by its own option: an
+/// empty `diff.external` would make git fail.
 pub(crate) fn git_without_programs() -> Vec<String> {
     let settings = [
         "core.fsmonitor=",
@@ -137,6 +137,8 @@ pub(crate) fn git_without_programs() -> Vec<String> {
         "safe.directory=*",
         "core.pager=cat",
         "submodule.recurse=false",
+        "status.submoduleSummary=false",
+        "diff.submodule=short",
     ];
     let mut arguments = vec!["--no-pager".to_owned()];
     for setting in settings {
@@ -148,8 +150,9 @@ pub(crate) fn git_without_programs() -> Vec<String> {
 fn git(words: &[String]) -> Result<Allowed, String> {
     let Some((command, rest)) = words.split_first() else { return Err("`git` alone does nothing".to_owned()) };
     let (schema, extra): (&Schema, &[&str]) = match command.as_str() {
-        "status" => (&GIT_STATUS, &[]),
-        "diff" => (&GIT_DIFF, &["--no-ext-diff", "--no-textconv"]),
+        // A submodule has a configuration of its own, which a git that looks into it would obey.
+        "status" => (&GIT_STATUS, &["--ignore-submodules=dirty"]),
+        "diff" => (&GIT_DIFF, &["--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"]),
         other => return Err(format!("`git {other}` is not allowed; only git status and git diff are")),
     };
     let own = checked(&format!("git {command}"), schema, rest)?;
@@ -294,10 +297,11 @@ mod tests {
         assert!(diff.windows(2).any(|pair| pair == ["-c", "core.fsmonitor="]));
         assert!(diff.contains(&"--no-ext-diff".to_owned()) && diff.contains(&"--no-textconv".to_owned()));
         let status = run("git status").unwrap().arguments;
+        let [before @ .., command, submodules] = &status[..] else { panic!("{status:?}") };
+        assert_eq!((command.as_str(), submodules.as_str()), ("status", "--ignore-submodules=dirty"));
         assert_eq!(
-            status.iter().filter(|word| *word == "-c").count(),
-            status.iter().filter(|word| word.contains('=')).count()
+            before.iter().filter(|word| *word == "-c").count(),
+            before.iter().filter(|word| word.contains('=')).count()
         );
-        assert_eq!(status.last().map(String::as_str), Some("status"));
     }
 }

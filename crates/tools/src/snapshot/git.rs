@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use calt_core::isolation::BoxSpec;
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use crate::command::git_filters;
 use crate::command::program::Program;
 use crate::command::schema::git_without_programs;
 use crate::limits::Limits;
@@ -69,25 +70,12 @@ impl<'g> Git<'g> {
         Ok(git)
     }
 
-    /// Filters are programs too. Each is named in the configuration, and is turned off by its name.
     fn turn_filters_off(&mut self) -> Result<(), String> {
-        let (code, answer) = self.asked(&["config", "-z", "--name-only", "--get-regexp", "^filter\\."], None)?;
-        // Nothing found is 1.
+        let (code, answer) = self.asked(&git_filters::QUESTION, None)?;
         if code > 1 {
             return Err("its configuration cannot be read".to_owned());
         }
-        for name in answer.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-            let name = std::str::from_utf8(name).ok().filter(|name| !name.contains('='));
-            let Some((filter, _)) = name.and_then(|name| name.rsplit_once('.')) else {
-                return Err("its configuration names a filter in a way that cannot be turned off".to_owned());
-            };
-            for setting in [".clean=", ".smudge=", ".process=", ".required=false"] {
-                let setting = format!("{filter}{setting}");
-                if !self.settings.contains(&setting) {
-                    self.settings.extend(["-c".to_owned(), setting]);
-                }
-            }
-        }
+        self.settings.extend(git_filters::turned_off(&answer)?.settings);
         Ok(())
     }
 

@@ -19,6 +19,10 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.ja.md", "scripts/test", "it is what runs this test"),
     ("README.md", "cargo install", "it builds calt in release for minutes; CI builds the same by scripts/package"),
     ("README.ja.md", "cargo install", "it builds calt in release for minutes; CI builds the same by scripts/package"),
+    ("README.md", "scripts/package", "it builds calt in release for minutes; CI does it"),
+    ("README.ja.md", "scripts/package", "it builds calt in release for minutes; CI does it"),
+    ("README.md", "apt install", "it changes the machine; scripts/test_package does it in CI, as root"),
+    ("README.ja.md", "apt install", "it changes the machine; scripts/test_package does it in CI, as root"),
     ("docs/operations.md", "apt install", "it changes the machine; scripts/test_package does it in CI, as root"),
     ("docs/operations.md", "systemctl enable", "it needs the machine's service manager"),
     (
@@ -101,6 +105,13 @@ pub(super) const PRESUMED: &[(&[&str], &str, &str)] = &[
          calt workspace add web ~/src/web --kind snapshot
          calt run PLAN.yaml --workspace web
          cd ~/src/web",
+    ),
+    // "Somebody who may decide", and her token.
+    (
+        &["docs/operations.md"],
+        "CALT_DAEMON_BASE_URL=",
+        "calt person add ada
+         calt token create --for ada",
     ),
     (&["docs/operations.md"], "mkdir -p", "calt run PLAN.yaml"),
     // "An old copy of the database was put in its place."

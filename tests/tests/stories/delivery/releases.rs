@@ -44,7 +44,9 @@ fn this_version_has_its_section_and_every_file_names_it() {
     let (code, told) = said(&script("changelog_section", &root()).arg(version).output().unwrap());
     assert_eq!(code, 0, "{told}");
     assert!(text("docker-compose.yml").contains(&format!("image: calt:{version}\n")), "docker-compose.yml");
-    assert!(text("docs/operations.md").contains(&format!("calt_{version}-1_amd64.deb")), "docs/operations.md");
+    for document in ["README.md", "README.ja.md", "docs/operations.md"] {
+        assert!(text(document).contains(&format!("calt_{version}-1_amd64.deb")), "{document}");
+    }
 }
 
 /// The version a tool is pinned to, wherever it is installed.

@@ -34,14 +34,14 @@ fn what_is_left_out_is_skipped_and_the_rest_is_done() {
     let guild = Guild::start();
     let steps: Vec<_> = (0..30).map(|number| look(&format!("s{number}"))).collect();
     let (session, card) = guild.proposed(&plan(1, &steps));
-    assert_eq!(card.labels(), ["Approve all 31", "Reject…"]);
+    assert_eq!(card.labels(), ["Approve the plan and 30 steps", "Reject…"]);
     guild.ann().choose(&card, &["s3", "s7"]);
     let chosen = guild.discord.until("the button counts", || {
         Some(guild.discord.again(&card)).filter(|now| now.button("leave out").is_some())
     });
     // `s3` and `s7` only: the menu of the first 25 names no other that holds these letters.
-    assert_eq!(chosen.labels(), ["Approve 29, leave out 2", "Reject…"]);
-    guild.ann().click(&chosen, "Approve 29");
+    assert_eq!(chosen.labels(), ["Approve the plan and 28 steps, leave out 2", "Reject…"]);
+    guild.ann().click(&chosen, "Approve the plan and 28");
     guild.reaches(&session, "succeeded");
     let skipped: Vec<_> =
         guild.events("step_skipped").iter().map(|event| event["facts"]["step"].as_str().unwrap().to_owned()).collect();
@@ -192,7 +192,8 @@ fn a_click_that_comes_too_late_is_told_what_happened() {
     let (session, card) = guild.proposed(&plan(1, &[look("a")]));
     let button = card.button("Approve").unwrap();
     owner.approve_plan(&session, 1).expect(200);
-    guild.says(&card, "Approved by `owner`");
+    // A call that names no surface.
+    guild.says(&card, "Approved by `owner` over HTTP ·");
     let told = guild.ann().press(&card, &button).told();
     assert!(told.content().contains("was already decided by `owner`"), "{}", told.content());
     // Made up.

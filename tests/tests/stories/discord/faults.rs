@@ -329,6 +329,35 @@ fn a_run_longer_than_a_token_lives_ends_by_editing_the_message() {
 }
 
 #[test]
+fn a_step_that_was_typed_says_how_it_ended_also_after_its_bot_was_killed() {
+    let guild = Guild::start();
+    let session = guild.world.agent().propose(&plan(1, &[Held::step("t")]));
+    let held = Held::new(&guild, &session);
+    guild.world.owner().approve_plan(&session, 1).expect(200);
+    guild.world.owner().approve(&session, "t").expect(200);
+    let step = serde_json::json!({"session_id": session.id, "step_id": "t"});
+    let asked = guild.discord.user(super::guild::ANN).reading("ja").slash("step_execute", &step);
+    held.runs(1);
+    let running = asked.told();
+    assert!(running.content().contains("`t` を実行中です"), "{}", running.content());
+    guild.kill_bot();
+    guild.wake_bot();
+    // It ends while the bot is there again, and after it was away once more.
+    guild.kill_bot();
+    held.let_go();
+    guild.reaches(&session, "succeeded");
+    guild.wake_bot();
+    guild.says(&running, "✅ `t` 成功（実行 1）");
+    // What was told is not told again.
+    guild.settles();
+    guild.kill_bot();
+    let told = guild.discord.requests().iter().filter(|request| request.method == "PATCH").count();
+    guild.wake_bot();
+    guild.settles();
+    assert_eq!(guild.discord.requests().iter().filter(|request| request.method == "PATCH").count(), told);
+}
+
+#[test]
 fn first_answers_come_at_once_and_the_bot_stays_small() {
     let guild = Guild::start();
     let session = guild.world.owner().propose(&plan(1, &[look("a")]));

@@ -35,7 +35,7 @@ fn the_loop_by_slash_commands() {
     let card = ann.slash_with_file("plan_import", &given, ("file", "plan.yaml"), document.as_bytes()).told();
     assert!(card.text().contains("title: greet") && card.text().contains("Digest"), "{}", card.text());
     // The plan and what writes nothing; the step of high risk has a look of its own.
-    assert_eq!(card.labels(), ["Approve all 3", "Reject…"]);
+    assert_eq!(card.labels(), ["Approve the plan and 2 steps", "Reject…"]);
     let shown = ann.slash("plan_show", &json!({"session_id": session})).told();
     ann.click(&shown, "Approve");
     guild.says(&shown, "Approved by `ann` in Discord");
@@ -107,6 +107,17 @@ fn a_plan_that_is_wrong_makes_no_session_and_one_that_is_right_does() {
     assert_eq!(count(), 1);
     ann.click(&card, "Approve");
     guild.says(&card, "🏁 Done: 1 step");
+    // What the session is for is what the plan says, or else what it is called.
+    let meant = right.replace(r#""title": "right","#, r#""title": "right", "session_goal": "Know what is there","#);
+    ann.slash_with_file("plan_import", &json!({}), ("file", "plan.json"), meant.as_bytes()).told();
+    let goals: Vec<_> = guild
+        .events("session_created")
+        .iter()
+        .map(|made| {
+            serde_json::from_str::<serde_json::Value>(made["payload"].as_str().unwrap()).unwrap()["goal"].clone()
+        })
+        .collect();
+    assert_eq!(goals, ["right", "Know what is there"]);
 }
 
 #[test]

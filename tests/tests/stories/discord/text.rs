@@ -169,6 +169,22 @@ fn a_card_on_demand_stays_in_the_language_of_who_asked() {
     guild.bob().click(&english, "Approve");
     guild.says(&english, "Approved by `bob` in Discord");
     guild.says(&card, "承認: `bob` が Discord で");
+    // Also where something is chosen in it, whoever chooses.
+    let (session, posted) = guild.proposed(&plan(1, &[look("a"), look("b")]));
+    let card = reader.slash("plan_show", &json!({"session_id": session.id})).told();
+    assert_eq!(card.labels(), ["プランと 2 ステップを承認", "却下…"]);
+    for (card, wanted) in [
+        (&card, ["プランと 1 ステップを承認、1 件を飛ばす", "却下…", "飛ばすステップを選ぶ"]),
+        (&posted, ["Approve the plan and 1 step, leave out 1", "Reject…", "Leave steps out"]),
+    ] {
+        let reader = guild.discord.user(super::guild::ANN).reading("ja");
+        reader.choose(card, &["b"]);
+        let chosen = guild.discord.until("the button counts", || {
+            Some(guild.discord.again(card)).filter(|now| now.labels().first().is_some_and(|label| label == wanted[0]))
+        });
+        assert_eq!(chosen.labels(), wanted[..2]);
+        assert!(chosen.body["components"].to_string().contains(wanted[2]), "{}", chosen.body["components"]);
+    }
 }
 
 #[test]

@@ -12,7 +12,9 @@ pub(super) fn with_own_mounts(test: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
-    let user = if calt_tests::OrdinaryUser::is_needed() { None } else { Some("--map-root-user") };
+    // Somebody who is not root may mount in a user namespace of their own, and stays who they are for everything else.
+    let is_root = calt_tests::OrdinaryUser::is_needed();
+    let user: &[&str] = if is_root { &[] } else { &["--user", "--map-current-user", "--keep-caps"] };
     let unshare = |program: &std::path::Path| {
         let mut command = Command::new("unshare");
         command.arg("--mount").args(user).arg(program).stdin(Stdio::null());

@@ -62,7 +62,7 @@ fn whoever_has_no_pin_is_not_asked_for_one_and_a_terminal_asks() {
     let ran = world.calt(&["session", "diff", &session.id, "--raw"]);
     assert!(ran.code == 3 && ran.stderr.contains("your PIN is needed"), "{} {}", ran.code, ran.stderr);
     let terminal = Terminal::run(&world, 100, &["session", "diff", &session.id, "--raw"]);
-    terminal.waits_for("Your PIN, for this act of administration", 1);
+    terminal.waits_for("Your PIN, to be given every byte of it", 1);
     terminal.types(PIN);
     let screen = terminal.waits_for("exit 0", 1);
     assert!(screen.contains(SECRET) && !screen.contains(PIN), "{screen}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use calt_tests::{Session, World};
 use serde_json::json;
 
-use super::{add, put, repository, standing};
+use super::{add, commit, git, put, repository, standing};
 use crate::{apply, command, plan, preview};
 
 /// A session on an attached directory with a change of `a.txt` that is previewed and approved as a plan.
@@ -89,6 +89,57 @@ fn commands_see_the_directory_and_leave_nothing_there() {
     assert!(owner.carry_out(&session, "search").to_string().contains("a.txt"));
     assert!(owner.carry_out(&session, "test").to_string().contains("1 passed"));
     assert_eq!(standing(&web), before);
+}
+
+#[test]
+fn git_shows_what_stands_there_whatever_filters_its_repository_names() {
+    let world = World::start();
+    let sub = repository(&world, "sub", &[("s.txt", "one\n")]);
+    let web = repository(&world, "web", &[("a.txt", "one\n"), ("b.txt", "one\n"), ("c.txt", "one\n")]);
+    git(&world, &web, &["submodule", "--quiet", "add", sub.to_str().unwrap(), "below"]);
+    commit(&world, &web);
+    // Each says what was committed, so that nothing seems changed, and tells by an error that it ran.
+    let lie = "echo IT-RAN >&2; echo one";
+    let named = |name: &str, way: &str| format!("[filter \"{name}\"]\n\t{way} = \"{lie}\"\n\trequired = true\n");
+    let status = "[status]\n\tsubmoduleSummary = true\n[diff]\n\tsubmodule = diff\n";
+    put(&web, "more", &named("b.x y", "clean"));
+    let config = format!("{}{}{status}[include]\n\tpath = ../more\n", named("a", "clean"), named("c", "process"));
+    append(&web, ".git/config", &config);
+    append(&web, ".git/modules/below/config", &named("a", "clean"));
+    put(&web, ".git/info/attributes", "a.txt filter=a\nc.txt filter=c\n");
+    put(&web, ".gitattributes", "b.txt filter=b.x\\ y\n");
+    put(&web, ".git/modules/below/info/attributes", "* filter=a\n");
+    for file in ["a.txt", "b.txt", "c.txt", "below/s.txt"] {
+        put(&web, file, "two\n");
+    }
+    let alone = world.command_of("git").arg("diff").current_dir(&web).output().unwrap();
+    let alone = String::from_utf8_lossy(&[alone.stdout, alone.stderr].concat()).into_owned();
+    assert!(alone.contains("IT-RAN"), "the control proves nothing: {alone}");
+    add(&world, "web", "attach", Some(&web));
+    let owner = world.owner();
+    let session = owner.session_with(&json!({"workspace": "web"}));
+    owner.import(&session, &plan(1, &[command("d", "git diff"), command("s", "git status")])).expect(200);
+    owner.approve_plan(&session, 1).expect(200);
+    let (diff, status) = (owner.carry_out(&session, "d"), owner.carry_out(&session, "s"));
+    for said in [&diff, &status] {
+        assert!(!said.to_string().contains("IT-RAN"), "{said}");
+        let names = said["output"]["filters_off"].as_array().unwrap();
+        assert!(["a", "c", "b.x y"].iter().all(|name| names.contains(&json!(name))), "{said}");
+    }
+    let text = diff["output"]["stdout"].as_str().unwrap();
+    assert_eq!(text.matches("+two").count(), 3, "{text}");
+    // What no setting can turn off is not run, and said.
+    append(&web, ".git/config", &named("a=b", "clean"));
+    owner.import(&session, &plan(2, &[command("d", "git diff")])).expect(200);
+    owner.approve_plan(&session, 2).expect(200);
+    owner.approve(&session, "d").expect(200);
+    let refused = owner.run(&session, "d").json().to_string();
+    assert!(refused.contains("a way that cannot be turned off"), "{refused}");
+}
+
+fn append(directory: &Path, file: &str, more: &str) {
+    let before = std::fs::read_to_string(directory.join(file)).unwrap_or_default();
+    put(directory, file, &format!("{before}{more}"));
 }
 
 #[test]

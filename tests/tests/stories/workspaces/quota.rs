@@ -4,6 +4,7 @@ use calt_tests::World;
 use serde_json::json;
 
 use super::{add, repository};
+use crate::{look, plan};
 
 #[test]
 fn an_agent_holds_so_much_and_no_more() {
@@ -50,6 +51,26 @@ fn an_agent_holds_so_much_and_no_more() {
     world.kill();
     world.wake();
     agent.post("/api/v1/sessions", &json!({})).expect(409);
+}
+
+#[test]
+fn an_agent_hands_in_so_many_plan_versions_and_no_more() {
+    let world = World::with(&[("CALT__LIMITS__AGENT_PLAN_VERSIONS", "3")]);
+    let (agent, ada) = (world.agent(), world.person("ada"));
+    let session = agent.session();
+    let handed_in = |version: u32, step: &str| agent.import(&session, &plan(version, &[look(step)]));
+    // Numbers that are left out are no versions.
+    for (version, step) in [(1, "a"), (7, "b"), (8, "c")] {
+        handed_in(version, step).expect(200);
+    }
+    handed_in(8, "c").expect(200);
+    let refused = handed_in(9, "d").expect(409).json();
+    let args = json!({"principal": "agent-1", "what": "plan versions", "held": 3, "limit": 3});
+    assert_eq!((&refused["code"], &refused["args"]), (&json!("quota_reached"), &args));
+    assert_eq!(refused["next"]["action"], "create_session");
+    ada.import(&session, &plan(9, &[look("d")])).expect(200);
+    let other = agent.session();
+    agent.import(&other, &plan(1, &[look("a")])).expect(200);
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn probe(endpoint: &Endpoint, session: &str) -> Option<Probe> {
         endpoint::TOOL_PERMISSIONS => reads(&["list_dir"]),
         endpoint::LIST_APPROVERS
         | endpoint::PLAN_SCHEMA
+        | endpoint::WHOAMI
         | endpoint::SANDBOX
         | endpoint::HEALTH
         | endpoint::READY
@@ -173,11 +174,9 @@ impl Round<'_> {
         }
     }
 
-    /// Makes the session, for whoever may stop it again.
+    /// Makes the session, for whoever may mark it as a probe: it is to be no entry of a list, and stopped again.
     async fn open(&mut self) {
-        // An agent may stop its own session, and is told nothing of one that is not: whoever may execute may do so.
-        let may_stop = self.is_for_us(&endpoint::STOP_SESSION).await || self.is_for_us(&endpoint::EXECUTE_STEP).await;
-        if may_stop {
+        if self.is_for_us(&endpoint::APPROVE_PLAN).await {
             let made = self.call(&endpoint::CREATE_SESSION, NO_SESSION).await;
             let made_id = made.as_ref().ok().and_then(|made| made["id"].as_str()).map(str::to_owned);
             self.note(&endpoint::CREATE_SESSION, Expects::Answer, made.map(|_| ()));
@@ -185,7 +184,7 @@ impl Round<'_> {
             self.ask(&endpoint::IMPORT_PLAN).await;
         } else {
             for endpoint in [endpoint::CREATE_SESSION, endpoint::IMPORT_PLAN] {
-                let what = t!("this token could not stop the session again");
+                let what = t!("this token may not mark a session as a probe");
                 self.said.push(Said { endpoint, verdict: Verdict::Skip, what });
             }
         }

@@ -95,8 +95,8 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("The plan is kept in {path}\n", "プランを {path} に保存しました\n"),
     ("Nothing was decided; {session} was stopped again.\n", "何も決定していません。{session} は停止しました。\n"),
     (
-        "\nIt was a dry run: nothing was written. To write it, answer n to that question:\n",
-        "\nドライランでした。何も書き込んでいません。書き込むには、その質問に n と答えてください:\n",
+        "\nIt was a dry run: nothing was written. The same for real:\n",
+        "\nドライランでした。何も書き込んでいません。同じものを実際に書き込むには:\n",
     ),
     ("What shall calt do?", "何をしますか。"),
     ("look at the files of the workspace", "ワークスペースのファイルを見る"),
@@ -104,8 +104,14 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("run a command that only reads", "読むだけのコマンドを実行する"),
     ("run a plan I have in a file", "ファイルにあるプランを実行する"),
     ("a new one, with an empty workspace", "新しいセッション（空のワークスペース）"),
-    ("strict: approvals cover exactly what runs", "strict: 承認は、実行されるものそのものに対して行う"),
-    ("dev: early approvals cover the plan as written", "dev: 早めの承認は、書かれたとおりのプランに対して行う"),
+    (
+        "strict: approvals cover exactly what runs; take this if unsure",
+        "strict: 承認は、実行されるものそのものに対して行う。迷ったらこちら",
+    ),
+    (
+        "dev: early approvals cover the plan as written; for plans you wrote",
+        "dev: 早めの承認は、書かれたとおりのプランに対して行う。自分で書いたプラン向き",
+    ),
     ("Look at the workspace", "ワークスペースを見る"),
     (
         "A dry run, which shows every write and leaves it out?",
@@ -134,6 +140,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("calt runs as root", "calt が root で動いています"),
     ("run it as a user of its own", "専用のユーザーで動かしてください"),
     ("not configured", "設定されていません"),
+    (
+        "for a bot, see docs/discord.md (a package has it in /usr/share/doc/calt)",
+        "ボットを使うときは docs/discord.md（パッケージでは /usr/share/doc/calt の中）を見てください",
+    ),
     ("the data root {path} will be made by the first run", "データディレクトリー {path} は最初の実行で作られます"),
     ("the data root {path} is no directory", "データディレクトリー {path} はディレクトリーではありません"),
     ("the data root {path} can be read by others", "データディレクトリー {path} をほかのユーザーが読めます"),
@@ -251,7 +261,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "デーモンのほかの設定 {count} 件は既定値です。--json で一覧できます",
     ),
     ("interrupted; the probe was stopped", "中断しました。調査用のセッションは停止しました"),
-    ("this token could not stop the session again", "このトークンではセッションを停止できません"),
+    ("this token may not mark a session as a probe", "このトークンはセッションを診断用と示せません"),
     ("this calt has no probe for it", "この calt には調べ方がありません"),
     ("all {count} calls answer as they should", "{count} 件の呼び出しすべてが正しく応答します"),
     ("{count} calls answer as they should", "{count} 件の呼び出しが正しく応答します"),

@@ -29,8 +29,8 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "デーモンのアドレス。省くとデータディレクトリーのデーモンを探し、なければ起動します",
     ),
     (
-        "The token to show; a stored token is sent to no other address",
-        "提示するトークン。保存されたトークンをほかの宛先へ送ることはありません",
+        "The token to speak with; a stored one is sent to no other address",
+        "使うトークン（誰の操作かはこれで決まります）。保存されたトークンをほかの宛先へ送ることはありません",
     ),
     (
         "Where calt keeps its data [default: `$XDG_DATA_HOME/calt`]",
@@ -40,13 +40,16 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "The name to record beside a decision; a claim, not a proof",
         "決定に添えて記録する名前。自己申告であり、証明ではありません",
     ),
-    ("The surface to record", "操作の出どころとして記録する語"),
-    ("The session", "セッション"),
-    ("The step", "ステップ"),
+    ("The surface you speak through", "操作の出どころとして記録する語"),
+    ("The session's id, `session_…`", "セッションの id（`session_…`）"),
+    ("The step's id in the plan", "プランの中のステップの id"),
     ("The plan, YAML or JSON; `-` reads standard input", "プラン（YAML か JSON）。`-` なら標準入力から読みます"),
     ("At most this many, up to 500", "最大の件数（500 まで）"),
     ("Go on from this cursor", "このカーソルの続きから"),
-    ("The name", "名前"),
+    ("Their name: letters, digits and `_-.@`", "その人の名前。英数字と `_-.@`"),
+    ("Their name, as `calt person list` shows it", "`calt person list` に出る名前"),
+    ("Its name, for `--workspace NAME`", "`--workspace NAME` で使う名前"),
+    ("Its name, as `calt workspace list` shows it", "`calt workspace list` に出る名前"),
     ("The database [default: <data-root>/calt.sqlite3]", "データベース [既定: <data-root>/calt.sqlite3]"),
     (
         "The configuration file [default: `$XDG_CONFIG_HOME/calt/config.toml`]",
@@ -95,10 +98,13 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "続けて監視し、新しく待ち始めたものと、決着したものを表示します",
     ),
     (
-        "Wait until a session is decided or done; exit code 0: yes, 1: no, 75: still waiting",
-        "セッションの決定か終了を待ちます。終了コード 0: 承認、1: 却下、75: まだ待っている",
+        "Wait for your turn, a decision or the end; exit code 0: yes, 1: no, 75: still waiting",
+        "自分の番か、決定か、終わりを待ちます。終了コード 0: 承認、1: 却下、75: まだ待っている",
     ),
-    ("Until nothing of it waits for a person, or until it has ended", "人を待つものがなくなるまでか、終わるまで"),
+    (
+        "What ends the wait; left out: `decided` for an agent, and for who decides that it waits for them or has ended",
+        "何を待つか。省くと、エージェントなら `decided`、決定できる人なら、自分を待つか終わるまで",
+    ),
     ("Give up after this many seconds, at most 100", "この秒数であきらめます（100 まで）"),
     ("Nothing of it waits for a person's yes or no", "承認か却下を待つものがなくなった"),
     ("It has succeeded, was stopped, or needs a new plan", "成功した、停止された、または新しいプランが必要になった"),
@@ -145,7 +151,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "質問なしに承認します。人の確認のない承認として記録されます",
     ),
     ("Say no to a plan version", "ある版のプランを却下します"),
-    ("The version", "版"),
+    ("The plan's version, a number", "プランの版（数字）"),
     // Steps.
     ("Show, approve, reject, skip and execute steps", "ステップを表示、承認、却下、実行します。飛ばすこともできます"),
     ("Show a step as it would run now", "ステップを、今実行する場合の内容で表示します"),
@@ -194,7 +200,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("List tools and what they may touch", "ツールと、その触れる範囲を一覧します"),
     ("List the tools", "ツールを一覧します"),
     ("Show what a tool may touch and what it takes", "ツールの触れる範囲と入力を表示します"),
-    ("The tool", "ツール"),
+    ("The tool's name, as `calt tools list` shows it", "`calt tools list` に出るツール名"),
     // The record.
     ("Verify, export, back up, restore and repair the record", "記録を検証、書き出し、バックアップ、復元、修復します"),
     (
@@ -288,8 +294,11 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "トークンの持ち主。いなければ作ります。省くと calt が名前を付けます",
     ),
     ("The person whom it proves, who is there already", "トークンの持ち主となる、すでに登録された人"),
-    ("What it may do", "役割"),
-    ("When it ends, RFC 3339", "期限（RFC 3339）"),
+    (
+        "What it may do: viewer reads, agent also proposes and executes, approver decides, relay is for a chat, owner all",
+        "役割: viewer は閲覧、agent は加えて提案と実行、approver は決定、relay はチャット用、owner はすべて",
+    ),
+    ("When it ends, such as 2026-12-31T18:00:00+09:00", "期限（例: 2026-12-31T18:00:00+09:00）"),
     ("List tokens by their public names", "トークンを公開名で一覧します"),
     ("Take a token back", "トークンを失効させます"),
     ("The token's public name", "トークンの公開名"),
@@ -376,6 +385,6 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "Discord のボットを、relay のトークンを使ってフォアグラウンドで動かします（docs/discord.md）",
     ),
     ("Print completions for a shell, or write the man pages", "シェルの補完を出力するか、man ページを書きます"),
-    ("The shell", "シェル"),
+    ("For which shell", "どのシェル用か"),
     ("Write one man page a command into this directory", "コマンドごとの man ページをこのディレクトリーに書きます"),
 ];

@@ -5,8 +5,8 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     // Questions.
     ("[y]es, [n]o, [d]etails, [s]kip a step: ", "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす: "),
     (
-        "[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes): ",
-        "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす（Enter なら「はい」）: ",
+        "[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes, it writes nothing): ",
+        "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす（Enter なら「はい」、書き込みません）: ",
     ),
     (
         "n: nothing of it runs, and you say why. d: every detail of each step. s: one step is left out, with what needs it, and the rest goes on.\n",
@@ -135,7 +135,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("step {step} {state}: {error}", "ステップ {step} {state}: {error}"),
     ("step {step} {state} (run {run})\n", "ステップ {step} {state}（実行 {run}）\n"),
     ("; what it wrote stays until it is taken back", "（書き込んだものは、元へ戻すまで残ります）"),
-    ("\nThe record of {session} ({status}), in short", "\n{session} の記録（{status}）の要約"),
+    ("The record of {session} ({status}), in short", "{session} の記録（{status}）の要約"),
     ("\n{files}, +{added} −{removed}\n\n", "\n{files}、+{added} −{removed}\n\n"),
     ("1 file", "ファイル 1 件"),
     ("{count} files", "ファイル {count} 件"),

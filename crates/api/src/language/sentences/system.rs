@@ -1,0 +1,46 @@
+//! What the operating system says when something did not work, as its errors are printed.
+
+/// Errors of the operating system, as `std::io::Error` prints them on Linux.
+pub(super) const ERRORS: &[(&str, &str)] = &[
+    ("Operation not permitted (os error {number})", "その操作は許されていません (os error {number})"),
+    ("No such file or directory (os error {number})", "そのファイルやディレクトリーはありません (os error {number})"),
+    ("Input/output error (os error {number})", "入出力の誤りです (os error {number})"),
+    (
+        "Resource temporarily unavailable (os error {number})",
+        "今は使えません。しばらくしてからやり直してください (os error {number})",
+    ),
+    ("Cannot allocate memory (os error {number})", "メモリーが足りません (os error {number})"),
+    ("Permission denied (os error {number})", "許可がありません (os error {number})"),
+    ("Device or resource busy (os error {number})", "使用中です (os error {number})"),
+    ("File exists (os error {number})", "同じ名前のものがすでにあります (os error {number})"),
+    ("Invalid cross-device link (os error {number})", "別のデバイスにまたがっています (os error {number})"),
+    ("Not a directory (os error {number})", "ディレクトリーではありません (os error {number})"),
+    ("Is a directory (os error {number})", "ディレクトリーです (os error {number})"),
+    ("Invalid argument (os error {number})", "引数が正しくありません (os error {number})"),
+    (
+        "Too many open files in system (os error {number})",
+        "システムの開いているファイルが多すぎます (os error {number})",
+    ),
+    ("Too many open files (os error {number})", "開いているファイルが多すぎます (os error {number})"),
+    ("Text file busy (os error {number})", "実行中のファイルです (os error {number})"),
+    ("File too large (os error {number})", "ファイルが大きすぎます (os error {number})"),
+    ("No space left on device (os error {number})", "ディスクに空きがありません (os error {number})"),
+    ("Read-only file system (os error {number})", "読み取り専用のファイルシステムです (os error {number})"),
+    ("Broken pipe (os error {number})", "受け手がいなくなりました (os error {number})"),
+    ("File name too long (os error {number})", "ファイル名が長すぎます (os error {number})"),
+    ("Directory not empty (os error {number})", "ディレクトリーが空ではありません (os error {number})"),
+    (
+        "Too many levels of symbolic links (os error {number})",
+        "シンボリックリンクの段数が多すぎます (os error {number})",
+    ),
+    ("Exec format error (os error {number})", "実行できる形式ではありません (os error {number})"),
+    ("Address already in use (os error {number})", "アドレスはすでに使われています (os error {number})"),
+    ("Cannot assign requested address (os error {number})", "このマシンのアドレスではありません (os error {number})"),
+    ("Network is unreachable (os error {number})", "ネットワークに届きません (os error {number})"),
+    ("Connection reset by peer (os error {number})", "相手が接続を切りました (os error {number})"),
+    ("Connection timed out (os error {number})", "接続が時間切れになりました (os error {number})"),
+    ("Connection refused (os error {number})", "接続を拒まれました (os error {number})"),
+    ("No route to host (os error {number})", "相手への経路がありません (os error {number})"),
+    ("Disk quota exceeded (os error {number})", "ディスクの割り当てを超えています (os error {number})"),
+    ("No such process (os error {number})", "そのプロセスはありません (os error {number})"),
+];
