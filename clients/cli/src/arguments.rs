@@ -24,6 +24,9 @@ pub use record::{OfflineCommand, RecordPlace};
 /// Give work to programs you do not fully trust, and stay in charge: plan, approve, execute, record.
 #[derive(Debug, Parser)]
 #[command(name = "calt", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "New here: `calt quickstart` tries it in a minute, `calt guide` shows how it works on one screen"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) shared: Shared,

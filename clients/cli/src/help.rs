@@ -48,6 +48,10 @@ fn of_width(command: &mut Command, width: usize) -> String {
     if let Some(heading) = common.first().and_then(|argument| argument.get_help_heading()) {
         page.section(&in_help(heading), &entries_of(&common));
     }
+    if let Some(after) = command.get_after_help() {
+        page.line("");
+        page.paragraph(&in_help(&after.to_string()));
+    }
     page.text
 }
 

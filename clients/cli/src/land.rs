@@ -358,18 +358,42 @@ fn read_beside(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> 
     read
 }
 
+/// What git says where it has no name or address to commit with.
+const WHO_ARE_YOU: &str = "tell me who you are";
+
 fn succeeded(word: impl AsRef<OsStr>, output: Output) -> Result<Vec<u8>, Fault> {
     if output.status.success() {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains(WHO_ARE_YOU) {
+        return Err(Fault::Usage {
+            message: t!("git does not know who commits: your name or your address is not set"),
+            hint: Some("git config --global user.name NAME && git config --global user.email ADDRESS".to_owned()),
+        });
+    }
     let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     Err(Fault::usage(t!("git {word}: {said}", word = word.as_ref().display(), said = said)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
     use super::*;
+
+    #[test]
+    fn who_commits_is_asked_for_in_one_line_with_the_commands_that_tell_it() {
+        let said = |stderr: &str| {
+            let status = std::process::ExitStatus::from_raw(128 << 8);
+            succeeded("commit-tree", Output { status, stdout: Vec::new(), stderr: stderr.into() }).unwrap_err()
+        };
+        let nobody = said("Author identity unknown\n\n*** Please tell me who you are.\n\nRun\n\n  git config …\n");
+        assert!(nobody.hint().unwrap().starts_with("git config --global user.name NAME && "), "{nobody:?}");
+        assert!(!nobody.said().contains("***"), "{nobody:?}");
+        let other = said("fatal: bad object\n");
+        assert_eq!((other.said().as_str(), other.hint()), ("git commit-tree: fatal: bad object", None));
+    }
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "a pipe with a name is made by a program")]

@@ -72,7 +72,9 @@ pub(crate) fn command(below: &str, word: &str, behind: &[String]) -> Option<Stri
         return Some((*without).to_owned());
     }
     let words: Vec<String> = named.iter().map(|word| quoted(word)).collect();
-    Some(with.replace("WORD", &words.join(" ")).replace("SESSION", &words[0]).replace("PLAN", &words[0]))
+    // Who names a session wants its events, and not those that mention it.
+    let sought = if words[0].starts_with("session_") { format!("--session {}", words[0]) } else { words.join(" ") };
+    Some(with.replace("WORD", &sought).replace("SESSION", &words[0]).replace("PLAN", &words[0]))
 }
 
 #[cfg(test)]
@@ -110,6 +112,7 @@ mod tests {
         assert_eq!(command("", "search", &behind(&["hello", "world"])).unwrap(), "calt logs search hello world");
         assert_eq!(command("", "status", &behind(&["session_1"])).unwrap(), "calt explain session_1");
         assert_eq!(command("", "status", &behind(&["--json"])).unwrap(), "calt session list");
+        assert_eq!(command("", "log", &behind(&["session_1"])).unwrap(), "calt logs search --session session_1");
         assert_eq!(command("", "approve", &[]).unwrap(), "calt inbox");
         assert_eq!(command("plan", "list", &[]).unwrap(), "calt session list");
         assert_eq!(command("", "artifcts", &[]), None);

@@ -30,7 +30,7 @@ impl Sheet {
 
     /// Adds a sentence that ends with a command.
     pub(crate) fn say_command(&mut self, sentence: &str, command: &str) {
-        let _ = writeln!(self.0, "{}", table::with_command(sentence, command));
+        let _ = writeln!(self.0, "{}", table::said_with_command(sentence, command));
     }
 
     /// Adds one line as it is: what was written by somebody, and is not to be broken.
@@ -254,13 +254,15 @@ pub(crate) fn event(event: &Value, of: EventsOf) -> String {
     let mut row: Vec<String> = cells.collect();
     if table::terminal_columns().is_some_and(|columns| columns < EVENT_COLUMNS) {
         row.remove(EVENT_TYPE_PLACE);
+        row[TIME_PLACE] = clock(&event["created_at"]);
     }
     table::rows(&[row])
 }
 
 /// Columns in which an event of a stream stands with its type.
 const EVENT_COLUMNS: usize = 110;
-/// Where in an event's row its type stands.
+/// Where in an event's row its time and its type stand.
+const TIME_PLACE: usize = 1;
 const EVENT_TYPE_PLACE: usize = 2;
 /// How far in it stands where something was found: behind the number.
 const FOUND_INDENT_COLUMNS: usize = 6;

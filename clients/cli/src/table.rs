@@ -93,10 +93,9 @@ pub(crate) fn broken(text: &str) -> String {
     lines::broken(text, columns_of(std::io::stderr()).unwrap_or(usize::MAX))
 }
 
-/// Words that end with a command, for who reads standard error and standard output: the command is copied, so it
-/// stands on a line of its own where it does not fit behind them.
+/// The same for words that end with a command: it is copied, so it stands on a line of its own where it does not fit.
 pub(crate) fn with_command(words: &str, command: &str) -> String {
-    lines::with_command(words, command, narrower().unwrap_or(usize::MAX))
+    lines::with_command(words, command, columns_of(std::io::stderr()).unwrap_or(usize::MAX))
 }
 
 /// How wide what a person reads may be: the narrower of their terminals.
@@ -104,9 +103,14 @@ fn narrower() -> Option<usize> {
     columns_of(std::io::stderr()).into_iter().chain(terminal_columns()).min()
 }
 
-/// The same words, broken for both terminals: they may stand on either.
+/// Sentences for standard output, broken where it is a terminal that is narrower: other programs read whole lines.
 pub(crate) fn said(text: &str) -> String {
-    lines::broken(text, narrower().unwrap_or(usize::MAX))
+    lines::broken(text, terminal_columns().unwrap_or(usize::MAX))
+}
+
+/// The same for a sentence that ends with a command.
+pub(crate) fn said_with_command(words: &str, command: &str) -> String {
+    lines::with_command(words, command, terminal_columns().unwrap_or(usize::MAX))
 }
 
 /// Facts beside each other, below a heading.

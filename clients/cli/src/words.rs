@@ -149,6 +149,7 @@ mod tests {
     /// What the help of a command and of those below it says.
     fn sentences_of_help(command: &clap::Command, found: &mut BTreeSet<String>) {
         found.extend(command.get_about().map(ToString::to_string));
+        found.extend(command.get_after_help().map(ToString::to_string));
         for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
             found.extend(argument.get_help().map(ToString::to_string));
             found.extend(argument.get_help_heading().map(str::to_owned));

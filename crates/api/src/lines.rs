@@ -95,11 +95,12 @@ fn units(text: &str) -> Vec<&str> {
             end_of_word = before;
             continue;
         }
-        // A number goes with the word of Japanese before it: `実行 5`.
-        let is_its_number = before == Some(' ') && c.is_ascii_digit() && end_of_word.is_some_and(is_of_japanese);
-        // And a unit with the number before it: `138 バイト`.
-        let is_its_unit =
-            before == Some(' ') && is_of_japanese(c) && end_of_word.is_some_and(|end| end.is_ascii_digit());
+        // A number goes with its unit, or else with the word of Japanese before it: `138 バイト`, `実行 5`.
+        let is_its_number = before == Some(' ')
+            && c.is_ascii_digit()
+            && end_of_word.is_some_and(is_of_japanese)
+            && !has_unit(&text[place..]);
+        let is_its_unit = before == Some(' ') && end_of_word.is_some_and(|end| end.is_ascii_digit()) && is_unit(c);
         if before.is_some_and(|before| may_break(before, c)) && !is_its_number && !is_its_unit {
             units.push(&text[start..place]);
             start = place;
@@ -113,6 +114,17 @@ fn units(text: &str) -> Vec<&str> {
         units.push(&text[start..]);
     }
     units
+}
+
+/// Whether a unit stands behind the number that a text begins with.
+fn has_unit(text: &str) -> bool {
+    let behind = text.trim_start_matches(|c: char| c.is_ascii_digit() || ",.".contains(c));
+    behind.strip_prefix(' ').and_then(|unit| unit.chars().next()).is_some_and(is_unit)
+}
+
+/// Whether a word that begins so may be a unit, and is no particle.
+fn is_unit(c: char) -> bool {
+    is_of_japanese(c) && script(c) != Script::Hiragana
 }
 
 /// Where code stands, from behind its first mark to its last: a command or a path that is broken cannot be copied.

@@ -126,7 +126,8 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
         of_plan.filter(|event| ["plan_approved", "step_approved"].iter().any(|yes| event["event_type"] == **yes));
     let by: BTreeSet<String> = said
         .map(|event| {
-            format!("{} ({})", render::word(&event["principal"]), daemon::how(&event["facts"]["decision"]["how"]))
+            let (name, how) = (render::word(&event["principal"]), daemon::how(&event["facts"]["decision"]["how"]));
+            t!("{name} ({how})", name = name, how = how)
         })
         .collect();
     let by = by.into_iter().collect::<Vec<_>>().join(", ");

@@ -113,10 +113,9 @@ async fn export(context: &Context, session: &str, output: Option<PathBuf>) -> Re
         let files = counted::files(said["files"].as_u64().unwrap_or_default());
         t!("{path} ({events}, {files})\n", path = path, events = of(&said["events"]), files = files)
     })?;
-    context.talk(&t!(
-        "To check it, here or on another machine: {command}\n",
-        command = format_args!("calt record verify {}", hint::quoted(&name))
-    ));
+    let command = hint::here(&format!("calt record verify {}", hint::quoted(&name)));
+    let said = t!("To check it, here or on another machine: {command}\n", command = command);
+    context.talk_command(&said, &command);
     Ok(())
 }
 

@@ -157,7 +157,11 @@ const AROUND: &[(&str, &str)] = &[
         "デーモンが `{name}` を書き終えませんでした。理由はデーモンのログにあります",
     ),
     // People and tokens.
-    ("{role} {name} added\n", "{name} を {role} として追加しました\n"),
+    (
+        "git does not know who commits: your name or your address is not set",
+        "git にはだれのコミットなのかがわかりません。名前かメールアドレスが設定されていません",
+    ),
+    ("{role} {name} added\n", "{name} を{role}として追加しました\n"),
     ("{name} removed; their tokens no longer open anything\n", "{name} を外しました。そのトークンはもう使えません\n"),
     ("This is the only time the token is shown:\n", "トークンが表示されるのは今だけです:\n"),
     ("token {token} revoked\n", "トークン {token} を失効させました\n"),
@@ -191,7 +195,7 @@ const AROUND: &[(&str, &str)] = &[
     ),
     (
         "plan v{newest} is {status} and has written nothing; what lands is of plan v{version}, which succeeded\n",
-        "プラン v{newest} は {status} で、何も書き込んでいません。取り込むのは成功したプラン v{version} の結果です\n",
+        "プラン v{newest}（{status}）は何も書き込んでいません。取り込むのは成功したプラン v{version} の結果です\n",
     ),
     (
         "the session began from files that were not committed, so commit {base} has not what its patch leads on from: {paths}; commit these files as they were then, and name that commit",

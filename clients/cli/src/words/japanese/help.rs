@@ -7,6 +7,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("Print help (see more with '--help')", "ヘルプを表示します"),
     ("Print version", "版を表示します"),
     (
+        "New here: `calt quickstart` tries it in a minute, `calt guide` shows how it works on one screen",
+        "はじめての方へ: `calt quickstart` で一分で試せます。`calt guide` はしくみを一画面で示します",
+    ),
+    (
         "Print this message or the help of the given subcommand(s)",
         "この説明、または指定したコマンドのヘルプを表示します",
     ),

@@ -142,6 +142,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("1 event", "イベント 1 件"),
     ("{count} events", "イベント {count} 件"),
     ("{seconds} s", "{seconds} 秒"),
+    ("{name} ({how})", "{name}（{how}）"),
     ("1 byte", "1 バイト"),
     ("{count} bytes", "{count} バイト"),
     ("  and 1 read or preview that succeeded", "  ほかに、成功した読み取りかプレビュー 1 件"),
