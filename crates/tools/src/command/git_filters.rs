@@ -73,7 +73,8 @@ mod tests {
         {
             assert!(turned_off(answer).unwrap_err().contains("cannot be turned off"));
         }
-        let many = |count: usize| (0..count).map(|number| format!("filter.f{number}.clean\0")).collect::<String>();
+        let many =
+            |count: usize| (0..count).map(|number| format!("filter.f{number}.clean\0")).collect::<Vec<_>>().concat();
         assert_eq!(turned_off(many(FILTERS_MAX).as_bytes()).unwrap().names.len(), FILTERS_MAX);
         assert!(turned_off(many(FILTERS_MAX + 1).as_bytes()).unwrap_err().contains("more than 100"));
     }
