@@ -24,6 +24,9 @@ const EXIT_DIFFERS: u8 = 6;
 /// What a shell reports of a command that SIGINT ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
+/// Most lines of a plan that a hint names.
+const LINES_NAMED_MAX: usize = 5;
+
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -218,14 +221,22 @@ impl Fault {
 
 /// What to do about a plan with problems: a command alone would only show them again.
 fn mending(name: &str, problems: &[Value]) -> String {
-    let lines: BTreeSet<u64> = problems.iter().filter_map(|problem| problem["line"].as_u64()).collect();
-    let lines = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let all: BTreeSet<u64> = problems.iter().filter_map(|problem| problem["line"].as_u64()).collect();
+    let more = if all.len() > LINES_NAMED_MAX { ", …" } else { "" };
+    let lines = all.iter().take(LINES_NAMED_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ") + more;
     let command = hint::here(&format!("calt plan check {}", hint::quoted(name)));
     match name {
         // What comes down a pipe is mended where it comes from.
-        "-" => t!("mend what wrote it (line {lines}), as each `fix` says", lines = lines),
+        "-" if all.len() > 1 => t!("mend what wrote it (lines {lines}), as each `fix` says", lines = lines),
+        "-" => t!("mend what wrote it (line {lines}), as its `fix` says", lines = lines),
+        _ if all.len() > 1 => t!(
+            "edit {name} (lines {lines}) as each `fix` says, then: {command}",
+            name = hint::quoted(name),
+            lines = lines,
+            command = command
+        ),
         _ => t!(
-            "edit {name} (line {lines}) as each `fix` says, then: {command}",
+            "edit {name} (line {lines}) as its `fix` says, then: {command}",
             name = hint::quoted(name),
             lines = lines,
             command = command

@@ -216,7 +216,14 @@ impl Run<'_> {
     /// same: the log counts whom it refuses.
     fn leave_to_who_decides(&self) -> Result<(), Fault> {
         match self.consent {
-            Consent::SomebodyElse => self.context.only_who_decides(&self.session),
+            Consent::SomebodyElse => Err(Fault::Gate {
+                message: t!(
+                    "plan v{version} waits for a person's yes; role `{role}` may not give it",
+                    version = self.version,
+                    role = self.context.caller().map(|caller| caller.role.as_str()).unwrap_or_default()
+                ),
+                hint: self.again(),
+            }),
             Consent::Person(_) | Consent::Flag | Consent::FlagForHighRisk | Consent::Nobody => Ok(()),
         }
     }

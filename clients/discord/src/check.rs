@@ -67,7 +67,10 @@ async fn look(options: &Options) -> Vec<Found> {
         Err(fault) => return vec![fail(fault.to_string(), fault.fix.clone())],
     };
     choose_cryptography();
-    let mut found = vec![Found::Pass(format!("{} accounts may use the bot", settings.allowed_users.len()))];
+    let mut found = vec![Found::Pass(match settings.allowed_users.len() {
+        1 => "1 account may use the bot".to_owned(),
+        count => format!("{count} accounts may use the bot"),
+    })];
     found.extend(about_daemon(options, &settings).await);
     let rest = Rest::new(&settings.api_url, &settings.token);
     let application = match application_of(&rest).await {

@@ -1,6 +1,7 @@
 //! Starting, registering, listening, ending.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,7 +68,10 @@ fn stop(code: u8, what: impl Into<String>, fix: impl Into<String>) -> Stop {
 /// Runs the bot until it is told to end.
 #[allow(clippy::print_stderr, reason = "this is the program's own voice")]
 pub fn run(options: &Options) -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    // As the daemon's log: colours are for a terminal, and for who wants them.
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_coloured);
+    log.with_max_level(tracing::Level::INFO).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -38,6 +38,11 @@ pub fn judge<'e>(events: impl IntoIterator<Item = &'e Envelope>) -> Result<(), B
     let mut pins = Pins::default();
     for event in events {
         let with_a_pin = pins.take(event);
+        if let Fact::ContentReleased { session, bytes, .. } = &event.fact {
+            let broken = |what| Broken { event: event.id, session: session.clone(), what };
+            with_a_pin.and_then(|()| released(sessions.get(session), *bytes)).map_err(broken)?;
+            continue;
+        }
         let Some(session) = &event.session else { continue };
         with_a_pin.map_err(|what| Broken { event: event.id, session: session.clone(), what })?;
         if let Fact::SessionCreated { workspace, .. } = &event.fact {
@@ -86,6 +91,12 @@ fn alone_on(home: &SessionId, session: &SessionId, sessions: &HashMap<&SessionId
     held(there.all(|told| told.stopped && told.open.is_none()), "two sessions at once on one workspace")
 }
 
+/// Only what a session wrote is given out of it.
+fn released(told: Option<&Told<'_>>, bytes: u64) -> Promise {
+    let told = told.ok_or("content was given out of a session that never was")?;
+    held(told.wrote || bytes == 0, "content was given out of a session that wrote nothing")
+}
+
 /// What the log has told of one session so far.
 #[derive(Default)]
 struct Told<'e> {
@@ -107,6 +118,8 @@ struct Told<'e> {
     /// The run in progress, its step, and whether its files were previewed.
     open: Option<(RunId, &'e StepId, bool)>,
     previews: HashMap<RunId, Digest>,
+    /// A run that may write has started; how one ends that was interrupted, files alone tell.
+    wrote: bool,
 }
 
 type Promise = Result<(), &'static str>;
@@ -203,6 +216,7 @@ impl<'e> Told<'e> {
             directory: self.directory,
             newest: Some((version, digest, steps)),
             previews: std::mem::take(&mut self.previews),
+            wrote: self.wrote,
             ..Self::default()
         };
         Ok(())
@@ -267,6 +281,7 @@ impl<'e> Told<'e> {
         };
         let run = event.run.ok_or("a start names no run")?;
         self.open = Some((run, step, previewed));
+        self.wrote |= *effect == Effect::Writes;
         Ok(())
     }
 

@@ -112,7 +112,11 @@ fn an_agent_is_asked_nothing_and_led_to_a_wait() {
         let line = format!("CALT_DAEMON_TOKEN={} calt {words}", agent.token());
         let terminal = calt_tests::Terminal::shell(&world, 200, &line);
         let screen = terminal.waits_for("exit ", 1);
-        let said = "error: agent-1 has role `agent`, which may not approve, reject or skip: a person decides\n";
+        let said = if words.starts_with("run ") {
+            "error: plan v1 waits for a person's yes; role `agent` may not give it\n"
+        } else {
+            "error: agent-1 has role `agent`, which may not approve, reject or skip: a person decides\n"
+        };
         let hint = format!("hint: calt wait {id} --until decided\n");
         assert!(screen.contains("exit 3") && screen.contains(&format!("{said}{hint}")), "{words}: {screen}");
         assert!(!screen.contains("[y]es") && !screen.contains("Why not?"), "{words}: {screen}");

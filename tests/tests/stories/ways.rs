@@ -126,7 +126,7 @@ fn a_plan_with_problems_says_where_to_mend_it_before_it_is_checked_again() {
     let checked = world.calt(&["plan", "check", "bad.yaml"]);
     assert!(checked.stderr.starts_with("bad.yaml:9:13: "), "{}", checked.stderr);
     assert!(checked.stderr.contains("  |       expr: \"(\"\n  |             ^\n"), "{}", checked.stderr);
-    let hint = "hint: edit bad.yaml (line 9) as each `fix` says, then: calt plan check bad.yaml\n";
+    let hint = "hint: edit bad.yaml (line 9) as its `fix` says, then: calt plan check bad.yaml\n";
     assert!(checked.code == 2 && checked.stderr.ends_with(hint), "{}", checked.stderr);
 }
 
@@ -135,7 +135,11 @@ fn a_token_of_an_agent_belongs_to_its_program_and_doctor_finds_nothing_in_it() {
     let world = World::start();
     let made = world.calt(&["token", "create", "--name", "robot", "--role", "agent"]);
     let hint = "hint: CALT_DAEMON_TOKEN=TOKEN PROGRAM\n";
-    assert!(made.stderr.contains("would speak as robot") && made.stderr.ends_with(hint), "{}", made.stderr);
+    assert!(
+        made.stderr.replace('\n', " ").contains("would speak as robot") && made.stderr.ends_with(hint),
+        "{}",
+        made.stderr
+    );
     let doctor = |token: &str| {
         let ran = world.command().args(["doctor", "--json"]).env("CALT_DAEMON_TOKEN", token).output().unwrap();
         String::from_utf8_lossy(&ran.stdout).into_owned()

@@ -7,6 +7,7 @@ use crate::arguments::TokenCommand;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render;
+use crate::table::broken;
 use crate::words::{label, t};
 
 /// The roles whose token a person may set for all that they type; every other is for one program.
@@ -52,9 +53,10 @@ fn hint(context: &Context, made: &Value) {
         context.hint("export CALT_DAEMON_TOKEN=TOKEN");
         return;
     }
-    context.talk(&t!(
+    let belongs = t!(
         "It belongs to the one program that it is for. Set it in no shell of yours: what is typed there would speak as {name}, which approves nothing.\n",
         name = render::word(&made["principal"])
-    ));
+    );
+    context.talk(&broken(&belongs));
     context.hint("CALT_DAEMON_TOKEN=TOKEN PROGRAM");
 }

@@ -30,8 +30,8 @@ const WRITE: &str = label!("write a file; you see it first");
 const COMMAND: &str = label!("run a command that only reads");
 const FILE: &str = label!("run a plan I have in a file");
 
-const STRICT: &str = label!("strict: approvals cover exactly what runs; take this if unsure");
-const DEV: &str = label!("dev: early approvals cover the plan as written; for plans you wrote");
+const STRICT: &str = label!("strict: a yes covers exactly what runs; take this if unsure");
+const DEV: &str = label!("dev: an early yes covers the plan as written; for your own");
 
 /// The plan file that is offered, if it is there.
 const PLAN_FILE: &str = "plan.yaml";

@@ -1,6 +1,6 @@
 //! What a PIN promises, read from the whole log: who has one decides nothing without having typed it for that.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Promise, held};
 use crate::event::{DecisionFact, Envelope, Fact};
@@ -12,11 +12,13 @@ use crate::principal::{Assurance, PrincipalId};
 pub struct Pins {
     stand: HashSet<PrincipalId>,
     typed: HashSet<(PrincipalId, SessionId, u32)>,
+    /// How often each was typed for one act of administration.
+    for_one_act: HashMap<PrincipalId, u64>,
 }
 
 impl Pins {
     /// The types of the events that say something about PINs, or are judged by them.
-    pub const EVENT_TYPES: [&'static str; 12] = [
+    pub const EVENT_TYPES: [&'static str; 13] = [
         "pin_set",
         "pin_removed",
         "pin_accepted",
@@ -29,6 +31,7 @@ impl Pins {
         "step_rejected",
         "step_skipped",
         "step_started",
+        "content_released",
     ];
 
     /// Takes in the next event of the log.
@@ -52,12 +55,18 @@ impl Pins {
             // What was unlocked ends with the process that knew the key.
             Fact::DaemonStarted { .. } => {
                 self.typed.clear();
+                self.for_one_act.clear();
                 Ok(())
             }
             Fact::PinAccepted { principal, session: Some(session), version: Some(version) } => {
                 self.typed.insert((principal.clone(), session.clone(), *version));
                 Ok(())
             }
+            Fact::PinAccepted { principal, session: None, .. } => {
+                *self.for_one_act.entry(principal.clone()).or_default() += 1;
+                Ok(())
+            }
+            Fact::ContentReleased { .. } => self.released(&event.principal),
             Fact::PlanApproved { version, decision }
             | Fact::PlanRejected { version, decision }
             | Fact::StepApproved { version, decision, .. }
@@ -88,7 +97,6 @@ impl Pins {
             | Fact::CheckpointSigned { .. }
             | Fact::RecordExported { .. }
             | Fact::PayloadRedacted { .. }
-            | Fact::ContentReleased { .. }
             | Fact::LossAccepted { .. }
             | Fact::PinAccepted { .. }
             | Fact::PinRefused { .. } => Ok(()),
@@ -104,6 +112,13 @@ impl Pins {
             Assurance::Relay => Ok(()),
             Assurance::Pin => held(self.was_typed(event, version), "a decision with a PIN that nobody typed for it"),
         }
+    }
+
+    /// What is given out unmasked takes a PIN where one stands, typed for this one act.
+    fn released(&mut self, principal: &PrincipalId) -> Promise {
+        let typed = self.for_one_act.get_mut(principal).filter(|times| **times > 0);
+        let was_typed = typed.map(|times| *times -= 1).is_some();
+        held(was_typed || !self.stand.contains(principal), "content was given out without the PIN that stood")
     }
 
     fn was_typed(&self, event: &Envelope, version: u32) -> bool {

@@ -400,3 +400,44 @@ fn a_session_on_the_workspace_of_another_that_is_not_stopped_is_a_broken_promise
     assert_eq!(oracle::judge(&next), Ok(()));
     assert!(oracle::judge(&of(&next, "session_third")).unwrap_err().what.contains("two sessions at once"));
 }
+
+#[test]
+fn content_is_given_out_of_a_session_that_wrote_some_and_with_the_pin_that_stood() {
+    use calt_core::principal::PrincipalId;
+    let ann = || PrincipalId::parse("ann").unwrap();
+    let release = |session: &str, bytes| Fact::ContentReleased {
+        session: SessionId::parse(session).unwrap(),
+        sha256: Digest::of_bytes(b""),
+        bytes,
+    };
+    let log = long_log();
+    let session = log[0].session.clone().unwrap().to_string();
+    let before = position(&log, "step_started", "show");
+    let judged = |place: usize, facts: Vec<Fact>| {
+        let mut log = log.clone();
+        let own = Envelope { session: None, seq: None, run: None, principal: ann(), ..log[0].clone() };
+        log.splice(place..place, facts.into_iter().map(|fact| Envelope { fact, ..own.clone() }));
+        for (place, event) in log.iter_mut().enumerate() {
+            event.id = EventId(place as i64 + 1);
+        }
+        oracle::judge(&log).map_err(|broken| broken.what)
+    };
+    let (end, wrote_nothing) = (log.len(), "content was given out of a session that wrote nothing");
+    assert_eq!(judged(end, vec![release(&session, 9)]), Ok(()));
+    assert_eq!(judged(before, vec![release(&session, 9)]), Err(wrote_nothing));
+    assert_eq!(judged(before, vec![release(&session, 0)]), Ok(()));
+    let unknown = "content was given out of a session that never was";
+    assert_eq!(judged(end, vec![release("session_other", 9)]), Err(unknown));
+    let set = || Fact::PinSet { principal: ann(), hash_file: Digest::of_bytes(b"") };
+    let typed = |for_plan: bool| Fact::PinAccepted {
+        principal: ann(),
+        session: for_plan.then(|| SessionId::parse(&session).unwrap()),
+        version: for_plan.then_some(2),
+    };
+    let without = Err("content was given out without the PIN that stood");
+    assert_eq!(judged(end, vec![set(), release(&session, 9)]), without);
+    assert_eq!(judged(end, vec![set(), typed(true), release(&session, 9)]), without);
+    assert_eq!(judged(end, vec![set(), typed(false), release(&session, 9)]), Ok(()));
+    let twice = vec![set(), typed(false), release(&session, 9), release(&session, 9)];
+    assert_eq!(judged(end, twice), without, "one PIN opens one act");
+}

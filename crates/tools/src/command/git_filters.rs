@@ -6,6 +6,9 @@ use super::schema::git_without_programs;
 /// What git is asked for the names of filters; it gives 1 where there is none.
 pub(crate) const QUESTION: [&str; 5] = ["config", "-z", "--name-only", "--get-regexp", "^filter\\."];
 
+/// Most filters that are turned off: each takes a part of the longest command line.
+const FILTERS_MAX: usize = 100;
+
 /// The arguments of the git that tells which filters a repository names.
 pub(crate) fn question() -> Vec<String> {
     git_without_programs().into_iter().chain(QUESTION.map(str::to_owned)).collect()
@@ -40,6 +43,9 @@ pub(crate) fn turned_off(answer: &[u8]) -> Result<FiltersOff, String> {
         if off.names.iter().any(|known| known == filter) {
             continue;
         }
+        if off.names.len() == FILTERS_MAX {
+            return Err(format!("its configuration names more than {FILTERS_MAX} filters"));
+        }
         for setting in ["clean=", "smudge=", "process=", "required=false"] {
             off.settings.extend(["-c".to_owned(), format!("filter.{filter}.{setting}")]);
         }
@@ -67,5 +73,9 @@ mod tests {
         {
             assert!(turned_off(answer).unwrap_err().contains("cannot be turned off"));
         }
+        let many =
+            |count: usize| (0..count).map(|number| format!("filter.f{number}.clean\0")).collect::<Vec<_>>().concat();
+        assert_eq!(turned_off(many(FILTERS_MAX).as_bytes()).unwrap().names.len(), FILTERS_MAX);
+        assert!(turned_off(many(FILTERS_MAX + 1).as_bytes()).unwrap_err().contains("more than 100"));
     }
 }

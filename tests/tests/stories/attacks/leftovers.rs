@@ -270,14 +270,17 @@ fn output_without_end_is_cut_and_costs_the_daemon_little() {
     in_every_round(|round| {
         // R01; and the same said by a test of the workspace, in one line, and on the other stream.
         let before = peak_kib(&round.world);
-        for (line, stream) in [("cat big", "stdout"), ("python -m pytest -q -s", "stdout"), ("git diff", "stderr")] {
+        for (line, stream) in [
+            ("cat big", "stdout"),
+            ("python -m pytest -q -s test_out.py", "stdout"),
+            ("python -m pytest -q -s test_err.py", "stderr"),
+        ] {
             let (session, scene) = round.place();
-            scene.repository();
             scene.sparse("big", LONG_FILE_BYTES);
-            let loud = "import sys\nfor _ in range(20): sys.stdout.write('x' * 1024 * 1024)\n";
-            scene.put("test_a.py", format!("def test_a():\n    exec({loud:?})\n"));
-            scene.put(".gitattributes", "*.txt filter=x\n");
-            scene.configure("[filter \"x\"]\n\tclean = head -c 20000000 big >&2; cat\n");
+            for (name, stream) in [("test_out.py", "stdout"), ("test_err.py", "stderr")] {
+                let loud = format!("import sys\nfor _ in range(20): sys.{stream}.write('x' * 1024 * 1024)\n");
+                scene.put(name, format!("def test_a():\n    exec({loud:?})\n"));
+            }
             let attempt = round.runs(&session, line);
             let output = attempt.json()["output"].clone();
             assert_eq!(output["truncated"], true, "`{line}` in {}: {}", round.name, attempt.error());

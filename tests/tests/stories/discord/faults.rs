@@ -366,6 +366,8 @@ fn first_answers_come_at_once_and_the_bot_stays_small() {
     }
     let mut answers = guild.discord.first_answers();
     answers.sort();
+    let log = guild.bot_log();
+    assert!(log.contains("the bot is there") && !log.contains('\u{1b}'), "a log in a file has no colours: {log}");
     let slowest = answers[answers.len() - 1];
     assert!(slowest <= Duration::from_millis(300), "{slowest:?}");
     let status = std::fs::read_to_string(format!("/proc/{}/status", guild.bot_pid())).unwrap();

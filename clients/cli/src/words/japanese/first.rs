@@ -105,13 +105,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("run a plan I have in a file", "ファイルにあるプランを実行する"),
     ("a new one, with an empty workspace", "新しいセッション（空のワークスペース）"),
     (
-        "strict: approvals cover exactly what runs; take this if unsure",
-        "strict: 承認は、実行されるものそのものに対して行う。迷ったらこちら",
+        "strict: a yes covers exactly what runs; take this if unsure",
+        "strict: 実行されるものそのものを承認。迷ったらこちら",
     ),
-    (
-        "dev: early approvals cover the plan as written; for plans you wrote",
-        "dev: 早めの承認は、書かれたとおりのプランに対して行う。自分で書いたプラン向き",
-    ),
+    ("dev: an early yes covers the plan as written; for your own", "dev: 書かれたとおりのプランを早めに承認。自作向き"),
     ("Look at the workspace", "ワークスペースを見る"),
     (
         "A dry run, which shows every write and leaves it out?",

@@ -7,6 +7,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "{name} has role `{role}`, which may not approve, reject or skip: a person decides",
         "{name} の役割は `{role}` で、承認も却下も飛ばすこともできません。決めるのは人です",
     ),
+    (
+        "plan v{version} waits for a person's yes; role `{role}` may not give it",
+        "プラン v{version} は人の承認を待っています。役割 `{role}` では承認できません",
+    ),
     ("A person decides now.\n", "ここからは人が決めます。\n"),
     ("Nothing has changed.\n", "まだ何も変わっていません。\n"),
     (
@@ -42,11 +46,19 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     // Plans.
     (
-        "edit {name} (line {lines}) as each `fix` says, then: {command}",
+        "edit {name} (line {lines}) as its `fix` says, then: {command}",
         "{name} の {lines} 行目を「直し方」のとおりに直してから: {command}",
     ),
     (
-        "mend what wrote it (line {lines}), as each `fix` says",
+        "edit {name} (lines {lines}) as each `fix` says, then: {command}",
+        "{name} の {lines} 行目をそれぞれ「直し方」のとおりに直してから: {command}",
+    ),
+    (
+        "mend what wrote it (line {lines}), as its `fix` says",
         "これを書き出した側で、{lines} 行目を「直し方」のとおりに直してください",
+    ),
+    (
+        "mend what wrote it (lines {lines}), as each `fix` says",
+        "これを書き出した側で、{lines} 行目をそれぞれ「直し方」のとおりに直してください",
     ),
 ];

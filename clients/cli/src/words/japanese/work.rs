@@ -6,7 +6,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("[y]es, [n]o, [d]etails, [s]kip a step: ", "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす: "),
     (
         "[y]es, [n]o, [d]etails, [s]kip a step (Enter: yes, it writes nothing): ",
-        "[y] はい、[n] いいえ、[d] 詳細、[s] ステップを飛ばす（Enter なら「はい」、書き込みません）: ",
+        "[y] はい、[n] いいえ、[d] 詳細、[s] 飛ばす（Enter は「はい」、書き込みなし）: ",
     ),
     (
         "n: nothing of it runs, and you say why. d: every detail of each step. s: one step is left out, with what needs it, and the rest goes on.\n",

@@ -5,6 +5,7 @@ pub(super) const SET_UP: &[(&str, &str)] = &[
     ("Discord could not be looked at: {error}", "Discord を調べられませんでした: {error}"),
     ("Discord could not be looked at", "Discord を調べられませんでした"),
     ("try again", "もう一度試してください"),
+    ("1 account may use the bot", "1 個のアカウントがボットを使えます"),
     ("{count} accounts may use the bot", "{count} 個のアカウントがボットを使えます"),
     (
         "the bot token is accepted (application {application})",
