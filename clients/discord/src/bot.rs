@@ -9,6 +9,7 @@ use calt_api::{Language, Next};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use crate::daemon::{By, Daemon};
 use crate::interaction::Interaction;
@@ -37,8 +38,8 @@ pub(crate) enum Notice {
     Look(String),
     /// A message that shows something was made on somebody's demand.
     Shown(Box<Card>),
-    /// A message says that a step is running.
-    Runs(Typed),
+    /// A message says that a step is running. The sender is dropped once it is kept.
+    Runs(Typed, oneshot::Sender<()>),
     /// The message of this id has said what came of its step.
     Ended(String),
     /// A card was answered by somebody, and no event says so.

@@ -167,9 +167,10 @@ impl Keeper {
                 self.kept.cards.insert(key, *card);
                 self.write();
             }
-            Notice::Runs(typed) => {
+            Notice::Runs(typed, kept) => {
                 self.kept.typed.push(typed);
                 self.write();
+                drop(kept);
             }
             Notice::Ended(message) => {
                 self.kept.typed.retain(|typed| typed.message != message);

@@ -1,9 +1,12 @@
 //! What a slash command does, and what is offered while one is typed.
 
+use std::time::Duration;
+
 use calt_api::Language;
 use calt_api::client::CallError;
 use calt_api::views::{ButtonItem, CreateSession, PlanView};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::answer::Answer;
 use crate::bot::{Bot, FOR_ONE, Notice};
@@ -24,6 +27,8 @@ const CHOICES: u8 = 8;
 const CHOICES_MAX: usize = 25;
 /// Largest plan that is taken, in bytes: the daemon's own limit.
 const PLAN_BYTES_MAX: usize = 1024 * 1024;
+/// Longest that a run waits until it is kept which message tells of it.
+const KEPT_WITHIN: Duration = Duration::from_secs(2);
 /// Where Discord keeps what people attach.
 const ATTACHMENT_HOSTS: [&str; 2] = ["https://cdn.discordapp.com/", "https://media.discordapp.net/"];
 
@@ -293,14 +298,18 @@ async fn running(
     let message = bot.change(asked, &card::body(&typed::runs(language, step), None, &[], &[]), &[]).await.ok()?;
     let channel = message["channel_id"].as_str().map(str::to_owned).or_else(|| asked.channel.clone())?;
     let message = message["id"].as_str()?.to_owned();
-    bot.tell(Notice::Runs(Typed {
+    let typed = Typed {
         session: session.to_owned(),
         version,
         step: step.to_owned(),
         channel: channel.clone(),
         message: message.clone(),
         language: language.tag().to_owned(),
-    }));
+    };
+    // Kept before the run begins. A keeper that waits for Discord holds no run up for long.
+    let (keeping, kept) = oneshot::channel();
+    bot.tell(Notice::Runs(typed, keeping));
+    let _ = tokio::time::timeout(KEPT_WITHIN, kept).await;
     Some((channel, message))
 }
 
