@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 
 use calt_api::Language;
 use clap::Command;
@@ -17,7 +18,9 @@ pub(crate) fn misread(error: &clap::Error, given: &[OsString]) -> u8 {
         // A reader that closed the pipe has seen enough.
         let _ = match (error.kind(), language()) {
             (ErrorKind::DisplayHelp, Language::Japanese) => render::out(&help::help(&mut asked(given))),
-            _ => error.print().map_err(|_| Fault::Unread),
+            _ if std::io::stdout().is_terminal() => error.print().map_err(|_| Fault::Unread),
+            // In one piece, where clap would write each line by itself.
+            _ => render::out(&error.render().to_string()),
         };
         return 0;
     }
