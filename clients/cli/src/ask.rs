@@ -145,6 +145,7 @@ impl Terminal {
             if !line.trim().is_empty() {
                 return Ok(Some(line.trim().to_owned()));
             }
+            talk(&t!("It cannot be empty.\n"));
         }
     }
 

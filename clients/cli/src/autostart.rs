@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::hint;
 use crate::words::{language, t};
 
 /// Longest a daemon may take until it listens, in seconds.
@@ -141,8 +142,23 @@ pub(crate) async fn stop(root: &Path) -> Result<Option<Found>, Fault> {
 }
 
 fn make_private(root: &Path) -> Result<(), Fault> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(|error| cannot_be_used(root, &error))
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root);
+    let found = made.and_then(|()| root.metadata()).map_err(|error| cannot_be_used(root, &error))?;
+    let own = rustix::process::geteuid().as_raw();
+    if found.uid() == own {
+        return Ok(());
+    }
+    // A daemon of somebody else's there, root's too, would keep theirs from starting.
+    Err(Fault::Usage {
+        message: t!("the data root `{root}` belongs to user {owner}", root = root.display(), owner = found.uid()),
+        hint: Some(format!(
+            "sudo -u '#{}' CALT_DATA_ROOT={} {}",
+            found.uid(),
+            hint::quoted(&root.display().to_string()),
+            hint::again()
+        )),
+    })
 }
 
 fn cannot_be_used(root: &Path, error: &std::io::Error) -> Fault {

@@ -218,7 +218,13 @@ fn table(config: Option<&Path>, environment: &BTreeMap<String, String>) -> Resul
 /// A secret in a file that only its owner reads.
 fn secret_in(key: &str, path: &Path) -> Result<String, SettingsFault> {
     let refused = |reason: String| fault(format!("`{key}`: {reason}"), &format!("chmod 600 {}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| refused(format!("`{}`: {error}", path.display())))?;
+    let file = std::fs::File::open(path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            let fix = format!("(umask 077; cat > {})", path.display());
+            return fault(format!("`{key}`: there is no file `{}`", path.display()), &fix);
+        }
+        refused(format!("`{}`: {error}", path.display()))
+    })?;
     let mode = file.metadata().map_err(|error| refused(error.to_string()))?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(refused(format!("others may read `{}`", path.display())));

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -52,6 +54,8 @@ enum StartFault {
     Remote { host: String },
     #[error("`{path}` lies in `{place}`, which every command may read; choose another data root or database")]
     Readable { path: String, place: String },
+    #[error("`{path}` belongs to user {owner}; start its daemon as that user")]
+    OfSomebodyElse { path: String, owner: u32 },
     #[error(transparent)]
     Trial(#[from] UnknownTrial),
     #[error(transparent)]
@@ -73,6 +77,7 @@ impl StartFault {
             | Self::UnknownHost { .. }
             | Self::Remote { .. }
             | Self::Readable { .. }
+            | Self::OfSomebodyElse { .. }
             | Self::Trial(_) => EXIT_USAGE,
             Self::Ground(_) | Self::Open(_) | Self::Listen { .. } | Self::OwnerToken(_) | Self::Runtime(_) => {
                 EXIT_MACHINE
@@ -91,6 +96,7 @@ impl StartFault {
             | Self::UnknownHost { .. }
             | Self::Remote { .. }
             | Self::Readable { .. }
+            | Self::OfSomebodyElse { .. }
             | Self::Trial(_) => "calt daemon --help",
             Self::Ground(GroundFault::Disk { .. }) | Self::Open(_) | Self::OwnerToken(_) | Self::Runtime(_) => {
                 "calt doctor"
@@ -164,6 +170,7 @@ fn live(settings: &Settings, background: bool) -> Result<(), StartFault> {
 async fn serve(settings: &Settings, background: bool, ending: CancellationToken) -> Result<(), StartFault> {
     trial::arm()?;
     let address = address(settings).await?;
+    of_this_user(&settings.data_root)?;
     let ground = Ground::take(&settings.data_root, &settings.db_path)?;
     apart_from_commands(settings)?;
     // Bound before the store opens: a taken port is said at once, and early clients wait instead of failing.
@@ -229,6 +236,17 @@ async fn address(settings: &Settings) -> Result<SocketAddr, StartFault> {
         return Ok(address);
     }
     Err(StartFault::Remote { host: settings.host.clone() })
+}
+
+/// A data root has one user. Files of another's, root's too, would keep theirs from starting.
+fn of_this_user(root: &Path) -> Result<(), StartFault> {
+    match root.metadata() {
+        Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
+            Err(StartFault::OfSomebodyElse { path: root.display().to_string(), owner: found.uid() })
+        }
+        // One that is not there is made, and one that cannot be looked at is told of by whoever opens it.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// What is calt's own must lie where no box shows it: an ordinary user's commands have that user's rights.

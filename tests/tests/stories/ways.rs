@@ -37,12 +37,14 @@ fn a_success_on_a_copy_leads_to_where_somebody_works_until_it_is_taken_back() {
     std::fs::write(world.home().join("plan.json"), change.to_string()).unwrap();
     let ran = world.calt(&["run", "plan.json", "--workspace", "./repository", "--yes"]);
     let id = only_session(&world);
-    assert!(ran.code == 0 && ran.stderr.contains(&format!("Land: calt land {id} --repo DIR\n")), "{ran:?}");
+    // The daemon knows of which repository the copy is.
+    let land = format!("calt land {id} --repo {}", world.home().join("repository").canonicalize().unwrap().display());
+    assert!(ran.code == 0 && ran.stderr.contains(&format!("Land: {land}\n")), "{ran:?}");
     let explained = world.calt(&["explain", &id]).stdout;
-    let ways = format!("next: calt session diff {id}\nto land it: calt land {id} --repo DIR\n");
+    let ways = format!("next: calt session diff {id}\nto land it: {land}\n");
     assert!(explained.contains(&ways), "{explained}");
     let waited = world.calt(&["wait", &id]).stderr;
-    assert_eq!(waited, format!("hint: calt session diff {id}\nLand: calt land {id} --repo DIR\n"));
+    assert_eq!(waited, format!("hint: calt session diff {id}\nLand: {land}\n"));
     // An agent is given no unmasked byte, so it is led to the patch alone.
     let agent = world.agent();
     let told = world.calt(&["wait", &id, "--token", agent.token()]).stderr;

@@ -58,7 +58,7 @@ pub(super) async fn print(run: &Run<'_>, seen: &Result<Seen, Fault>) -> Result<(
     let left = if has_written { standing::of(context, &run.client, session).await } else { Standing::Nothing };
     if shown["workspace"]["kind"] == "snapshot" && left != Standing::Nothing && context.may_decide() {
         // The copy is not where anybody works: what was written still has to get there.
-        let command = command(standing::land(session));
+        let command = command(standing::land(context, &run.client, &shown).await);
         context.talk_command(&t!("Land: {command}\n", command = command), &command);
     }
     if has_written && left == Standing::Nothing {

@@ -51,7 +51,12 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
             });
             let made = workspace::create_session(context, &client, body, &workspace).await?;
             context.show(&made, |made| render::pairs(made, FIELDS))?;
-            context.hint(&format!("calt run PLAN --session {}", render::word(&made["id"])));
+            let session = render::word(&made["id"]);
+            context.hint(&if context.may_decide() {
+                format!("calt run PLAN --session {session}")
+            } else {
+                format!("calt plan import {session} PLAN")
+            });
             Ok(())
         }
         SessionCommand::List { status, probes, page } => {

@@ -4,6 +4,7 @@ use calt_api::client::Client;
 use calt_api::endpoint;
 use serde_json::Value;
 
+use super::workspace;
 use crate::context::Context;
 use crate::hint;
 use crate::render;
@@ -42,13 +43,20 @@ pub(super) async fn ways(context: &Context, client: &Client, session: &Value) ->
     if session["status"] != "succeeded" || session["workspace"]["kind"] != "snapshot" {
         return None;
     }
-    (of(context, client, name).await == Standing::Something).then(|| Ways {
+    if of(context, client, name).await != Standing::Something {
+        return None;
+    }
+    Some(Ways {
         look: hint::here(&format!("calt session diff {name}")),
-        land: context.may_decide().then(|| hint::here(&land(name))),
+        land: if context.may_decide() { Some(hint::here(&land(context, client, session).await)) } else { None },
     })
 }
 
-/// The command that lands what a session wrote.
-pub(super) fn land(session: &str) -> String {
-    format!("calt land {session} --repo DIR")
+/// The command that lands what a session wrote, with the repository that its workspace is a copy of, where that is told.
+pub(super) async fn land(context: &Context, client: &Client, session: &Value) -> String {
+    let known = workspace::known(context, client).await.unwrap_or_default();
+    let of_session = known.iter().find(|known| known["name"] == session["workspace"]["name"]);
+    let path = of_session.and_then(|known| known["path"].as_str());
+    let repository = path.map_or_else(|| "DIR".to_owned(), hint::quoted);
+    format!("calt land {} --repo {repository}", render::word(&session["id"]))
 }

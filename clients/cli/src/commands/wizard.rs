@@ -86,7 +86,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Fault> {
     let Some(terminal) = Terminal::find(StandardInput::Free) else {
         return Err(Fault::Usage {
             message: t!("the wizard asks questions, and there is no terminal to ask on"),
-            hint: Some("calt run PLAN --yes".to_owned()),
+            hint: Some("calt run PLAN".to_owned()),
         });
     };
     let client = context.client().await?;

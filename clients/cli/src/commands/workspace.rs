@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, command: WorkspaceCommand) -> Result<
             Ok(())
         }
         WorkspaceCommand::List => {
-            let known = all(context, &client).await?;
+            let known = known(context, &client).await?;
             let page = json!({"items": known, "next_cursor": null});
             context.show(&page, |page| {
                 let columns = [(label!("WORKSPACE"), "name"), (label!("KIND"), "kind"), (label!("DIRECTORY"), "path")];
@@ -97,7 +97,7 @@ pub(crate) async fn create_session(
 /// Turns a spinner into a bar as soon as it is known how much there is to copy.
 async fn show_progress(context: &Context, client: &Client, name: &str, bar: &ProgressBar) {
     // What cannot be read now is read the next time: the copy itself goes on.
-    let known = all(context, client).await.unwrap_or_default();
+    let known = known(context, client).await.unwrap_or_default();
     let copying = known.iter().find(|item| item["name"] == name).map(|item| &item["copying"]);
     let Some((files, of)) = copying.and_then(|copying| Some((copying["files"].as_u64()?, copying["of"].as_u64()?)))
     else {
@@ -121,7 +121,7 @@ async fn named(context: &Context, client: &Client, wanted: &str) -> Result<Strin
         return Ok(wanted.to_owned());
     }
     let directory = whole_path(Path::new(wanted))?;
-    let known = all(context, client).await?;
+    let known = known(context, client).await?;
     let at = |item: &&Value| item["path"].as_str().is_some_and(|path| Path::new(path) == directory);
     let is_snapshot = |item: &&Value| item["kind"] == "snapshot";
     let found = known.iter().filter(at).find(is_snapshot).or_else(|| known.iter().find(at));
@@ -174,7 +174,7 @@ async fn add(
 }
 
 /// Every workspace that stands by name.
-async fn all(context: &Context, client: &Client) -> Result<Vec<Value>, Fault> {
+pub(super) async fn known(context: &Context, client: &Client) -> Result<Vec<Value>, Fault> {
     let (mut known, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let mut query = vec![("limit", "500")];

@@ -25,11 +25,9 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.ja.md", "apt install", "it changes the machine; scripts/test_package does it in CI, as root"),
     ("docs/operations.md", "apt install", "it changes the machine; scripts/test_package does it in CI, as root"),
     ("docs/operations.md", "systemctl enable", "it needs the machine's service manager"),
-    (
-        "docs/operations.md",
-        "sudo -u calt",
-        "it needs the user that the package makes; scripts/test_package does the same",
-    ),
+    ("docs/operations.md", "systemctl stop", "it needs the machine's service manager"),
+    ("docs/operations.md", "systemctl start", "it needs the machine's service manager"),
+    ("docs/operations.md", "calt-admin", "it needs the package's user; scripts/test_package runs it in CI, as root"),
     ("docs/operations.md", "docker compose", "it needs a Docker engine; the workflow docker-test does it in CI"),
     ("docs/performance.md", "cargo build --release", "it builds in release for minutes"),
     ("docs/performance.md", "target/release/calt-bench", "it measures the release build for minutes"),
@@ -87,8 +85,9 @@ pub(super) const PRESUMED: &[(&[&str], &str, &str)] = &[
     (
         &["docs/agents.md"],
         "session=$(",
-        "export CALT_DAEMON_TOKEN=$(newest_token)
-         repository ~/scratch
+        "repository ~/scratch
+         calt workspace add scratch ~/scratch --kind snapshot
+         export CALT_DAEMON_TOKEN=$(newest_token)
          cd ~/scratch
          echo 'def parse(text): return text.split()' > parser.py
          git add --intent-to-add parser.py",

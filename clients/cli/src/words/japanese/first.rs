@@ -144,6 +144,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("the data root {path} will be made by the first run", "データディレクトリー {path} は最初の実行で作られます"),
     ("the data root {path} is no directory", "データディレクトリー {path} はディレクトリーではありません"),
     ("the data root {path} can be read by others", "データディレクトリー {path} をほかのユーザーが読めます"),
+    ("the data root `{root}` belongs to user {owner}", "データディレクトリー `{root}` は利用者 {owner} のものです"),
     ("the data root {path} is yours alone", "データディレクトリー {path} を使えるのはあなただけです"),
     ("a daemon runs", "デーモンが動いています"),
     ("no daemon ran; one is started now", "デーモンは動いていませんでした。今から起動します"),

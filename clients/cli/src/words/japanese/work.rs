@@ -32,6 +32,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("the terminal could not be read", "端末から読み取れませんでした"),
     ("Why not? ", "却下の理由: "),
     ("\nWhy not? ", "\n却下の理由: "),
+    ("It cannot be empty.\n", "空にはできません。\n"),
     ("Approve this plan?", "このプランを承認しますか。"),
     ("Approve this plan, and its step {step}?", "このプランと、そのステップ {step} を承認しますか。"),
     (

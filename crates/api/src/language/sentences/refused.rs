@@ -216,6 +216,10 @@ pub(super) const START: &[(&str, &str)] = &[
         "`{host}` はほかのマシンから届きます。そのつもりなら `[server]` に `allow_remote = true` と書いてください",
     ),
     (
+        "`{path}` belongs to user {owner}; start its daemon as that user",
+        "`{path}` は利用者 {owner} のものです。デーモンはその利用者として起動してください",
+    ),
+    (
         "`{path}` lies in `{place}`, which every command may read; choose another data root or database",
         "`{path}` は、どのコマンドも読める `{place}` の中にあります。ほかのデータディレクトリーかデータベースを選んでください",
     ),
