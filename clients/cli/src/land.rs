@@ -128,6 +128,16 @@ impl Repository {
         let mut repository = Self { common_dir: git_dir.clone(), git_dir, scratch };
         let common = repository.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"], b"")?;
         repository.common_dir = path_of(&succeeded("rev-parse", common)?);
+        if !repository.is_of_its_own() {
+            return Err(Fault::Usage {
+                message: t!(
+                    "`{directory}` says that it is part of `{other}`, which knows nothing of it: git would write there",
+                    directory = repository.git_dir.display(),
+                    other = repository.common_dir.display()
+                ),
+                hint: Some(otherwise.to_owned()),
+            });
+        }
         Ok(repository)
     }
 
@@ -160,25 +170,38 @@ impl Repository {
         Ok(author.trim().to_owned())
     }
 
+    /// Whether it is a repository by itself, or the linked working tree of one that made it.
+    fn is_of_its_own(&self) -> bool {
+        let true_path = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let (own, common) = (true_path(&self.git_dir), true_path(&self.common_dir));
+        own == common || own.parent() == Some(&common.join("worktrees"))
+    }
+
     /// A link at a place, or above it within the repository. git writes through one, wherever it leads.
     fn link_to(&self, place: &Path) -> Option<PathBuf> {
         let within = place.ancestors().take_while(|part| *part != self.common_dir);
         within.filter(|part| part.is_symlink()).last().map(Path::to_owned)
     }
 
-    /// A link in place of the objects, or of a directory of them.
-    pub(crate) fn link_among_objects(&self) -> Result<Option<PathBuf>, Fault> {
-        let objects = self.common_dir.join("objects");
-        let unread = |error: std::io::Error| Fault::Machine {
-            message: t!("`{path}` cannot be read: {error}", path = objects.display(), error = error),
-        };
-        if objects.is_symlink() {
-            return Ok(Some(objects));
-        }
-        for entry in std::fs::read_dir(&objects).map_err(unread)? {
-            let entry = entry.map_err(unread)?;
-            if entry.file_type().map_err(unread)?.is_symlink() {
-                return Ok(Some(entry.path()));
+    /// A link in place of what git writes whatever the name: the objects or a directory of them, the tables of names.
+    pub(crate) fn link_in_store(&self) -> Result<Option<PathBuf>, Fault> {
+        for store in ["objects", "reftable"].map(|name| self.common_dir.join(name)) {
+            let unread = |error: std::io::Error| Fault::Machine {
+                message: t!("`{path}` cannot be read: {error}", path = store.display(), error = error),
+            };
+            if store.is_symlink() {
+                return Ok(Some(store));
+            }
+            let entries = match std::fs::read_dir(&store) {
+                // Most repositories keep their names in files.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(unread)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(unread)?;
+                if entry.file_type().map_err(unread)?.is_symlink() {
+                    return Ok(Some(entry.path()));
+                }
             }
         }
         Ok(None)

@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context, arguments: &LandArguments) -> Result<
     let masked: Value = context.fetch(&client, &endpoint::SESSION_DIFF, &[&arguments.session], &[]).await?;
     whole(&masked, &events, arguments)?;
     let repository = Repository::open(&arguments.repo, &format!("calt land {} --repo DIR", arguments.session))?;
-    if let Some(link) = repository.link_among_objects()? {
+    if let Some(link) = repository.link_in_store()? {
         return Err(through(&link));
     }
     let base = base(&repository, &session, arguments)?;

@@ -175,6 +175,10 @@ const AROUND: &[(&str, &str)] = &[
     // Landing.
     ("there is no place for a temporary index: {error}", "一時的なインデックスを置く場所がありません: {error}"),
     ("`{directory}` is in no git repository", "`{directory}` は git リポジトリーの中にありません"),
+    (
+        "`{directory}` says that it is part of `{other}`, which knows nothing of it: git would write there",
+        "`{directory}` は `{other}` の一部だと名乗っていますが、向こうはそれを知りません。git はそこへ書き込んでしまいます",
+    ),
     ("git does not know who you are", "git にあなたの名前が設定されていません"),
     ("the patch does not fit commit {base}: {why}", "パッチはコミット {base} に合いません: {why}"),
     ("git names something that is not UTF-8", "git が UTF-8 でない名前を返しました"),

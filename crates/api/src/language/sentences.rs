@@ -255,7 +255,10 @@ const PINS: &[(&str, &str)] = &[
         "PIN は {least} から {most} 文字です。これは {chars} 文字です",
     ),
     ("the two are not the same", "二つが一致しません"),
-    ("nothing was changed: what was typed cannot be a PIN", "PIN にできるものが入力されず、何も変更していません"),
+    (
+        "nothing was changed: no PIN was typed that is long enough, twice the same",
+        "十分な長さの同じ PIN が二回入力されなかったため、何も変更していません",
+    ),
     ("too many wrong PINs: locked until {time}", "PIN の間違いが続いたため、{time} までロックされています"),
     ("the input ended without a PIN; nothing was changed", "PIN のないまま入力が終わりました。何も変更していません"),
     ("a PIN is typed on a terminal, and there is none: {error}", "PIN は端末で入力しますが、端末がありません: {error}"),

@@ -194,7 +194,9 @@ impl Place {
             }
             typings += 1;
             if typings == TYPINGS_MAX {
-                return Err(fault("nothing was changed: what was typed cannot be a PIN".to_owned()));
+                return Err(fault(
+                    "nothing was changed: no PIN was typed that is long enough, twice the same".to_owned(),
+                ));
             }
         };
         let hash = pins::hash(&normal).map_err(|why| fault(format!("the PIN could not be hashed: {why}")))?;

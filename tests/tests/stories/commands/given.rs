@@ -81,13 +81,12 @@ pub(super) const PRESUMED: &[(&[&str], &str, &str)] = &[
          calt plan import $(newest_session) PLAN.yaml",
     ),
     (&["README.md", "README.ja.md"], "calt workspace add web ~/src/web", "repository ~/src/web"),
+    (&["docs/agents.md"], "calt workspace add scratch", "repository ~/scratch"),
     // "Give it to the agent's process", which has a change to hand in.
     (
         &["docs/agents.md"],
         "session=$(",
-        "repository ~/scratch
-         calt workspace add scratch ~/scratch --kind snapshot
-         export CALT_DAEMON_TOKEN=$(newest_token)
+        "export CALT_DAEMON_TOKEN=$(newest_token)
          cd ~/scratch
          echo 'def parse(text): return text.split()' > parser.py
          git add --intent-to-add parser.py",

@@ -110,6 +110,18 @@ fn nothing_is_written_through_a_link_or_added_to_a_log_of_two_names() {
     assert!(work.land(&[]).stderr.contains("objects` is a link"));
     std::fs::remove_file(&objects).unwrap();
     std::fs::rename(&moved, &objects).unwrap();
+    // Tables of names, where a repository keeps them so.
+    symlink(&outside, git.join("reftable")).unwrap();
+    assert!(work.land(&["--branch", "feature"]).stderr.contains("reftable` is a link"));
+    std::fs::remove_file(git.join("reftable")).unwrap();
+    // One that only says that it is a working tree of another.
+    let claimed = work.world.home().join("claimed/.git");
+    std::fs::create_dir_all(&claimed).unwrap();
+    std::fs::write(claimed.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    std::fs::write(claimed.join("commondir"), git.to_str().unwrap()).unwrap();
+    let claims = ["land", &work.session.id, "--repo", claimed.parent().unwrap().to_str().unwrap()];
+    let ran = work.world.calt(&claims);
+    assert!(ran.code == 2 && ran.stderr.contains("which knows nothing of it"), "{}", ran.stderr);
 
     assert_eq!(std::fs::read_to_string(&profile).unwrap(), "# mine\n");
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
