@@ -274,7 +274,7 @@ impl Pick<'_> {
             self.note(key, default.to_string(), "default");
             return Ok(default);
         };
-        let value = read(value).map_err(|fault| invalid(key, &fault.to_string()))?;
+        let value = read(value).map_err(|fault| unfit(key, &fault, &origin))?;
         self.note(key, value.to_string(), &origin);
         Ok(value)
     }
@@ -284,7 +284,7 @@ impl Pick<'_> {
             self.note(key, "(not set)".to_owned(), "default");
             return Ok(None);
         };
-        let value = value.into_string().map_err(|fault| invalid(key, &fault.to_string()))?;
+        let value = value.into_string().map_err(|fault| unfit(key, &fault, &origin))?;
         let shown = if HIDDEN.contains(&key) { "(set)".to_owned() } else { value.clone() };
         self.note(key, shown, &origin);
         Ok(Some(value))
@@ -354,6 +354,14 @@ fn user(key: &str, text: &str) -> Result<(u32, u32), SettingsFault> {
 
 fn invalid(key: &str, reason: &str) -> SettingsFault {
     SettingsFault::Invalid { key: key.to_owned(), reason: reason.to_owned() }
+}
+
+/// A value of another type. The reader names the file from where it stands, which leads nobody there.
+fn unfit(key: &str, fault: &ConfigError, origin: &str) -> SettingsFault {
+    if let ConfigError::Type { unexpected, expected, .. } = fault {
+        return invalid(key, &format!("{unexpected}, expected {expected}, in {origin}"));
+    }
+    invalid(key, &fault.to_string())
 }
 
 fn flag_layer(options: &Options) -> Layer {
