@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Sheet, indented, items, time, word};
 use crate::table::{self, padded};
-use crate::words::{daemon, t};
+use crate::words::{daemon, language, t};
 
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
@@ -80,7 +80,7 @@ pub(crate) fn apply(step: &Value) -> String {
 }
 
 fn title(of: &Value) -> String {
-    of["title"].as_str().map(|title| visible_line(title).into_owned()).unwrap_or_default()
+    of["title"].as_str().map(|title| visible_line(&language().titled(title)).into_owned()).unwrap_or_default()
 }
 
 fn step_head(step: &Value) -> Sheet {

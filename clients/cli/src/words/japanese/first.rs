@@ -131,6 +131,8 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("the plan cannot be kept in `{path}`: {error}", "プランを `{path}` に保存できません: {error}"),
     ("interrupted; nothing was begun", "中断しました。何も始めていません"),
     ("↑↓ to move, enter to select, type to filter", "↑↓ で移動、Enter で決定、文字で絞り込み"),
+    ("Please answer y or n.", "y か n で答えてください。"),
+    ("no directory `{path}`", "`{path}` というディレクトリーはありません"),
     ("Yes", "はい"),
     ("No", "いいえ"),
     // The doctor.
@@ -159,6 +161,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "{name} has no PIN: whoever holds a token of theirs decides in their name",
         "{name} に PIN がありません。そのトークンを持つ者は {name} として決定できます",
     ),
+    ("this token does not show who has a PIN", "このトークンでは、だれに PIN があるかを確かめられません"),
     (
         "every program of this user could approve now: it can read the owner's token in {path}",
         "このユーザーのどのプログラムも今は承認できます。{path} の所有者トークンを読めるためです",
@@ -200,15 +203,15 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     (
         "the daemon answers at {address}, and takes the token; version {version}",
-        "デーモンは {address} で応答し、トークンも有効です。版 {version}",
+        "デーモンは {address} で応答し、トークンも有効です。バージョン {version}",
     ),
     (
         "the daemon answers at {address}, and takes the token; it is version {theirs}, and this is {own}",
-        "デーモンは {address} で応答し、トークンも有効です。デーモンは版 {theirs}、こちらは版 {own} です",
+        "デーモンは {address} で応答し、トークンも有効です。デーモンはバージョン {theirs}、こちらはバージョン {own} です",
     ),
     (
         "calt daemon stop; the next command starts one of this version",
-        "calt daemon stop。次のコマンドがこの版のデーモンを起動します",
+        "calt daemon stop。次のコマンドがこのバージョンのデーモンを起動します",
     ),
     ("isolation {tier}: {meaning}", "隔離 {tier}: {meaning}"),
     (

@@ -168,7 +168,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("renamed {from} to {path}, and changed it", "{from} を {path} に改名して変更"),
     // About a plan.
     ("proposed by: {by}, {at}", "提案者: {by}（{at}）"),
-    ("goal of the session: {goal}", "セッションの目的: {goal}"),
+    ("goal of the session: {goal}", "セッションの目標: {goal}"),
     ("works on: {workspace}", "対象: {workspace}"),
     ("before: {by} rejected plan v{version}: {why}", "前の版: {by} がプラン v{version} を却下しました: {why}"),
     (
@@ -225,7 +225,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("the workspace can only be read", "ワークスペースは読み取りだけ"),
     ("what it writes to the workspace is thrown away", "ワークスペースへの書き込みは残りません"),
     ("no network", "ネットワークなし"),
-    ("a network of its own with nobody on it", "ほかに誰もいない専用のネットワーク"),
+    ("a network of its own with nobody on it", "ほかにだれもいない専用のネットワーク"),
     ("memory {size}", "メモリー {size}"),
     ("a file {size}", "一つのファイル {size}"),
     ("/tmp {size}", "/tmp {size}"),
@@ -236,7 +236,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("goal", "目標"),
     ("ref", "参照"),
     ("digest", "ダイジェスト"),
-    ("   digest:   {digest}", "  ダイジェスト: {digest}"),
+    ("   digest:   {digest}", "   ダイジェスト: {digest}"),
     ("approved: yes", "承認: 済み"),
     ("superseded: a newer version has taken its place", "置き換え: より新しい版があります"),
     ("low risk", "リスク低"),

@@ -13,10 +13,11 @@ pub(super) const VALUES: &[(&str, &str)] = &[
     ("it is required: send the digest that was shown", "必要です。表示されたダイジェストを送ってください"),
     ("it is `probes` or left out", "`probes` と書くか、省いてください"),
     ("it is 1 to 32 of `a` to `z` and `_`", "`a` から `z` と `_` で 1 から 32 文字です"),
-    ("`person` names whom the token proves", "トークンが誰のものかを `person` で指定してください"),
+    ("`person` names whom the token proves", "トークンがだれのものかを `person` で指定してください"),
     ("`daemon` is the daemon's own", "`daemon` はデーモン自身の名前です"),
     ("somebody has that name already", "その名前の人がすでにいます"),
     ("the name was an agent's or a surface's", "エージェントか接続元が使っていた名前です"),
+    ("the first owner cannot be removed", "最初の所有者を外すことはできません"),
     ("nobody removes themselves; another owner can", "自分を除くことはできません。ほかの所有者ならできます"),
     (
         "another one has that name; remove it first, or take another name",
