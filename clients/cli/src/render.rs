@@ -333,7 +333,7 @@ pub(crate) fn what_came_of(event: &Value) -> Option<String> {
     };
     let named = named.filter(|name| !name.is_empty()).map(|name| visible_line(&language().titled(name)).into_owned());
     let said: Vec<String> = named.into_iter().chain(reason).chain(written(event)).collect();
-    (!said.is_empty()).then(|| said.join(", "))
+    (!said.is_empty()).then(|| said.join(&t!(", ")))
 }
 
 /// The files that the end of a run says were written, each in words.

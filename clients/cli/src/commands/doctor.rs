@@ -103,7 +103,7 @@ fn about_language(report: &mut Report) {
         report.warn(
             Area::Configuration,
             t!("`cli.language` is not `{language}`: calt does not speak it", language = visible_line(&odd.value)),
-            t!("set it to one of {languages}, or leave it out", languages = LANGUAGES.join(", ")),
+            t!("set it to one of {languages}, or leave it out", languages = LANGUAGES.join(&t!(", "))),
         );
     }
     let chosen = chosen();
@@ -274,7 +274,7 @@ fn about_isolation(report: &mut Report, sandbox: &Value) {
         render::items(&sandbox["programs"]).iter().partition(|program| program["path"].is_string());
     if !found.is_empty() {
         let found: Vec<_> = found.iter().map(|program| render::word(&program["path"])).collect();
-        report.pass(Area::Isolation, t!("programs for commands: {paths}", paths = found.join(", ")));
+        report.pass(Area::Isolation, t!("programs for commands: {paths}", paths = found.join(&t!(", "))));
     }
     for program in missing {
         report.warn(

@@ -154,8 +154,9 @@ impl Found {
             };
         }
         let (what, since) = (inbox::what(&self.waits), render::time(&self.waits["since"]));
-        let roles: Vec<_> = render::items(&self.waits["roles"]).iter().map(|role| daemon::kind("role", role)).collect();
-        t!("Since {since} it waits for {roles}: {what}.", since = since, roles = roles.join(&t!(" or ")), what = what)
+        let roles = render::items(&self.waits["roles"]).iter().map(|role| daemon::kind("role", role));
+        let roles = roles.reduce(|one, other| t!("{one} or {other}", one = one, other = other)).unwrap_or_default();
+        t!("Since {since} it waits for {roles}: {what}.", since = since, roles = roles, what = what)
     }
 
     fn running(&self) -> String {
@@ -326,17 +327,17 @@ fn disk(session: &Value, on_disk: &[Value], missing: &[Value]) -> String {
         let (path, step, status) = (render::word(path), render::word(step), daemon::step_status_in(session, file));
         sheet.say(match file["change"].as_str() {
             Some("restore") => {
-                t!("not put back yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not put back yet: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
             Some("remove") => {
-                t!("not removed yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not removed yet: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
             // What an earlier plan wrote is there; this one would change it.
             Some(_) | None if on_disk.iter().any(|written| written["path"] == file["path"]) => {
-                t!("not changed yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not changed yet: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
             Some(_) | None => {
-                t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not written: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
         });
     }

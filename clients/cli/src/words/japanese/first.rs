@@ -13,7 +13,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("Step {step} is approved and waits to be executed.", "ステップ {step} は承認済みで、実行を待っています。"),
     ("It waits for a yes or a no.", "承認か却下を待っています。"),
     (", ", "、"),
-    (" or ", " か "),
+    ("{one} or {other}", "{one}か{other}"),
     ("Since {since} it waits for {roles}: {what}.", "{since} から待っています（決められる役割: {roles}）: {what}。"),
     ("A step is running.", "ステップを実行しています。"),
     (
@@ -33,14 +33,11 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("removed {path} (run {run})", "{path} を削除（実行 {run}）"),
     ("wrote {path} (run {run})", "{path} に書き込み（実行 {run}）"),
-    (
-        "not put back yet: {path} (step {step} is {status})",
-        "まだ元に戻していません: {path}（ステップ {step}: {status}）",
-    ),
-    ("not removed yet: {path} (step {step} is {status})", "まだ削除していません: {path}（ステップ {step}: {status}）"),
-    ("not changed yet: {path} (step {step} is {status})", "まだ変更していません: {path}（ステップ {step}: {status}）"),
+    ("not put back yet: {path} (step {step}: {status})", "まだ元に戻していません: {path}（ステップ {step}: {status}）"),
+    ("not removed yet: {path} (step {step}: {status})", "まだ削除していません: {path}（ステップ {step}: {status}）"),
+    ("not changed yet: {path} (step {step}: {status})", "まだ変更していません: {path}（ステップ {step}: {status}）"),
     ("waits", "承認待ち"),
-    ("not written: {path} (step {step} is {status})", "未書き込み: {path}（ステップ {step}: {status}）"),
+    ("not written: {path} (step {step}: {status})", "未書き込み: {path}（ステップ {step}: {status}）"),
     // Quickstart.
     ("Quickstart: one file, seen before it is written", "クイックスタート: 書く前に見る一つのファイル"),
     ("Try calt", "calt を試す"),
