@@ -122,7 +122,7 @@ fn is_refused(step: &Value) -> bool {
 
 /// Ids, for a question.
 pub(crate) fn ids<'d>(steps: impl IntoIterator<Item = &'d Value>) -> String {
-    steps.into_iter().map(id).collect::<Vec<_>>().join(", ")
+    steps.into_iter().map(id).collect::<Vec<_>>().join(&t!(", "))
 }
 
 #[cfg(test)]

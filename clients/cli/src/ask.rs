@@ -34,7 +34,7 @@ impl Yes {
 
     fn is(self, said: &str) -> bool {
         match self {
-            Self::Word => ["y", "yes", "はい"].contains(&said),
+            Self::Word => ["y", "yes", "はい", "ハイ"].contains(&said),
             Self::Number(files) => said == files.to_string(),
         }
     }
@@ -131,7 +131,7 @@ impl Terminal {
             let answers = t!("[y]es, [n]o: ");
             let Some(line) = self.line(&format!("{said_before}{question}\n{answers}")).await? else { return Ok(None) };
             match word(&line).as_str() {
-                "y" | "yes" | "はい" => return Ok(Some(true)),
+                "y" | "yes" | "はい" | "ハイ" => return Ok(Some(true)),
                 "n" | "no" | "いいえ" => return Ok(Some(false)),
                 _ => said_before = t!("Please answer y or n.\n"),
             }

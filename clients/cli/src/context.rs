@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::hint::{self, Given, Reader};
 use crate::place::{self, Sourced};
 use crate::render;
-use crate::table::{broken, with_command};
+use crate::table::{broken, said, with_command};
 use crate::words::{language, t};
 
 /// Where a value came from that was typed.
@@ -226,6 +226,11 @@ impl Context {
     /// Shows a value: as JSON when that is asked for, otherwise as `human` makes it.
     pub(crate) fn show(&self, value: &Value, human: impl FnOnce(&Value) -> String) -> Result<(), Fault> {
         if self.json() { render::data(value) } else { render::out(&human(value)) }
+    }
+
+    /// The same where a person reads one sentence, which is broken where it is too wide.
+    pub(crate) fn show_said(&self, value: &Value, sentence: &str) -> Result<(), Fault> {
+        self.show(value, |_| said(sentence))
     }
 
     /// Says something to the person, unless data alone was asked for. Sentences are broken where they are too wide.

@@ -223,7 +223,7 @@ impl Fault {
 fn mending(name: &str, problems: &[Value]) -> String {
     let all: BTreeSet<u64> = problems.iter().filter_map(|problem| problem["line"].as_u64()).collect();
     let more = if all.len() > LINES_NAMED_MAX { ", …" } else { "" };
-    let lines = all.iter().take(LINES_NAMED_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ") + more;
+    let lines = all.iter().take(LINES_NAMED_MAX).map(ToString::to_string).collect::<Vec<_>>().join(&t!(", ")) + more;
     let command = hint::here(&format!("calt plan check {}", hint::quoted(name)));
     match name {
         // What comes down a pipe is mended where it comes from.

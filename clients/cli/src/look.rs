@@ -274,8 +274,11 @@ impl Run<'_> {
         };
         let mut left_out: Vec<String> = Vec::new();
         loop {
-            let without =
-                if left_out.is_empty() { String::new() } else { t!(" Without {steps}.", steps = left_out.join(", ")) };
+            let without = if left_out.is_empty() {
+                String::new()
+            } else {
+                t!(" Without {steps}.", steps = left_out.join(&t!(", ")))
+            };
             let yes = Yes::to(applies::files_written(look.approved(&left_out)));
             let Some(answer) = terminal.look(&format!("\n{}{without}", look.question), yes).await? else {
                 return Err(Fault::no_answer(self.again()));

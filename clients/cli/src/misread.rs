@@ -141,7 +141,7 @@ fn tip(error: &clap::Error) -> Option<String> {
         let named = error.get(kind)?;
         let all = if let ContextValue::Strings(several) = named { several.clone() } else { vec![named.to_string()] };
         let quoted: Vec<_> = all.iter().map(|one| format!("'{one}'")).collect();
-        Some((quoted.len() > 1, quoted.join(", ")))
+        Some((quoted.len() > 1, quoted.join(&t!(", "))))
     };
     if let Some((is_many, near)) = near(ContextKind::SuggestedSubcommand) {
         return Some(if is_many {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::found;
 use crate::table::{self, padded};
-use crate::words::{self, daemon, t};
+use crate::words::{self, daemon, language, t};
 
 pub(crate) use details::details;
 pub(crate) use steps::{apply, plan, plan_of, step};
@@ -320,7 +320,9 @@ pub(crate) fn what_came_of(event: &Value) -> Option<String> {
         event["payload_text"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let error = Some(&payload["error"]).filter(|error| error.is_string());
     let reason = error.map(|error| daemon::failure(&payload["code"], error)).or_else(|| {
-        let reason = Some(&payload["reason"]).filter(|reason| reason.is_string())?;
+        // The summary of a refused access ends with its reason.
+        let is_said = event["event_type"] == "access_refused";
+        let reason = Some(&payload["reason"]).filter(|reason| reason.is_string() && !is_said)?;
         Some(daemon::reason(&event["event_type"], reason))
     });
     // What was handed in is known by its title, and what was begun by its goal.
@@ -329,9 +331,9 @@ pub(crate) fn what_came_of(event: &Value) -> Option<String> {
         Some("session_created") => payload["goal"].as_str(),
         Some(_) | None => None,
     };
-    let named = named.filter(|name| !name.is_empty()).map(|name| visible_line(name).into_owned());
+    let named = named.filter(|name| !name.is_empty()).map(|name| visible_line(&language().titled(name)).into_owned());
     let said: Vec<String> = named.into_iter().chain(reason).chain(written(event)).collect();
-    (!said.is_empty()).then(|| said.join(", "))
+    (!said.is_empty()).then(|| said.join(&t!(", ")))
 }
 
 /// The files that the end of a run says were written, each in words.

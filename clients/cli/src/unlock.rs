@@ -146,7 +146,8 @@ impl Context {
         let mut typings = 0;
         loop {
             let typed = secret::ask(question.clone()).await?;
-            let pin = typed.ok_or_else(|| no_pin(wanted.session()))?;
+            // Enter alone is no PIN, and is not counted as a wrong one.
+            let pin = typed.filter(|typed| !typed.trim().is_empty()).ok_or_else(|| no_pin(wanted.session()))?;
             let asked = UnlockRequest {
                 pin,
                 session_id: wanted.session().map(str::to_owned),

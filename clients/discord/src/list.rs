@@ -45,7 +45,7 @@ pub(crate) async fn inbox(bot: &Bot, language: Language) -> Result<Answer, CallE
     for item in &page.items {
         let _ =
             writeln!(text, "{} · {} · {}", time(&item.since), waited_for(language, &item.waits_for), item.session_id);
-        let title = item.title.as_deref().or(item.goal.as_deref()).unwrap_or("-");
+        let title = language.titled(item.title.as_deref().or(item.goal.as_deref()).unwrap_or("-"));
         let _ = write!(text, "  {title}");
         if let Some(step) = &item.step_id {
             let _ = write!(text, " · {step} · {}", risk(language, item.risk.as_deref().unwrap_or("-")));

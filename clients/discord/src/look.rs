@@ -49,7 +49,7 @@ pub(crate) fn together<'s>(steps: &'s [StepDetailView], first: &str) -> Vec<&'s 
 pub(crate) fn plan(language: Language, plan: &PlanView, steps: &[StepDetailView]) -> Look {
     let mut text = String::new();
     let say = |english, japanese| crate::say::pick(language, english, japanese);
-    let _ = writeln!(text, "{}: {}", say("title", "題"), plan.title);
+    let _ = writeln!(text, "{}: {}", say("title", "題"), language.titled(&plan.title));
     for (name, value) in [(say("goal", "目標"), &plan.session_goal), (say("ticket", "チケット"), &plan.r#ref)] {
         if let Some(value) = value {
             let _ = writeln!(text, "{name}: {value}");
@@ -100,7 +100,7 @@ pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
     let mut text = String::new();
     for step in steps {
         let risk = risk(language, &step.risk);
-        let _ = writeln!(text, "# {}: {} ({}, {risk})", step.id, step.title, step.tool);
+        let _ = writeln!(text, "# {}: {} ({}, {risk})", step.id, language.titled(&step.title), step.tool);
         if step.diff.is_none() {
             push_inputs(&mut text, &step.inputs, "");
         }
@@ -148,7 +148,7 @@ pub(crate) fn steps(language: Language, steps: &[&StepDetailView]) -> Look {
 /// One step, as it would run.
 pub(crate) fn step(language: Language, step: &StepDetailView) -> Look {
     let mut text = String::new();
-    let _ = writeln!(text, "{}: {}", step.id, step.title);
+    let _ = writeln!(text, "{}: {}", step.id, language.titled(&step.title));
     let say = |english, japanese| crate::say::pick(language, english, japanese);
     let _ = writeln!(text, "{}: {} ({})", say("tool", "ツール"), step.tool, effect(language, &step.effect));
     let _ = writeln!(text, "{}:", say("inputs", "入力"));
@@ -216,7 +216,7 @@ fn push_step(language: Language, text: &mut String, step: &StepView) {
         Language::English => writeln!(text, "{} · {} · {risk} · {effect}", step.id, step.tool),
         Language::Japanese => writeln!(text, "{} · {} · リスク{risk} · {effect}", step.id, step.tool),
     };
-    let _ = writeln!(text, "   {}", step.title);
+    let _ = writeln!(text, "   {}", language.titled(&step.title));
     push_inputs(text, &step.inputs, "   ");
     push_conditions(text, (say("before", "事前条件"), &step.preconditions), "   ");
     push_conditions(text, (say("after", "事後条件"), &step.postconditions), "   ");

@@ -188,7 +188,7 @@ pub(crate) const fn heading(language: Language, kind: Kind, terminal_only: bool)
 /// What landed, what did not, and the last lines of what failed.
 async fn failure(bot: &Bot, language: Language, plan: &PlanView) -> Result<Look, CallError> {
     let mut text = String::new();
-    let _ = writeln!(text, "{} v{}: {}", pick(language, "plan", "プラン"), plan.version, plan.title);
+    let _ = writeln!(text, "{} v{}: {}", pick(language, "plan", "プラン"), plan.version, language.titled(&plan.title));
     let mut output = String::new();
     for step in &plan.steps {
         let (english, japanese) = match (step.status.as_str(), step.effect.as_str()) {
@@ -200,7 +200,7 @@ async fn failure(bot: &Bot, language: Language, plan: &PlanView) -> Result<Look,
         };
         let landed = pick(language, english, japanese);
         let gap = " ".repeat(LANDED_COLUMNS.saturating_sub(columns(landed)));
-        let _ = writeln!(text, "{landed}{gap} {}: {}", step.id, step.title);
+        let _ = writeln!(text, "{landed}{gap} {}: {}", step.id, language.titled(&step.title));
         if step.status == "failed"
             && let Some(run) = step.run_id
         {

@@ -4,6 +4,7 @@
 
 mod codes;
 mod sentences;
+mod titles;
 
 use serde_json::Value;
 
@@ -54,7 +55,11 @@ impl Problem {
         match (language, Code::parse(&self.code)) {
             (Language::Japanese, Some(code)) => {
                 let args = sentences::arguments_in_japanese(&self.args);
-                let said = filled(japanese(code, &args), &args);
+                // Somebody who cannot be removed is no wrong name: the reason says all.
+                let is_somebody = self.args["what"].as_str().is_some_and(|what| what.starts_with("person `"));
+                let template =
+                    if code == Code::InputInvalid && is_somebody { "{what}: {reason}" } else { japanese(code, &args) };
+                let said = filled(template, &args);
                 // A name in marks is set off by a space; a word of Japanese is not.
                 match args["what"].as_str().filter(|what| args["what"] != self.args["what"] && !what.ends_with('`')) {
                     Some(what) => said.replacen(&format!("{what} "), what, 1),
@@ -156,7 +161,7 @@ pub fn japanese(code: Code, args: &Value) -> &'static str {
         Code::TokenInvalid => "トークンが不明か、失効しています",
         Code::NotAllowed => "役割 `{role}` にはその権限がありません（{act}）",
         Code::PersonUnbound => {
-            "アカウント `{account}` は誰にも結び付いていません。所有者が `calt person add NAME --discord {account}` で結び付けます"
+            "アカウント `{account}` はだれにも結び付いていません。所有者が `calt person add NAME --discord {account}` で結び付けます"
         }
         Code::HostNotAllowed => "リクエストの宛先のホストは、このデーモンのものではありません",
         Code::DaemonUnreachable if args["address"].is_string() => "{address} のデーモンが応答しません",

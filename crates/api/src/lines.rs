@@ -37,6 +37,7 @@ fn broken_line(line: &str, width: usize) -> String {
 /// Words that end with a command: it is copied, so it stands on a line of its own where it does not fit behind them.
 pub fn with_command(words: &str, command: &str, width: usize) -> String {
     let line = words.trim_end_matches('\n');
+    let command = command_of(command);
     match line.strip_suffix(command) {
         Some(before) if columns(line.rsplit('\n').next().unwrap_or_default()) > width => {
             let end = &words[line.len()..];
@@ -44,6 +45,15 @@ pub fn with_command(words: &str, command: &str, width: usize) -> String {
         }
         Some(_) | None => broken(words, width),
     }
+}
+
+/// The command at the end of what is said of it: `mend it, then: calt plan check FILE` is a sentence up to its colon.
+fn command_of(said: &str) -> &str {
+    const PROGRAM: &str = "calt ";
+    if said.starts_with(PROGRAM) {
+        return said;
+    }
+    said.rfind(&format!(": {PROGRAM}")).map_or(said, |colon| &said[colon + ": ".len()..])
 }
 
 /// Whether a word has no wide characters. Such a word is an id, a path or a digest more often than not, and
@@ -218,6 +228,9 @@ mod tests {
         let command = hint.trim_end().strip_prefix("hint: ").unwrap();
         assert_eq!(with_command(hint, command, 40), format!("hint:\n  {command}\n"));
         assert_eq!(with_command(hint, command, 80), hint);
+        let sentence = "edit bad.yaml as its `fix` says, then: calt plan check bad.yaml";
+        let expected = "hint: edit bad.yaml as its\n`fix` says, then:\n  calt plan check bad.yaml\n";
+        assert_eq!(with_command(&format!("hint: {sentence}\n"), sentence, 26), expected);
         assert_eq!(with_command("ヒント: calt inbox\n", "calt inbox", 12), "ヒント:\n  calt inbox\n");
     }
 

@@ -132,7 +132,7 @@ fn an_artifact_is_read_on_a_terminal_and_copied_elsewhere() {
 fn an_undo_is_shown_in_words_and_a_session_says_what_waits_to_be_taken_back() {
     let (world, written, _) = world(LANGUAGES[0]);
     let explained = world.calt(&["explain", &written]).stdout;
-    let open = "not removed yet: notes/a.txt (step take-back_apply is pending)\n";
+    let open = "not removed yet: notes/a.txt (step take-back_apply: pending)\n";
     assert!(explained.contains("wrote notes/a.txt (run 3)\n") && explained.contains(open), "{explained}");
     assert!(!explained.contains("not written: notes/a.txt"), "{explained}");
     let shown = world.calt(&["plan", "show", &written]).stdout;

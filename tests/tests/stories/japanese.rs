@@ -185,7 +185,11 @@ fn commands_and_refusals_are_said_in_japanese() {
     speaks_japanese(&world.calt(&["plan", "check", "nowhere.yaml"]), 2);
     let failed = world.calt(&["run", "outside.yaml", "--yes"]);
     speaks_japanese(&failed, 1);
-    assert!(failed.stderr.contains("エラー: ステップ a 失敗: パス `../x` は `..` で上へ出ていて"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("エラー: ステップ a が失敗: パス `../x` は `..` で上へ出ていて"),
+        "{}",
+        failed.stderr
+    );
     assert!(failed.stdout.contains("a  失敗  パス `../x` は `..` で上へ出ていて"), "{}", failed.stdout);
     let database = world.database();
     let mut statement = database.prepare("SELECT summary FROM events").unwrap();
@@ -309,6 +313,18 @@ fn the_record_is_verified_kept_and_restored_in_japanese() {
     speaks_japanese(&world.calt(&["record", "checkpoint"]), 0);
     speaks_japanese(&world.calt(&["record", "export", done, "-o", "exported"]), 0);
     speaks_japanese(&world.calt(&["record", "verify", "exported"]), 0);
+    let file = world.home().join("exported");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    std::fs::write(&file, lines[..lines.len() - 1].concat()).unwrap();
+    let cut = world.calt(&["record", "verify", "exported"]);
+    speaks_japanese(&cut, 6);
+    assert!(cut.stdout.contains("最後の行がありません"), "{}", cut.stdout);
+    let key = world.calt(&["record", "verify", "exported", "--key", "nobody"]);
+    speaks_japanese(&key, 2);
+    let first = world.calt(&["person", "remove", "owner"]);
+    speaks_japanese(&first, 2);
+    assert!(first.stderr.contains("`owner`: 最初の所有者を外すことはできません"), "{}", first.stderr);
     let there = world.calt(&["record", "backup", "kept"]);
     speaks_japanese(&there, 2);
     assert!(there.stderr.contains("エラー: `kept` はすでにあり、上書きしません"), "{}", there.stderr);

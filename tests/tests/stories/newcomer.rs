@@ -317,7 +317,7 @@ fn explain_says_after_a_failure_what_was_said_last_and_what_is_on_disk() {
         format!("{id}: failed, needs_replan\n"),
         "ls: cannot access 'nowhere'".to_owned(),
         "wrote a.txt (run 2)\n".to_owned(),
-        "not written: b.txt (step w2 is pending)\n".to_owned(),
+        "not written: b.txt (step w2: not run)\n".to_owned(),
         format!("next: calt run PLAN --session {id}\n"),
         format!("to take back what was written: calt undo {id}\n"),
     ] {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use calt_api::Language;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::Profile;
@@ -20,6 +22,16 @@ pub(crate) struct Page {
 /// The statuses of a session, as the daemon names them.
 const STATUSES: [&str; 7] =
     ["pending", "awaiting_plan_approval", "awaiting_step_approval", "running", "succeeded", "failed", "cancelled"];
+
+/// Reads a status: as the daemon names it, or as the Japanese lists show it.
+fn status() -> impl TypedValueParser<Value = String> {
+    let shown = |status: &str| Language::Japanese.session_status(status);
+    let known = STATUSES.map(|status| PossibleValue::new(status).aliases(shown(status)));
+    PossibleValuesParser::new(known).map(move |given| {
+        let named = STATUSES.into_iter().find(|status| shown(status) == Some(given.as_str()));
+        named.map_or(given, str::to_owned)
+    })
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionCommand {
@@ -43,7 +55,7 @@ pub(crate) enum SessionCommand {
     /// List sessions, newest first
     List {
         /// Only those with this status
-        #[arg(long, value_parser = STATUSES)]
+        #[arg(long, value_parser = status())]
         status: Option<String>,
         /// Also the sessions that `calt doctor` made and stopped
         #[arg(long)]

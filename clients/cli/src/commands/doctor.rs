@@ -103,7 +103,7 @@ fn about_language(report: &mut Report) {
         report.warn(
             Area::Configuration,
             t!("`cli.language` is not `{language}`: calt does not speak it", language = visible_line(&odd.value)),
-            t!("set it to one of {languages}, or leave it out", languages = LANGUAGES.join(", ")),
+            t!("set it to one of {languages}, or leave it out", languages = LANGUAGES.join(&t!(", "))),
         );
     }
     let chosen = chosen();
@@ -112,8 +112,12 @@ fn about_language(report: &mut Report) {
 
 /// Who could say yes in whose name, as things are now.
 async fn about_decisions(report: &mut Report, context: &Context, client: &Client) {
-    // Only an owner's token shows who has a PIN; where it does not, none is taken to stand.
-    let page = context.fetch(client, &endpoint::LIST_PERSONS, &[], &[("limit", "500")]).await.unwrap_or_default();
+    // Only an owner's token shows who has a PIN. Where it does not, nothing is known of them.
+    let page: Result<Value, _> = context.fetch(client, &endpoint::LIST_PERSONS, &[], &[("limit", "500")]).await;
+    let Ok(page) = page else {
+        report.skip(Area::Decisions, t!("this token does not show who has a PIN"), None);
+        return about_own_programs(report, context, false);
+    };
     let decides = |person: &&Value| {
         let role = person["role"].as_str().unwrap_or_default();
         person["kind"] == "person" && person["removed_at"].is_null() && ["approver", "owner"].contains(&role)
@@ -270,7 +274,7 @@ fn about_isolation(report: &mut Report, sandbox: &Value) {
         render::items(&sandbox["programs"]).iter().partition(|program| program["path"].is_string());
     if !found.is_empty() {
         let found: Vec<_> = found.iter().map(|program| render::word(&program["path"])).collect();
-        report.pass(Area::Isolation, t!("programs for commands: {paths}", paths = found.join(", ")));
+        report.pass(Area::Isolation, t!("programs for commands: {paths}", paths = found.join(&t!(", "))));
     }
     for program in missing {
         report.warn(

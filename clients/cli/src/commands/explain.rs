@@ -15,7 +15,7 @@ use crate::hint;
 use crate::look::{id, steps};
 use crate::render::{self, Sheet};
 use crate::table::{paragraph, rows};
-use crate::words::{daemon, t};
+use crate::words::{daemon, language, t};
 
 /// Lines of a failed run's output that are shown, the last ones.
 const LAST_LINES: usize = 10;
@@ -58,7 +58,8 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
         let mut sheet = Sheet::default();
         sheet.say(format!("{session}: {}", found.standing()));
         if let Some(goal) = found.session["goal"].as_str().filter(|goal| !goal.is_empty()) {
-            sheet.add(&paragraph(&t!("goal: {goal}", goal = calt_api::visible::visible_line(goal))));
+            sheet
+                .add(&paragraph(&t!("goal: {goal}", goal = calt_api::visible::visible_line(&language().titled(goal)))));
         }
         sheet.add(&paragraph(&why));
         for line in &last_lines {
@@ -68,11 +69,11 @@ pub(crate) async fn run(context: &Context, session: &str) -> Result<(), Fault> {
             vec![
                 format!("  {}", daemon::step_status_in(&found.session, step)),
                 id(step).to_owned(),
-                render::word(&step["title"]),
+                daemon::title(&step["title"]),
             ]
         };
         sheet.add(&rows(&steps(&found.plan).map(row).collect::<Vec<_>>()));
-        sheet.add(&disk(&on_disk, &missing));
+        sheet.add(&disk(&found.session, &on_disk, &missing));
         if let Some(workspace) = context.workspace(&found.session) {
             sheet.add(&render::files_in(&workspace));
         }
@@ -153,8 +154,9 @@ impl Found {
             };
         }
         let (what, since) = (inbox::what(&self.waits), render::time(&self.waits["since"]));
-        let roles: Vec<_> = render::items(&self.waits["roles"]).iter().map(|role| daemon::kind("role", role)).collect();
-        t!("Since {since} it waits for {roles}: {what}.", since = since, roles = roles.join(&t!(" or ")), what = what)
+        let roles = render::items(&self.waits["roles"]).iter().map(|role| daemon::kind("role", role));
+        let roles = roles.reduce(|one, other| t!("{one} or {other}", one = one, other = other)).unwrap_or_default();
+        t!("Since {since} it waits for {roles}: {what}.", since = since, roles = roles, what = what)
     }
 
     fn running(&self) -> String {
@@ -298,7 +300,7 @@ impl Found {
 }
 
 /// What has landed on disk and what not.
-fn disk(on_disk: &[Value], missing: &[Value]) -> String {
+fn disk(session: &Value, on_disk: &[Value], missing: &[Value]) -> String {
     let mut sheet = Sheet::default();
     for file in on_disk {
         let (change, path, run) = (&file["change"], render::word(&file["path"]), render::word(&file["run_id"]));
@@ -321,21 +323,21 @@ fn disk(on_disk: &[Value], missing: &[Value]) -> String {
         });
     }
     for file in missing {
-        let (path, step, status) = (&file["path"], &file["step_id"], &file["status"]);
-        let (path, step, status) = (render::word(path), render::word(step), daemon::step_status(status));
+        let (path, step) = (&file["path"], &file["step_id"]);
+        let (path, step, status) = (render::word(path), render::word(step), daemon::step_status_in(session, file));
         sheet.say(match file["change"].as_str() {
             Some("restore") => {
-                t!("not put back yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not put back yet: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
             Some("remove") => {
-                t!("not removed yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not removed yet: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
             // What an earlier plan wrote is there; this one would change it.
             Some(_) | None if on_disk.iter().any(|written| written["path"] == file["path"]) => {
-                t!("not changed yet: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not changed yet: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
             Some(_) | None => {
-                t!("not written: {path} (step {step} is {status})", path = path, step = step, status = status)
+                t!("not written: {path} (step {step}: {status})", path = path, step = step, status = status)
             }
         });
     }

@@ -127,7 +127,7 @@ fn shown(session: &Value, trailers: &Trailers, differs: &[String]) -> String {
     sheet.say(t!(
         "plan v{version}, approved by {people}",
         version = trailers.version,
-        people = visible_line(&trailers.approved_by.join(", "))
+        people = visible_line(&trailers.approved_by.join(&t!(", ")))
     ));
     let signed = counted::events(trailers.size);
     sheet.say(t!("event {event}, under a signed tree of {events}", event = trailers.event, events = signed));

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::hint;
 use crate::render::{self, Sheet};
-use crate::words::{daemon, t};
+use crate::words::{daemon, language, t};
 
 /// Widest line of text; a command is never cut.
 const LINE_COLUMNS: usize = 80;
@@ -123,14 +123,19 @@ fn shown(item: &Value) -> String {
     if let Some(ended) = ended(&item["ended"]) {
         sheet.line(format_args!("  {}", clip(&ended, LINE_COLUMNS - 2)));
     }
-    sheet.say(t!("  for {roles}", roles = roles.join(", ")));
+    let roles = roles.join(&t!(", "));
+    sheet.say(if item["waits_for"] == "new_plan" {
+        t!("  who may hand in a new version: {roles}", roles = roles)
+    } else {
+        t!("  for {roles}", roles = roles)
+    });
     sheet.line(format_args!("  {}", clip(&proposed(item), LINE_COLUMNS - 2)));
     if let Some(title) = title(item) {
         sheet.line(format_args!("  {}", clip(&title, LINE_COLUMNS - 2)));
     }
     // A session that was made for its plan has the plan's title as its goal.
     if let Some(goal) = item["goal"].as_str().filter(|goal| !goal.is_empty() && item["title"] != **goal) {
-        let goal = t!("goal: {goal}", goal = calt_api::visible::visible_line(goal));
+        let goal = t!("goal: {goal}", goal = calt_api::visible::visible_line(&language().titled(goal)));
         sheet.line(format_args!("  {}", clip(&goal, LINE_COLUMNS - 2)));
     }
     if let Some(command) = command(item) {
@@ -194,7 +199,11 @@ fn proposed(item: &Value) -> String {
 fn title(item: &Value) -> Option<String> {
     let named = |name: &str| item[name].as_str().filter(|text| !text.is_empty());
     let title = named("title").or_else(|| named("goal"))?;
-    let whole = named("step_title").map_or_else(|| title.to_owned(), |step| format!("{title} › {step}"));
+    let whole = language().titled(title);
+    let whole = match named("step_title") {
+        Some(step) => format!("{whole} › {}", language().titled(step)),
+        None => whole,
+    };
     Some(calt_api::visible::visible_line(&whole).into_owned())
 }
 

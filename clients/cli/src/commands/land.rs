@@ -380,7 +380,7 @@ fn unfitting(fault: Fault, base: &str, session: &Value, arguments: &LandArgument
         message: t!(
             "the session began from files that were not committed, so commit {base} has not what its patch leads on from: {paths}; commit these files as they were then, and name that commit",
             base = base.get(..COMMIT_DIGITS).unwrap_or(base),
-            paths = paths[..paths.len().min(FILES_NAMED_MAX)].join(", ") + more
+            paths = paths[..paths.len().min(FILES_NAMED_MAX)].join(&t!(", ")) + more
         ),
         hint: format!("calt land {} --repo DIR --base COMMIT", arguments.session),
     }

@@ -130,7 +130,7 @@ fn in_short(session: &str, shown: &Value, plan: &Value, events: &[Value]) -> Str
             t!("{name} ({how})", name = name, how = how)
         })
         .collect();
-    let by = by.into_iter().collect::<Vec<_>>().join(", ");
+    let by = by.into_iter().collect::<Vec<_>>().join(&t!(", "));
     let said = if by.is_empty() {
         t!("{events}; approved by nobody", events = counted::events(counted::length(events)))
     } else {
@@ -204,7 +204,7 @@ fn done(plan: &Value, events: &[Value]) -> String {
 
 /// The first of these, and how many more there are.
 fn named(words: &[String]) -> String {
-    let first = words[..words.len().min(FILES_NAMED_MAX)].join(", ");
+    let first = words[..words.len().min(FILES_NAMED_MAX)].join(&t!(", "));
     match words.len().saturating_sub(FILES_NAMED_MAX) {
         0 => first,
         more => t!("{first} and {more} more", first = first, more = more),

@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, command: PersonCommand) -> Result<(),
         }
         PersonCommand::Remove { name } => {
             let removed = context.decide(&client, &endpoint::REMOVE_PERSON, &[&name], &json!({})).await?;
-            context.show(&removed, |_| t!("{name} removed; their tokens no longer open anything\n", name = name))
+            context.show_said(&removed, &t!("{name} removed; their tokens no longer open anything\n", name = name))
         }
     }
 }

@@ -126,7 +126,8 @@ async fn approve(context: &Context, session: &str, version: Option<u32>, yes: bo
     let body = context.decision(how, plan["digest"].as_str().map(str::to_owned), &shown);
     let decided =
         context.decide(&client, &endpoint::APPROVE_PLAN, &[session, &version.to_string()], &json!(body)).await?;
-    context.show(&decided, |_| t!("plan v{version} of {session} approved\n", version = version, session = session))?;
+    context
+        .show_said(&decided, &t!("plan v{version} of {session} approved\n", version = version, session = session))?;
     context.hint(&hint::go_on(session));
     Ok(())
 }
@@ -141,7 +142,8 @@ async fn reject(context: &Context, session: &str, version: u32, reason: Option<S
     body.reason = Some(reason);
     let decided =
         context.decide(&client, &endpoint::REJECT_PLAN, &[session, &version.to_string()], &json!(body)).await?;
-    context.show(&decided, |_| t!("plan v{version} of {session} rejected\n", version = version, session = session))?;
+    context
+        .show_said(&decided, &t!("plan v{version} of {session} rejected\n", version = version, session = session))?;
     context.hint(&format!("calt run PLAN --session {session}"));
     Ok(())
 }

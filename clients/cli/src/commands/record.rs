@@ -14,6 +14,7 @@ use crate::ask::{StandardInput, Terminal};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::render::EventsOf;
+use crate::table;
 use crate::words::{counted, t};
 use crate::{hint, render};
 
@@ -75,7 +76,11 @@ async fn redact(context: &Context, event: u64, reason: &str, sure: bool) -> Resu
     let body = json!({"reason": reason, "source": context.source()});
     let gone = context.decide(&client, &endpoint::REDACT_EVENT, &[&event.to_string()], &body).await?;
     context.show(&gone, |gone| {
-        t!("the text of event {event} ({kind}) is gone\n", event = event, kind = render::word(&gone["event_type"]))
+        table::said(&t!(
+            "the text of event {event} ({kind}) is gone\n",
+            event = event,
+            kind = render::word(&gone["event_type"])
+        ))
     })?;
     context.talk(&t!("What was copied before has it still: backups, exported records, workspaces.\n"));
     Ok(())
@@ -111,7 +116,7 @@ async fn export(context: &Context, session: &str, output: Option<PathBuf>) -> Re
     context.show(&said, |said| {
         let path = render::word(&said["path"]);
         let files = counted::files(said["files"].as_u64().unwrap_or_default());
-        t!("{path} ({events}, {files})\n", path = path, events = of(&said["events"]), files = files)
+        table::said(&t!("{path} ({events}, {files})\n", path = path, events = of(&said["events"]), files = files))
     })?;
     let command = hint::here(&format!("calt record verify {}", hint::quoted(&name)));
     let said = t!("To check it, here or on another machine: {command}\n", command = command);

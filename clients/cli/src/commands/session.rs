@@ -103,7 +103,7 @@ pub(crate) async fn run(context: &Context, command: SessionCommand) -> Result<()
         SessionCommand::Stop { session } => {
             let stopped: Value =
                 client.send(&endpoint::STOP_SESSION, &[&session], &json!({"source": context.source()})).await?;
-            context.show(&stopped, |_| t!("stopped for good: {session}\n", session = session))
+            context.show_said(&stopped, &t!("stopped for good: {session}\n", session = session))
         }
     }
 }

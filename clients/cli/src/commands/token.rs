@@ -41,7 +41,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<(), 
         }
         TokenCommand::Revoke { public_name: token } => {
             context.decide(&client, &endpoint::REVOKE_TOKEN, &[&token], &json!({})).await?;
-            context.show(&json!({"id": token, "revoked": true}), |_| t!("token {token} revoked\n", token = token))
+            context.show_said(&json!({"id": token, "revoked": true}), &t!("token {token} revoked\n", token = token))
         }
     }
 }

@@ -51,7 +51,7 @@ fn shown(made: &Value) -> String {
     let mut sheet = Sheet::default();
     let (session, version) = (render::word(&made["session_id"]), render::word(&made["version"]));
     let is_new = made["is_new_session"] == Value::Bool(true);
-    sheet.say(daemon::told(&made["title"]));
+    sheet.say(daemon::title(&made["title"]));
     sheet.say(if is_new {
         t!("plan v{version} of {session}, made for it on the same files", version = version, session = session)
     } else {

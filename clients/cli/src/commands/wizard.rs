@@ -157,9 +157,11 @@ async fn ask(context: &Context, client: &Client) -> Result<Answers, Fault> {
     if answers.session.is_none() {
         if may_write {
             let question = t!("A dry run, which shows every write and leaves it out?");
+            let wrong = t!("Please answer y or n.");
             let asked = Confirm::new(&question)
                 .with_default(true)
                 .with_parser(&yes_or_no)
+                .with_error_message(&wrong)
                 .with_formatter(&|yes| if yes { t!("Yes") } else { t!("No") });
             answers.is_dry_run = asked.prompt().map_err(ended)?;
         }
@@ -227,7 +229,7 @@ fn choose(question: &str, choices: &[&'static str]) -> Result<&'static str, Faul
 /// Reads a yes or a no, in either language.
 fn yes_or_no(said: &str) -> Result<bool, ()> {
     match said {
-        "はい" => Ok(true),
+        "はい" | "ハイ" => Ok(true),
         "いいえ" => Ok(false),
         other => DEFAULT_BOOL_PARSER(other),
     }
@@ -261,7 +263,14 @@ async fn which_session(context: &Context, client: &Client) -> Result<Option<Stri
 
 /// Whether a plan can be kept under a name.
 fn free(name: &str) -> Validation {
-    if name.trim().is_empty() || std::fs::symlink_metadata(name.trim()).is_err() {
+    let path = Path::new(name.trim());
+    // A name alone has an empty parent, which is the directory here.
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+        let directory = visible_line(&directory.display().to_string()).into_owned();
+        return Validation::Invalid(t!("no directory `{path}`", path = directory).into());
+    }
+    if name.trim().is_empty() || std::fs::symlink_metadata(path).is_err() {
         return Validation::Valid;
     }
     Validation::Invalid(t!("something of that name is there already").into())
@@ -319,6 +328,17 @@ mod tests {
         assert_eq!(lines.len(), 6, "{}", plan.text);
         assert_eq!(lines[0], r#"title: "a: \"b\"\n# c""#);
         assert_eq!(lines[5], r#"    inputs: {"command":"cat 'x: y' #\n- z"}"#);
+    }
+
+    #[test]
+    fn a_name_is_asked_for_again_where_no_plan_can_be_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let [free_name, taken, nowhere] =
+            ["plan.yaml", "", "missing/plan.yaml"].map(|name| place.path().join(name).display().to_string());
+        assert!(matches!(free(&free_name), Validation::Valid));
+        assert!(matches!(free("  "), Validation::Valid));
+        assert!(matches!(free(&taken), Validation::Invalid(_)));
+        assert!(matches!(free(&nowhere), Validation::Invalid(_)));
     }
 
     #[test]

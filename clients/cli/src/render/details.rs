@@ -96,7 +96,7 @@ fn isolation(sheet: &mut Sheet, specification: &Value) {
     for (title, name) in [(t!("sees"), "binds"), (t!("keeps"), "caches")] {
         let paths: Vec<String> = items(&specification[name]).iter().map(word).collect();
         if !paths.is_empty() {
-            said(sheet, &title, &paths.join(", "));
+            said(sheet, &title, &paths.join(&t!(", ")));
         }
     }
 }
@@ -120,7 +120,7 @@ fn other(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
         Value::Null => {}
         Value::Array(items) if items.is_empty() => {}
         Value::Array(items) if !is_block(value) => {
-            let words = items.iter().map(word).collect::<Vec<_>>().join(", ");
+            let words = items.iter().map(word).collect::<Vec<_>>().join(&t!(", "));
             field_at(sheet, before, name, &Value::from(words));
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {

@@ -1,14 +1,26 @@
 //! How plans and their steps look: everything that will be used, so that a yes is to nothing else.
 
+use calt_api::Language;
 use calt_api::visible::{columns, visible, visible_line};
 use serde_json::Value;
 
 use super::{Sheet, indented, items, time, word};
 use crate::table::{self, padded};
-use crate::words::{daemon, t};
+use crate::words::{daemon, language, t};
 
 /// Columns of a field's name below a step.
 const FIELD_COLUMNS: usize = 10;
+/// The same in Japanese, directly below the step: `プレビュー:` fits, and a digest behind it ends at 80 columns.
+const FIELD_COLUMNS_JAPANESE: usize = 13;
+/// What stands before a field directly below a step.
+const BELOW_A_STEP: &str = "   ";
+
+fn field_columns() -> usize {
+    match language() {
+        Language::English => FIELD_COLUMNS,
+        Language::Japanese => FIELD_COLUMNS_JAPANESE,
+    }
+}
 
 /// A plan: its head, then every step with everything that will be used.
 pub(crate) fn plan(plan: &Value) -> String {
@@ -80,7 +92,7 @@ pub(crate) fn apply(step: &Value) -> String {
 }
 
 fn title(of: &Value) -> String {
-    of["title"].as_str().map(|title| visible_line(title).into_owned()).unwrap_or_default()
+    of["title"].as_str().map(|title| visible_line(&language().titled(title)).into_owned()).unwrap_or_default()
 }
 
 fn step_head(step: &Value) -> Sheet {
@@ -135,18 +147,19 @@ pub(super) fn said(sheet: &mut Sheet, name: &str, words: &str) {
     if is_block(&Value::from(words)) {
         return field(sheet, name, &Value::from(words));
     }
-    let before = format!("   {} ", padded(&format!("{name}:"), FIELD_COLUMNS - 1));
+    let before = format!("   {} ", padded(&format!("{name}:"), field_columns() - 1));
     sheet.prose(&before, columns(&before), &visible_line(words));
 }
 
 pub(super) fn field(sheet: &mut Sheet, name: &str, value: &Value) {
-    field_at(sheet, "   ", name, value);
+    field_at(sheet, BELOW_A_STEP, name, value);
 }
 
 pub(super) fn field_at(sheet: &mut Sheet, before: &str, name: &str, value: &Value) {
     let name = format!("{}:", visible_line(name));
     if !is_block(value) {
-        return sheet.line(format_args!("{before}{} {}", padded(&name, FIELD_COLUMNS - 1), word(value)));
+        let width = if before == BELOW_A_STEP { field_columns() } else { FIELD_COLUMNS };
+        return sheet.line(format_args!("{before}{} {}", padded(&name, width - 1), word(value)));
     }
     sheet.line(format_args!("{before}{name}"));
     match value {

@@ -102,6 +102,11 @@ pub(crate) fn told(sentence: &Value) -> String {
     language().told(&word(sentence))
 }
 
+/// A title or a goal: in the person's language where it is calt's own.
+pub(crate) fn title(title: &Value) -> String {
+    language().titled(&word(title))
+}
+
 /// An event's summary. Where what was searched for stands in it, it is shown as it was recorded, with the hits.
 pub(crate) fn summary(event: &Value) -> String {
     let is_found = items(&event["highlights"]).iter().any(|hit| hit["field"] == "summary");

@@ -93,6 +93,7 @@ const AROUND: &[(&str, &str)] = &[
     ("Nothing waits.\n", "待っているものはありません。\n"),
     ("settled: {session} {what}", "決着: {session} {what}"),
     ("  for {roles}", "  決められる役割: {roles}"),
+    ("  who may hand in a new version: {roles}", "  新しい版を出せる役割: {roles}"),
     ("proposed by {by}, works on {workspace}", "提案者: {by}、対象: {workspace}"),
     ("works on {workspace}", "対象: {workspace}"),
     ("plan v{version} waits for a yes or a no", "プラン v{version} が承認か却下を待っています"),
@@ -199,7 +200,7 @@ const AROUND: &[(&str, &str)] = &[
     ),
     (
         "plan v{newest} is {status} and has written nothing; what lands is of plan v{version}, which succeeded\n",
-        "プラン v{newest}（{status}）は何も書き込んでいません。取り込むのは成功したプラン v{version} の結果です\n",
+        "プラン v{newest}（{status}）は何も書き込んでいません。反映するのは成功したプラン v{version} の結果です\n",
     ),
     (
         "the session began from files that were not committed, so commit {base} has not what its patch leads on from: {paths}; commit these files as they were then, and name that commit",

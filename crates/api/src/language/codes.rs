@@ -66,7 +66,8 @@ impl Language {
         match self {
             Self::English => None,
             Self::Japanese => {
-                SUMMARIES.iter().find_map(|(english, japanese)| retold(english, japanese, recorded, &str::to_owned))
+                let value = |value: &str| self.found(REFUSALS, value).unwrap_or(value).to_owned();
+                SUMMARIES.iter().find_map(|(english, japanese)| retold(english, japanese, recorded, &value))
             }
         }
     }
@@ -239,12 +240,13 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("role", "owner", "所有者"),
     ("role", "approver", "承認者"),
     ("role", "agent", "エージェント"),
+    ("role", "viewer", "閲覧者"),
     ("role", "relay", "中継"),
     ("pin", "none", "なし"),
     ("pin", "set", "あり"),
     ("pin", "unusable", "使用不可"),
     ("mode", "normal", "通常"),
-    ("mode", "dry_run", "試行（適用なし）"),
+    ("mode", "dry_run", "ドライラン（適用なし）"),
     ("safety_profile", "strict", "厳格（strict）"),
     ("safety_profile", "dev", "開発（dev）"),
 ];
@@ -264,6 +266,15 @@ const TIERS: &[(&str, &str)] = &[
     ("full", "コマンドは Landlock と seccomp の下、専用の名前空間で実行します"),
     ("kernel-filter", "コマンドは Landlock と seccomp の下で実行しますが、専用の名前空間はありません"),
     ("none", "コマンドは拒否します。このカーネルでは隔離できません"),
+];
+
+/// Why access was refused: the codes that an event's summary ends with.
+const REFUSALS: &[(&str, &str)] = &[
+    ("not_allowed", "役割で許されていない操作"),
+    ("token_missing", "トークンがない"),
+    ("token_invalid", "トークンが無効"),
+    ("person_unbound", "だれにも結び付いていないアカウント"),
+    ("host_not_allowed", "許されていないホスト"),
 ];
 
 const SUMMARIES: &[(&str, &str)] = &[
@@ -337,6 +348,8 @@ mod tests {
         let refused = said("access refused to agent-1 3 times: step a approved").unwrap();
         assert_eq!(refused, "agent-1 のアクセスを 3 回拒否: step a approved");
         assert_eq!(said("access refused 2 times: no token").unwrap(), "アクセスを 2 回拒否: no token");
+        let refused = said("access refused to owner 8 times: not_allowed").unwrap();
+        assert_eq!(refused, "owner のアクセスを 8 回拒否: 役割で許されていない操作");
         let lost = said("the loss of 2 events after the first 40 was accepted").unwrap();
         assert_eq!(lost, "最初の 40 件より後の 2 件のイベントの喪失を受け入れ");
         for other in ["", "step a", "step a approved twice", "session created by hand", "a newer summary"] {

@@ -88,7 +88,7 @@ const ACTS: &[(&str, &str)] = &[
 /// Parts of sentences: types, and what something is in.
 fn japanese_part(part: &str) -> Option<String> {
     let unchanged = |value: &str| japanese_part(value).unwrap_or_else(|| value.to_owned());
-    let parts = PARTS.iter().chain(refused::PARTS).chain(system::ERRORS);
+    let parts = PARTS.iter().chain(refused::PARTS).chain(record::FILE_FAULTS).chain(system::ERRORS);
     parts.into_iter().find_map(|(template, japanese)| retold(template, japanese, part, &unchanged))
 }
 
@@ -243,7 +243,7 @@ const PINS: &[(&str, &str)] = &[
     ("The same once more: ", "もう一度: "),
     (
         "the PIN of {person} stands; a yes, no or skip of theirs asks for it, once for each plan version and ten minutes",
-        "{person} の PIN を設定しました。これからは、この人の決定に、プランのバージョンごとに一度、十分間分として尋ねます",
+        "{person} の PIN を設定しました。これからは、この人が決定するとき、プランの版ごとに一度 PIN を尋ねます（10 分間有効）",
     ),
     ("the PIN of {person} was changed", "{person} の PIN を変更しました"),
     (
@@ -282,8 +282,13 @@ mod tests {
 
     #[test]
     fn a_sentence_holds_the_same_values_in_both_languages() {
-        for (english, japanese) in
-            SENTENCES.iter().flat_map(|group| *group).chain(PARTS).chain(refused::PARTS).chain(system::ERRORS)
+        for (english, japanese) in SENTENCES
+            .iter()
+            .flat_map(|group| *group)
+            .chain(PARTS)
+            .chain(refused::PARTS)
+            .chain(record::FILE_FAULTS)
+            .chain(system::ERRORS)
         {
             let names = |text: &'static str| -> BTreeSet<&str> {
                 text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
@@ -332,6 +337,15 @@ mod tests {
         assert_eq!(
             told("`x` is not known in `inputs` of `read_file`"),
             "`read_file` の `inputs` に `x` という入力はありません"
+        );
+        assert_eq!(
+            told("FAIL  line 3: the file is cut: its last line is missing"),
+            "FAIL  3 行目: ファイルが途中で切れていて、最後の行がありません"
+        );
+        let key = "the key `x` cannot be used: a key reads NAME+ID+BASE64, as `calt record checkpoint` says it";
+        assert_eq!(
+            told(key),
+            "鍵 `x` を使えません: 鍵は NAME+ID+BASE64 の形です（`calt record checkpoint` で表示されます）"
         );
         assert_eq!(told("a newer calt's sentence"), "a newer calt's sentence");
         assert_eq!(Language::Japanese.told_lines("root ab\n\nrest\n"), "ルート ab\n\nrest\n");

@@ -199,7 +199,7 @@ impl Report {
             }
         }
         let counts = Verdict::ALL.map(|verdict| format!("{} {}", self.count(verdict), verdict.word()));
-        sheet.line(format_args!("\n{}", counts.join(", ")));
+        sheet.line(format_args!("\n{}", counts.join(&t!(", "))));
         sheet.done()
     }
 }

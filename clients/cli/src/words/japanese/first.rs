@@ -13,7 +13,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("Step {step} is approved and waits to be executed.", "ステップ {step} は承認済みで、実行を待っています。"),
     ("It waits for a yes or a no.", "承認か却下を待っています。"),
     (", ", "、"),
-    (" or ", " か "),
+    ("{one} or {other}", "{one}か{other}"),
     ("Since {since} it waits for {roles}: {what}.", "{since} から待っています（決められる役割: {roles}）: {what}。"),
     ("A step is running.", "ステップを実行しています。"),
     (
@@ -33,14 +33,11 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("removed {path} (run {run})", "{path} を削除（実行 {run}）"),
     ("wrote {path} (run {run})", "{path} に書き込み（実行 {run}）"),
-    (
-        "not put back yet: {path} (step {step} is {status})",
-        "まだ元に戻していません: {path}（ステップ {step}: {status}）",
-    ),
-    ("not removed yet: {path} (step {step} is {status})", "まだ削除していません: {path}（ステップ {step}: {status}）"),
-    ("not changed yet: {path} (step {step} is {status})", "まだ変更していません: {path}（ステップ {step}: {status}）"),
+    ("not put back yet: {path} (step {step}: {status})", "まだ元に戻していません: {path}（ステップ {step}: {status}）"),
+    ("not removed yet: {path} (step {step}: {status})", "まだ削除していません: {path}（ステップ {step}: {status}）"),
+    ("not changed yet: {path} (step {step}: {status})", "まだ変更していません: {path}（ステップ {step}: {status}）"),
     ("waits", "承認待ち"),
-    ("not written: {path} (step {step} is {status})", "未書き込み: {path}（ステップ {step}: {status}）"),
+    ("not written: {path} (step {step}: {status})", "未書き込み: {path}（ステップ {step}: {status}）"),
     // Quickstart.
     ("Quickstart: one file, seen before it is written", "クイックスタート: 書く前に見る一つのファイル"),
     ("Try calt", "calt を試す"),
@@ -131,6 +128,8 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("the plan cannot be kept in `{path}`: {error}", "プランを `{path}` に保存できません: {error}"),
     ("interrupted; nothing was begun", "中断しました。何も始めていません"),
     ("↑↓ to move, enter to select, type to filter", "↑↓ で移動、Enter で決定、文字で絞り込み"),
+    ("Please answer y or n.", "y か n で答えてください。"),
+    ("no directory `{path}`", "`{path}` というディレクトリーはありません"),
     ("Yes", "はい"),
     ("No", "いいえ"),
     // The doctor.
@@ -160,6 +159,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "{name} has no PIN: whoever holds a token of theirs decides in their name",
         "{name} に PIN がありません。そのトークンを持つ者は {name} として決定できます",
     ),
+    ("this token does not show who has a PIN", "このトークンでは、だれに PIN があるかを確かめられません"),
     (
         "every program of this user could approve now: it can read the owner's token in {path}",
         "このユーザーのどのプログラムも今は承認できます。{path} の所有者トークンを読めるためです",
@@ -201,15 +201,15 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     (
         "the daemon answers at {address}, and takes the token; version {version}",
-        "デーモンは {address} で応答し、トークンも有効です。版 {version}",
+        "デーモンは {address} で応答し、トークンも有効です。バージョン {version}",
     ),
     (
         "the daemon answers at {address}, and takes the token; it is version {theirs}, and this is {own}",
-        "デーモンは {address} で応答し、トークンも有効です。デーモンは版 {theirs}、こちらは版 {own} です",
+        "デーモンは {address} で応答し、トークンも有効です。デーモンはバージョン {theirs}、こちらはバージョン {own} です",
     ),
     (
         "calt daemon stop; the next command starts one of this version",
-        "calt daemon stop。次のコマンドがこの版のデーモンを起動します",
+        "calt daemon stop。次のコマンドがこのバージョンのデーモンを起動します",
     ),
     ("isolation {tier}: {meaning}", "隔離 {tier}: {meaning}"),
     (

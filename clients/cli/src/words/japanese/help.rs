@@ -30,7 +30,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     (
         "The token to speak with; a stored one is sent to no other address",
-        "使うトークン（誰の操作かはこれで決まります）。保存されたトークンをほかの宛先へ送ることはありません",
+        "使うトークン（だれの操作かはこれで決まります）。保存されたトークンをほかの宛先へ送ることはありません",
     ),
     (
         "Where calt keeps its data [default: `$XDG_DATA_HOME/calt`]",

@@ -15,7 +15,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ("Nothing has changed.\n", "まだ何も変わっていません。\n"),
     (
         "the token in CALT_DAEMON_TOKEN is {name}'s, of role {role}: nothing is approved with it",
-        "CALT_DAEMON_TOKEN のトークンは {name}（役割 {role}）のもので、これでは何も承認できない",
+        "CALT_DAEMON_TOKEN のトークンは {name}（役割 {role}）のもので、これでは何も承認できません",
     ),
     (
         "It belongs to the one program that it is for. Set it in no shell of yours: what is typed there would speak as {name}, which approves nothing.\n",
@@ -23,17 +23,17 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     ("nothing of session {session} waits for you yet", "セッション {session} に、あなたを待つものはまだありません"),
     // PINs.
-    ("Your PIN, to be given every byte of it: ", "全バイトをそのまま受け取るための PIN: "),
+    ("Your PIN, to be given every byte of it: ", "伏せた部分も含めて受け取るための PIN: "),
     // What was written.
     (
         "All that this session wrote has been taken back; there is nothing to land.\n",
-        "このセッションが書き込んだものは、すべて元に戻りました。取り込むものはありません。\n",
+        "このセッションが書き込んだものは、すべて元に戻りました。反映するものはありません。\n",
     ),
     (
         "what session {session} wrote has been taken back; nothing is left to land",
-        "セッション {session} が書き込んだものは元に戻されていて、取り込むものが残っていません",
+        "セッション {session} が書き込んだものは元に戻されていて、反映するものが残っていません",
     ),
-    ("to land it: {command}", "リポジトリーに取り込む: {command}"),
+    ("to land it: {command}", "リポジトリーに反映する: {command}"),
     // After a no.
     ("rejected by {by}: {why}", "{by} が却下: {why}"),
     ("step {step} rejected by {by}: {why}", "{by} がステップ {step} を却下: {why}"),

@@ -101,11 +101,11 @@ pub(super) const SET_UP: &[(&str, &str)] = &[
         "一覧のアカウントに、決定できる人と結び付いたものがありません",
     ),
     ("{some} of {listed} listed accounts may decide", "一覧の {listed} 個のアカウントのうち {some} 個が決定できます"),
-    ("who may decide is not known: {fault}", "誰が決定できるかを確かめられません: {fault}"),
+    ("who may decide is not known: {fault}", "だれが決定できるかを確かめられません: {fault}"),
     ("look at the daemon: calt doctor", "デーモンを確かめてください: calt doctor"),
     (
         "these commands are registered as another version has them: {names}",
-        "別の版の calt のものとして登録されたコマンドがあります: {names}",
+        "別のバージョンの calt のものとして登録されたコマンドがあります: {names}",
     ),
     ("no application was named", "アプリケーションの名前が返ってきませんでした"),
     (

@@ -20,10 +20,11 @@ pub(super) const RECORD: &[(&str, &str)] = &[
         "注: イベント {event} の文面は、書き出す前に削除されました",
     ),
     ("note: not in the file: {what}", "注: このファイルにないもの: {what}"),
-    ("the file is not the record it says it is", "このファイルは、自ら示す記録ではありません"),
+    ("the file is not the record it says it is", "記録が書き換えられているか、壊れています"),
+    ("FAIL  line {line}: {what}", "FAIL  {line} 行目: {what}"),
     (
         "it has the form of another calt; the next start of the daemon makes it again",
-        "別の版の calt の形です。デーモンが次に起動するときに作り直します",
+        "別のバージョンの calt の形です。デーモンが次に起動するときに作り直します",
     ),
     ("root {root}", "ルート {root}"),
     ("{events} events, {files} files, {bytes} bytes", "イベント {events} 件、ファイル {files} 件、{bytes} バイト"),
@@ -171,4 +172,75 @@ pub(super) const RECORD: &[(&str, &str)] = &[
         "the stored tree is not the one of the leaves; `calt record rebuild` makes it again",
         "保存された木が葉と一致しません。`calt record rebuild` で作り直せます",
     ),
+];
+
+/// What is wrong with a line of an exported record, a key or a checkpoint: parts of the sentences above.
+pub(super) const FILE_FAULTS: &[(&str, &str)] = &[
+    ("it has no end: the file is cut", "行が途中で切れています"),
+    ("it is no JSON: {error}", "JSON ではありません: {error}"),
+    ("it is not in canonical form (RFC 8785): it was changed", "正規の形（RFC 8785）ではありません。変更されています"),
+    ("it comes after the end", "記録の終わりより後にあります"),
+    (
+        "the file holds {events} events and {files} files, and says otherwise",
+        "ファイルにはイベント {events} 件とファイル {files} 件がありますが、記された数と違います",
+    ),
+    (
+        "it is neither an event, a file nor the end, or stands in the wrong place",
+        "イベントでもファイルでも終わりの行でもないか、場所が違います",
+    ),
+    ("the file is empty", "ファイルが空です"),
+    ("the file is cut: its last line is missing", "ファイルが途中で切れていて、最後の行がありません"),
+    ("it holds no event", "イベントがありません"),
+    ("its last event is no `record_exported`", "最後のイベントが `record_exported` ではありません"),
+    (
+        "`record_exported` names another session or more events than there are: a tail was cut",
+        "`record_exported` が示すセッションかイベントの数と違います。末尾が削除されています",
+    ),
+    (
+        "the text of event {event} was removed, and no event says so",
+        "イベント {event} の文面が削除されていますが、そのイベントがありません",
+    ),
+    ("it is no header of the form `{form}`", "`{form}` の形の見出しではありません"),
+    ("its header has other fields than it should", "見出しの項目が決まりと違います"),
+    ("it names no session", "セッションが示されていません"),
+    ("it names no key", "鍵が示されていません"),
+    ("it is signed by another key than the given one: by {key}", "指定と違う鍵で署名されています: {key}"),
+    ("its checkpoint bears more than one signature", "チェックポイントに署名が二つ以上あります"),
+    ("its checkpoint is the one of another log", "チェックポイントが別のログのものです"),
+    (
+        "its checkpoint over {size} events is not the one given",
+        "{size} 件のイベントのチェックポイントが、指定のものと違います",
+    ),
+    ("its checkpoint: {why}", "チェックポイント: {why}"),
+    (
+        "it is not event {due} of the session: events were left out, added or moved",
+        "セッションのイベント {due} ではありません。イベントが除かれたか、加えられたか、移されています",
+    ),
+    (
+        "the file does not have the digest {sha256}: it was changed",
+        "ファイルのダイジェストが {sha256} ではありません。変更されています",
+    ),
+    ("event {event} has other fields than it should", "イベント {event} の項目が決まりと違います"),
+    (
+        "event {event} is not the one the checkpoint was signed over: it was changed",
+        "イベント {event} が、署名されたチェックポイントのものと違います。変更されています",
+    ),
+    ("event {event} has no `{name}`", "イベント {event} に `{name}` がありません"),
+    (
+        "the text of event {event} is not the one that was recorded: it was changed",
+        "イベント {event} の文面が記録されたものと違います。変更されています",
+    ),
+    ("event {event}: its `{name}` cannot be read", "イベント {event} の `{name}` を読めません"),
+    (
+        "a key reads NAME+ID+BASE64, as `calt record checkpoint` says it",
+        "鍵は NAME+ID+BASE64 の形です（`calt record checkpoint` で表示されます）",
+    ),
+    ("it holds no signed checkpoint", "署名されたチェックポイントがありません"),
+    ("a note in it is longer than 16 KiB", "16 KiB を超えるチェックポイントがあります"),
+    (
+        "it is not a signed checkpoint: three lines, an empty one, and a line for each signature",
+        "署名されたチェックポイント（3 行、空行、署名ごとに 1 行）ではありません",
+    ),
+    ("it is longer than 16 KiB", "16 KiB を超えています"),
+    ("it bears no valid signature of this key", "この鍵の正しい署名がありません"),
 ];

@@ -4,8 +4,8 @@
 pub(super) const VALUES: &[(&str, &str)] = &[
     ("a name is 1 to 64 of letters, digits and `_-.@`", "名前は英字、数字、`_-.@` で 1 から 64 文字です"),
     (
-        "it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z; in a URL a `+` is %2B)",
-        "日付（2026-07-01）か、RFC 3339 の時刻（2026-07-01T09:30:00Z。URL の `+` は %2B）を書いてください",
+        "it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z)",
+        "日付（2026-07-01）か、RFC 3339 の時刻（2026-07-01T09:30:00Z）を書いてください",
     ),
     ("a time is written as RFC 3339 says", "時刻は RFC 3339 の形で書いてください"),
     ("it is not a cursor of this list", "この一覧のカーソルではありません"),
@@ -13,10 +13,11 @@ pub(super) const VALUES: &[(&str, &str)] = &[
     ("it is required: send the digest that was shown", "必要です。表示されたダイジェストを送ってください"),
     ("it is `probes` or left out", "`probes` と書くか、省いてください"),
     ("it is 1 to 32 of `a` to `z` and `_`", "`a` から `z` と `_` で 1 から 32 文字です"),
-    ("`person` names whom the token proves", "トークンが誰のものかを `person` で指定してください"),
+    ("`person` names whom the token proves", "トークンがだれのものかを `person` で指定してください"),
     ("`daemon` is the daemon's own", "`daemon` はデーモン自身の名前です"),
     ("somebody has that name already", "その名前の人がすでにいます"),
     ("the name was an agent's or a surface's", "エージェントか接続元が使っていた名前です"),
+    ("the first owner cannot be removed", "最初の所有者を外すことはできません"),
     ("nobody removes themselves; another owner can", "自分を除くことはできません。ほかの所有者ならできます"),
     (
         "another one has that name; remove it first, or take another name",
