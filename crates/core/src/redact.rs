@@ -6,6 +6,7 @@
 //! a masked text changes nothing.
 
 mod assigned;
+mod code;
 mod encoded;
 mod exact;
 mod json;

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::code::{self, Held};
 use super::keys::{self, Name};
 use super::layout;
 use super::quotes::{Quote, closes_at, closing_quote, opening_quote, quote_before};
@@ -228,7 +229,10 @@ impl<'t> Assigned<'t> {
 
     fn quoted(&mut self, place: Place<'t>, quote: Quote, content: usize) -> usize {
         let (content, after) = closing_quote(self.text, content, quote);
-        self.judge(place, content);
+        // In JSON nothing runs.
+        let is_json = place.key_quoted && place.between == Between::Colon;
+        let literal = code::literal(self.text, content.clone(), Held::Quotes(quote.sign));
+        self.judge(place, if is_json { content } else { literal });
         // A shell joins `"a"b` to one word, and a secret may begin with two quotes.
         let goes_on = |b: &u8| b.is_ascii_graphic() && !b",;)]}>.\"'`\\<".contains(b);
         if self.text.as_bytes().get(after).is_some_and(goes_on) {
@@ -280,6 +284,9 @@ impl<'t> Assigned<'t> {
         if place.says == Name::Header {
             value.start += scheme_length(&self.text[value.clone()]);
         }
+        let is_tight = at.checked_sub(1).is_some_and(|i| matches!(bytes[i], b'=' | b'"' | b'\''));
+        let in_shell = place.between == Between::Option || (place.between == Between::Equals && is_tight);
+        value = code::literal(self.text, value, if in_shell { Held::ShellWord } else { Held::Word });
         let text = &self.text[value.clone()];
         let foreign = text.chars().next().is_some_and(|c| !c.is_ascii());
         let prose = foreign && place.says == Name::Secret && !place.key_quoted;

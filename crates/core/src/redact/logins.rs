@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::code::{self, Held};
 use super::keys;
 
 /// How far before `-u` the word `curl` is looked for, in bytes: the option means other things to other programs.
@@ -35,6 +36,10 @@ pub(super) fn netrc(text: &str, at: usize, word: &str) -> Vec<Range<usize>> {
     // A machine has a login; prose about machines and passwords has none.
     if !is_entry {
         found.clear();
+    }
+    for value in &mut found {
+        let held = if text[..value.start].ends_with('"') { Held::Quotes(b'"') } else { Held::Word };
+        *value = code::literal(text, value.clone(), held);
     }
     found.retain(|value| !keys::is_harmless(&text[value.clone()]));
     found
@@ -93,17 +98,20 @@ pub(super) fn user_option(text: &str, at: usize, option: &str) -> Option<Range<u
     };
     let word = &text[start..];
     let word = &word[..word.find(is_end).unwrap_or(word.len())];
-    let (name, password) = word.split_once(':')?;
+    let (name, _) = word.split_once(':')?;
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '@' | '%' | '+' | '-' | '\\');
     let is_name = !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('-') && name.chars().all(fits);
     // A user and a group; a host or a scheme and a path.
     let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let password_at = start + name.len() + 1;
+    let held = quote.map_or(Held::Word, |quote| Held::Quotes(if quote == '"' { b'"' } else { b'\'' }));
+    let literal = code::literal(text, password_at..start + word.len(), held);
+    let password = &text[literal.clone()];
     let is_other = name == password || (is_number(name) && is_number(password)) || password.starts_with('/');
     if !is_name || is_other || keys::is_harmless(password) || (is_short && !is_curls(&text[..at])) {
         return None;
     }
-    let password = start + name.len() + 1;
-    Some(password..start + word.len())
+    Some(literal)
 }
 
 /// Whether `curl` stands before, on the same line or those that it continues.

