@@ -15,7 +15,8 @@ use crate::body::Params;
 use crate::reply::{Refused, View};
 
 /// What is said of a time that cannot be read.
-const TIME_FORM: &str = "it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z)";
+const TIME_FORM: &str =
+    "it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z; in a URL a `+` is %2B)";
 
 /// What the query of a search may say.
 #[derive(Debug, Default, Deserialize)]

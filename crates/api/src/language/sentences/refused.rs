@@ -4,7 +4,7 @@
 pub(super) const VALUES: &[(&str, &str)] = &[
     ("a name is 1 to 64 of letters, digits and `_-.@`", "名前は英字、数字、`_-.@` で 1 から 64 文字です"),
     (
-        "it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z)",
+        "it is a date (2026-07-01) or a time as RFC 3339 says (2026-07-01T09:30:00Z; in a URL a `+` is %2B)",
         "日付（2026-07-01）か、RFC 3339 の時刻（2026-07-01T09:30:00Z）を書いてください",
     ),
     ("a time is written as RFC 3339 says", "時刻は RFC 3339 の形で書いてください"),
