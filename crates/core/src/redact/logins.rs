@@ -12,6 +12,8 @@ const CURL_BYTES_MAX: usize = 1_024;
 const NETRC_WORDS_MAX: usize = 12;
 /// Most lines of comments between two words of an entry.
 const COMMENT_LINES_MAX: usize = 8;
+/// How far a record of JSON is read behind a word of an entry, in bytes.
+const RECORD_BYTES_MAX: usize = 8 * 1024;
 /// Short options of curl that take nothing: another may stand behind one in the same word.
 const CURL_FLAGS: &[u8] = b"#01234679aBfgGiIjJklLMnNOpqRsSvZ";
 /// Longest name before a password, in bytes.
@@ -62,7 +64,8 @@ pub(super) fn netrc(text: &str, at: usize, word: &str, begin: &str) -> Vec<Range
 /// The other places of a value on its line.
 fn again<'t>(text: &'t str, value: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<'t> {
     let (from, length) = (value.end, value.len());
-    let rest = text[from..].split('\n').next().unwrap_or_default();
+    let rest = &text[from..text.floor_char_boundary(from + RECORD_BYTES_MAX)];
+    let rest = rest.split('\n').next().unwrap_or_default();
     rest.match_indices(&text[value.clone()]).map(move |(at, _)| from + at..from + at + length)
 }
 
@@ -84,7 +87,8 @@ impl Words<'_> {
     fn next_place(&self) -> usize {
         let mut at = self.at;
         if self.in_record() && self.text[at..].starts_with("\\n\"") {
-            at += self.text[at..].find('\n').unwrap_or(0);
+            let record = &self.text[at..self.text.floor_char_boundary(at + RECORD_BYTES_MAX)];
+            at += record.find('\n').unwrap_or(0);
         }
         for _ in 0..COMMENT_LINES_MAX {
             let rest = &self.text[at..];
