@@ -38,6 +38,7 @@ enum Shape {
     Sk,
     Netrc(&'static str),
     UserOption(&'static str),
+    Curl,
 }
 
 const SHAPES: &[(&str, Shape)] = &[
@@ -55,6 +56,7 @@ const SHAPES: &[(&str, Shape)] = &[
     ("machine", Shape::Netrc("machine")),
     ("default", Shape::Netrc("default")),
     ("-u", Shape::UserOption("-u")),
+    ("curl", Shape::Curl),
     ("--user", Shape::UserOption("--user")),
     ("--proxy-user", Shape::UserOption("--proxy-user")),
 ];
@@ -168,7 +170,11 @@ impl Scan<'_> {
             Shape::Terraform => shapes.terraform(at),
             Shape::Sk => shapes.sk(at),
             Shape::Netrc(word) => {
-                self.found.append(&mut logins::netrc(self.text, at, word));
+                self.found.append(&mut logins::netrc(self.text, at, word, shapes.line_before(at)));
+                None
+            }
+            Shape::Curl => {
+                self.found.append(&mut logins::curl(self.text, at));
                 None
             }
             Shape::UserOption(option) => logins::user_option(self.text, at, option),

@@ -72,7 +72,7 @@ impl<'t> Shapes<'t> {
     }
 
     /// What stands before `at` on its line, as far as it may say where a line stands.
-    fn line_before(&mut self, at: usize) -> &'t str {
+    pub(super) fn line_before(&mut self, at: usize) -> &'t str {
         let looked_at = self.line.end.min(at);
         let start = self.text[looked_at..at].rfind('\n').map_or(self.line.start, |end| looked_at + end + 1);
         self.line = start..at;
@@ -298,7 +298,7 @@ fn key_body(text: &str, begin: &str) -> usize {
 ///
 /// Of a part of it only a path without blanks and a number are taken, and of the whole nothing that ends with a word:
 /// a command with an argument that reads as a key is no place.
-fn place_before(begin: &str, line: &str) -> usize {
+pub(super) fn place_before(begin: &str, line: &str) -> usize {
     let (begin, line) = (begin.as_bytes(), line.as_bytes());
     let count = |text: &[u8], fits: fn(&u8) -> bool| text.iter().take_while(|b| fits(b)).count();
     let digits = |text: &[u8]| count(text, u8::is_ascii_digit);
@@ -314,7 +314,11 @@ fn place_before(begin: &str, line: &str) -> usize {
     while let (Some(sign), Some(other)) = (begin.get(at), line.get(here)) {
         let (number, others) = if may_count { (digits(&begin[at..]), digits(&line[here..])) } else { (0, 0) };
         let ends = |text: &[u8]| {
-            text.first().is_some_and(|b| matches!(b, b':' | b'-' | b'\t') || (is_first && !b.is_ascii_alphanumeric()))
+            text.first().is_some_and(|b| {
+                matches!(b, b':' | b'-' | b'\t')
+                    || (*b == b',' && begin[0] == b'{')
+                    || (is_first && !b.is_ascii_alphanumeric())
+            })
         };
         if number > 0 && others > 0 && ends(&begin[at + number..]) && ends(&line[here + others..]) {
             (at, here) = (at + number, here + others);
