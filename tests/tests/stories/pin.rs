@@ -299,7 +299,12 @@ fn a_pin_is_typed_on_a_terminal_with_the_daemon_stopped_and_stands_nowhere() {
     assert!(terminal.waits_for("The new PIN of owner", 3).contains("the two are not the same\nThe new PIN"));
     terminal.types("12345");
     let end = terminal.waits_for("exit 2", 1);
-    assert!(end.contains("error: nothing was changed: no PIN was typed that is long enough, twice the same\nhint: calt pin set\n"), "{end}");
+    assert!(
+        end.contains(
+            "error: nothing was changed: no PIN was typed that is long enough, twice the same\nhint: calt pin set\n"
+        ),
+        "{end}"
+    );
     drop(terminal);
     let terminal = Terminal::run(&world, 100, &["pin", "set"]);
     terminal.waits_for("The new PIN", 1);
